@@ -1,0 +1,1 @@
+"""cloudlet: a serverless cloud that its users own."""

@@ -1,0 +1,1 @@
+"""Durable state: databases with group commit, records, objects, documents."""

@@ -1,0 +1,173 @@
+"""One SQLite database: one writer thread with group commit, reads on per-thread connections."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+T = TypeVar("T")
+
+#: The most writes that share one transaction, so that a flood cannot delay its own first answer.
+GROUP_LIMIT = 512
+
+#: Pages of the write-ahead log after which SQLite folds it into the database (4 KiB each).
+CHECKPOINT_PAGES = 4000
+
+_Job = tuple[Callable[[apsw.Connection], Any], "Future[Any]"]
+
+
+class Database:
+    """A SQLite file in WAL mode whose writes are durable when their awaitable is done.
+
+    Writes run on one thread in the order they were submitted; those that wait at the same time
+    share one transaction and one fsync (`synchronous=FULL`), each in a savepoint of its own, so
+    that one that raises undoes only itself. Reads see every write that was acknowledged.
+    """
+
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+        """Open or create `path` and bring it to version `len(migrations)`.
+
+        Each migration is an SQL script; its place in the sequence is its version number.
+        A file of a newer version than the code's is refused with `ValueError`.
+        """
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._writer = self._connect()
+        self._migrate(migrations)
+        self._thread = threading.Thread(target=self._write_loop, name=f"write {path.name}")
+        self._thread.daemon = True
+        self._thread.start()
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path))
+        connection.set_busy_timeout(10_000)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        return connection
+
+    def _migrate(self, migrations: Sequence[str]) -> None:
+        version = int(self._writer.pragma("user_version"))
+        if version > len(migrations):
+            raise ValueError(
+                f"{self.path} has version {version}, this cloudlet knows {len(migrations)}:"
+                " it was written by a newer release"
+            )
+        for number, script in enumerate(migrations[version:], start=version + 1):
+            with self._writer:
+                self._writer.execute(script)
+                self._writer.pragma("user_version", number)
+
+    @property
+    def reader(self) -> apsw.Connection:
+        """The calling thread's own connection, for reads only."""
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._connect()
+            connection.pragma("query_only", True)
+            self._local.connection = connection
+            with self._readers_lock:
+                self._readers.append(connection)
+        return connection
+
+    def submit(self, write: Callable[[apsw.Connection], T]) -> Future[T]:
+        """Queue `write`; the future is done when its transaction is on disk, or holds what it raised."""
+        if self._closed:
+            raise RuntimeError(f"{self.path} is closed")
+        future: Future[T] = Future()
+        self._jobs.put((write, future))
+        return future
+
+    async def write(self, write: Callable[[apsw.Connection], T]) -> T:
+        """Run `write` on the writer thread; return its result once it is on disk."""
+        return await asyncio.wrap_future(self.submit(write))
+
+    async def read(self, read: Callable[[apsw.Connection], T]) -> T:
+        """Run `read` on a thread with a connection of its own: for reads that may take over 1 ms."""
+        return await asyncio.to_thread(lambda: read(self.reader))
+
+    def close(self) -> None:
+        """Finish the queued writes, then close every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        self._thread.join()
+        self._writer.close()
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+
+    def _write_loop(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            group = [job]
+            stop = False
+            while len(group) < GROUP_LIMIT and not self._jobs.empty():
+                following = self._jobs.get()
+                if following is None:
+                    stop = True
+                    break
+                group.append(following)
+            self._commit(group)
+            if stop:
+                return
+
+    def _commit(self, group: list[_Job]) -> None:
+        """Run `group` in one transaction and settle its futures after the commit."""
+        settle: list[Callable[[], None]] = []
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for write, future in group:
+                settle.append(self._run_one(write, future))
+            self._writer.execute("COMMIT")
+        except Exception as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for done in settle:
+            done()
+
+    def _run_one(
+        self, write: Callable[[apsw.Connection], Any], future: Future[Any]
+    ) -> Callable[[], None]:
+        if future.cancelled():
+            return lambda: None
+        self._writer.execute("SAVEPOINT one")
+        try:
+            result = write(self._writer)
+        except Exception as error:
+            self._writer.execute("ROLLBACK TO one")
+            self._writer.execute("RELEASE one")
+            failure = error
+            return lambda: _settle(future, None, failure)
+        self._writer.execute("RELEASE one")
+        return lambda: _settle(future, result, None)
+
+
+def _settle(future: Future[Any], result: object, failure: Exception | None) -> None:
+    """Settle `future` unless its waiter has gone."""
+    if not future.set_running_or_notify_cancel():
+        return
+    if failure is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(result)
