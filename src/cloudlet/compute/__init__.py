@@ -1,0 +1,1 @@
+"""Execution environments: sandbox, zygotes, runtimes and the pool that schedules them."""

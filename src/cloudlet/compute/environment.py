@@ -1,0 +1,84 @@
+"""The words between compute and its callers: what to run, what is asked, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Credentials = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSpec:
+    """What an execution environment is made of.
+
+    `key` names everything that matters (function ARN, version, revision): environments of the
+    same key are interchangeable. `code` and every layer lie under the `code_root` that `Compute`
+    was given; they are read-only inside, at /var/task and /opt. `variables` holds the function's
+    own variables and AWS's reserved ones without credentials; `credentials` is asked once an
+    environment for AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which must
+    stay valid for `credentials_valid_s`: the environment is retired before they expire.
+    """
+
+    key: str
+    runtime: str
+    handler: str
+    code: Path
+    layers: tuple[Path, ...]
+    memory_mb: int
+    timeout_s: float
+    tmp_mb: int
+    variables: Mapping[str, str]
+    credentials: Credentials
+    log_group: str
+    function_name: str
+    version: str
+    credentials_valid_s: float = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One request: `payload` is the event as JSON; `client_context` is JSON, already decoded."""
+
+    request_id: str
+    function_arn: str
+    payload: bytes
+    client_context: str | None
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answer. `error` is None or "Unhandled", the value of X-Amz-Function-Error."""
+
+    payload: bytes
+    error: str | None
+    log_tail: bytes
+    log_stream: str
+    duration_ms: float
+    billed_ms: int
+    init_ms: float | None
+    max_memory_mb: int
+
+
+class LogSink(Protocol):
+    """Where the lines go: must not block, and may be called from the event loop only."""
+
+    def write(self, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
+        """Take lines of (unix milliseconds, text without its newline) in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentState:
+    """One execution environment as `cloudlet doctor` shows it."""
+
+    key: str
+    runtime: str
+    function_name: str
+    version: str
+    log_stream: str
+    status: str  # "starting" | "busy" | "idle"
+    age_s: float
+    invocations: int

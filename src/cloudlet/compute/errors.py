@@ -1,0 +1,19 @@
+"""What compute itself can fail with; a function's own failures are an `Outcome`, never raised."""
+
+from __future__ import annotations
+
+
+class ComputeError(Exception):
+    """The platform could not run the function."""
+
+
+class RuntimeUnavailable(ComputeError):
+    """The machine has no interpreter for this runtime; the message says which was looked for."""
+
+
+class SandboxFailed(ComputeError):
+    """An environment could not be built (for example a mount was refused); carries the reason."""
+
+
+class ComputeStopped(ComputeError):
+    """The platform is shutting down."""
