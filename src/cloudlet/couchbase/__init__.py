@@ -1,0 +1,1 @@
+"""The document server: Couchbase's protocols over durable documents."""
