@@ -1,0 +1,1 @@
+"""What all AWS services share: codec, signatures, policies, errors, dispatch, request context."""

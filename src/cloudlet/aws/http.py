@@ -1,0 +1,57 @@
+"""HTTP requests and responses as the front door hands them on; only it knows ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from cloudlet.aws.body import Body
+
+
+class Headers:
+    """Headers of a request: case-insensitive, repeated ones kept in order."""
+
+    __slots__ = ("_first", "items")
+
+    def __init__(self, items: Sequence[tuple[str, str]]) -> None:
+        #: Every header as (lower-case name, value), in the order received.
+        self.items = items
+        self._first: dict[str, str] = {}
+        for name, value in items:
+            self._first.setdefault(name, value)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of `name` (lower case)."""
+        return self._first.get(name, default)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of `name` (lower case)."""
+        return [value for key, value in self.items if key == name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._first
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request. `raw_path` and `raw_query` are as on the wire, still percent-encoded."""
+
+    method: str
+    raw_path: str
+    raw_query: str
+    headers: Headers
+    body: Body
+    host: str  # of the Host header, lower case, without the port
+    scheme: str  # "http" | "https"
+    source_ip: str
+    endpoint: str  # the base URL under which the client reached us, such as http://localhost:4566
+    query: list[tuple[str, str]] = field(default_factory=list)  # decoded, in order
+
+
+@dataclass(slots=True)
+class Response:
+    """One HTTP response; a `body` that is a `Body` or an iterator is streamed."""
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | Body | AsyncIterator[bytes] = b""
