@@ -97,7 +97,7 @@ def load(
         if value is not None:
             _place(document, flag.split("__"), value)
     try:
-        return msgspec.convert(document, Settings, strict=False, str_keys=True)
+        return msgspec.convert(document, Settings, strict=False, dec_hook=_convert)
     except msgspec.ValidationError as error:
         raise ConfigurationError(
             f"{error} (settings are described in docs/configuration.md)"

@@ -33,7 +33,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An access key. `session_token` and `expires_at` (epoch seconds) are those of temporary ones."""
+    """An access key; temporary ones have a `session_token` and `expires_at` (epoch seconds)."""
 
     access_key_id: str
     secret_key: str

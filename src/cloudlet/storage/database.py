@@ -83,7 +83,7 @@ class Database:
         return connection
 
     def submit(self, write: Callable[[apsw.Connection], T]) -> Future[T]:
-        """Queue `write`; the future is done when its transaction is on disk, or holds what it raised."""
+        """Queue `write`; the future is done once it is on disk, or holds what it raised."""
         if self._closed:
             raise RuntimeError(f"{self.path} is closed")
         future: Future[T] = Future()
@@ -95,7 +95,7 @@ class Database:
         return await asyncio.wrap_future(self.submit(write))
 
     async def read(self, read: Callable[[apsw.Connection], T]) -> T:
-        """Run `read` on a thread with a connection of its own: for reads that may take over 1 ms."""
+        """Run `read` on a thread with its own connection: for reads that may take over 1 ms."""
         return await asyncio.to_thread(lambda: read(self.reader))
 
     def close(self) -> None:

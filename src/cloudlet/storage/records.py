@@ -136,7 +136,7 @@ class Table(Generic[R]):
     def scan(self, account: str, region: str, prefix: str = "") -> list[tuple[str, R]]:
         """The records whose id starts with `prefix`, in the order of their ids."""
         found = self.values.get((account, region), {})
-        return sorted((item for item in found.items() if item[0].startswith(prefix)))
+        return sorted(item for item in found.items() if item[0].startswith(prefix))
 
     def everywhere(self) -> Iterator[tuple[str, str, str, R]]:
         """Every record as (account, region, id, record)."""
