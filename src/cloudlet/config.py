@@ -104,6 +104,12 @@ def load(
         ) from error
 
 
+def _convert(wanted: type, value: Any) -> Any:
+    if wanted is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    raise msgspec.ValidationError(f"Expected a {wanted.__name__}, got {value!r}")
+
+
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):

@@ -82,7 +82,7 @@ class Target:
 
     For `execute-api`: `id` is the API's id, `path` what follows it, still percent-encoded, stage
     first (`/prod/books/1`); for `s3-website` the bucket and the object's path; for `lambda-url`
-    the url id and the path. `base` is the part of the path that was cut off (`/_aws/execute-api/x`).
+    the url id and the path. `base` is what was cut off the path (`/_aws/execute-api/x`).
     """
 
     id: str
@@ -93,7 +93,8 @@ class Target:
 class Door(Protocol):
     """A data plane that speaks HTTP itself, such as an API's stage or a website bucket."""
 
-    async def __call__(self, request: Request, target: Target) -> Response: ...
+    async def __call__(self, request: Request, target: Target) -> Response:
+        """Answer a request whose address led to `target`."""
 
 
 @dataclass(slots=True)
