@@ -1,0 +1,1 @@
+"""Sample microservices that ship with cloudlet."""
