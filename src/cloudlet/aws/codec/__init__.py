@@ -1,0 +1,1 @@
+"""The codec: AWS's wire protocols, compiled from the service models into closures."""

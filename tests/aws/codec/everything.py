@@ -1,0 +1,64 @@
+"""Models with the structs of every operation, and example values for their shapes."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from botocore.model import ServiceModel as BotocoreModel
+
+from cloudlet.aws.model import ServiceModel
+from scripts import models as generator
+
+SERVICES = tuple(generator.SERVICES)
+
+
+@cache
+def complete(service: str) -> ServiceModel:
+    """The service's model, its `types` holding the structs of all operations."""
+    standing = ServiceModel.load(service)
+    document = generator.strip(generator.source(service))
+    model = ServiceModel(service, document)
+    code = generator.render_types(service, document, sorted(document["operations"]))
+    module = ModuleType(f"complete_{service}")
+    sys.modules[module.__name__] = module
+    exec(compile(code, module.__name__, "exec"), module.__dict__)
+    model.__dict__["types"] = module
+    assert standing.operations.keys() == model.operations.keys()
+    return model
+
+
+@cache
+def botocore(service: str) -> BotocoreModel:
+    """The same model as botocore reads it."""
+    return BotocoreModel(generator.source(service), service)
+
+
+def example(shape: Any, depth: int = 0, *, full: bool = True) -> Any:
+    """A value in boto3's form for a botocore shape; `full` gives every member."""
+    kind = shape.type_name
+    if kind == "structure":
+        if depth > 6:
+            return {}
+        return {
+            name: example(member, depth + 1, full=full)
+            for name, member in shape.members.items()
+            if (full or name in shape.required_members)
+            and not (
+                depth > 3
+                and member.type_name in ("structure", "list", "map")
+                and name not in shape.required_members
+            )
+        }
+    if kind == "list":
+        return [example(shape.member, depth + 1, full=full) for _ in range(2)]
+    if kind == "map":
+        return {f"key{i}": example(shape.value, depth + 1, full=full) for i in range(2)}
+    if kind == "string":
+        return shape.enum[0] if shape.enum else f"some <text> & ünïcode/{shape.name[:3]}"
+    return {
+        "character": "c", "integer": 7, "long": 2**40, "float": 1.5, "double": 2.25,
+        "bigdecimal": 1.5, "boolean": True, "timestamp": 1700000000.0, "blob": b"\x00some bytes",
+    }[kind]  # fmt: skip
