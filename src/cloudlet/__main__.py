@@ -1,0 +1,7 @@
+"""`python -m cloudlet`."""
+
+from __future__ import annotations
+
+from cloudlet.cli import main
+
+main()
