@@ -46,8 +46,13 @@ class Credential:
 class Identities(Protocol):
     """What authentication and authorisation ask the identity service; answers come from memory."""
 
-    def credential(self, access_key_id: str) -> Credential | None:
-        """The access key of that id, or None."""
+    def credential(self, access_key_id: str, session_token: str = "") -> Credential | None:
+        """The access key of that id, or None.
+
+        A temporary key's identity is sealed in the token that comes with it, so that none is
+        stored: without the request's token, or with one that is not that key's, the answer is
+        None. Whether it has expired is the caller's to check, by `expires_at`.
+        """
 
     def policies(self, principal: Principal) -> tuple[Policy, ...]:
         """The identity policies in force for `principal`: inline, attached and through groups."""
