@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+_PROBE = Path(__file__).parent / "inside" / "probe.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,67 @@ class IsolationLevel:
         return any(item.active for item in self.items if item.name == name)
 
     @property
+    def namespaces(self) -> bool:
+        """Whether environments get namespaces and mounts of their own."""
+        return self.has("user namespaces") and self.has("mounts")
+
+    @property
     def summary(self) -> str:
         """One line for `cloudlet up`."""
         on = ", ".join(item.name for item in self.items if item.active)
         off = ", ".join(item.name for item in self.items if not item.active)
         return f"{self.name} isolation: {on or 'nothing'}" + (f"; without {off}" if off else "")
+
+
+def probe(*, cgroups: bool, pids: bool, cgroup_detail: str) -> IsolationLevel:
+    """Try the means out in a process of their own."""
+    found = _ask()
+    user, mounts = found.get("userns", "not tried"), found.get("mounts", "not tried")
+    abi, seccomp = int(found.get("landlock", "0")), found.get("seccomp", "not tried")
+    namespaces = user == mounts == "ok"
+    scoped = "; signals and abstract sockets scoped" if abi >= 6 else ""
+    items = (
+        IsolationItem("user namespaces", user == "ok", _said(user, "own user, pid, ipc, uts")),
+        IsolationItem("mounts", mounts == "ok", _said(mounts, "own root, proc, /tmp")),
+        IsolationItem(
+            "landlock", abi > 0, f"version {abi}{scoped}" if abi else "the kernel has none"
+        ),
+        IsolationItem("seccomp", seccomp == "ok", _said(seccomp, "denylist of system calls")),
+        IsolationItem(
+            "memory limits",
+            cgroups,
+            cgroup_detail if cgroups else f"RLIMIT_DATA and watching instead: {cgroup_detail}",
+        ),
+        IsolationItem("process limits", pids, "1024 an environment" if pids else "RLIMIT_NPROC"),
+        IsolationItem(
+            "own network", False, "functions share the host's network and reach its loopback"
+        ),
+    )
+    if namespaces and seccomp == "ok":
+        name = "full"
+    elif abi and seccomp == "ok":
+        name = "reduced"
+    else:
+        name = "minimal"
+    return IsolationLevel(name, items)
+
+
+def _said(result: str, meaning: str) -> str:
+    return meaning if result == "ok" else f"refused: {result}"
+
+
+def _ask() -> dict[str, str]:
+    """Run the probe; it prints `name=result` lines."""
+    try:
+        done = subprocess.run(
+            [os.path.realpath(sys.executable), "-I", "-S", "-B", os.fspath(_PROBE)],
+            env={},
+            cwd="/",
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)

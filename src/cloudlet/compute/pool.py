@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
+from cloudlet.compute import report
 from cloudlet.compute.environment import (
     EnvironmentSpec,
     EnvironmentState,
@@ -11,12 +21,38 @@ from cloudlet.compute.environment import (
     LogSink,
     Outcome,
 )
-from cloudlet.compute.errors import ComputeError
-from cloudlet.compute.isolation import IsolationLevel
+from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
+from cloudlet.compute.isolation import IsolationLevel, probe
+from cloudlet.compute.jail import JailPlan
+from cloudlet.compute.log import EnvironmentLog
+from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
+from cloudlet.compute.runtimes import Runtime, Runtimes
+from cloudlet.compute.sandbox import Ended, Job, Sandbox
+from cloudlet.compute.zygote import Zygote
+
+INIT_LIMIT_S = 10.0  # AWS: "the Init phase is limited to 10 seconds"
+_EXPIRY_MARGIN_S = 60.0
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The environments of one key, and who waits for one."""
+
+    key: str
+    idle: list[Sandbox] = field(default_factory=list)  # the most recently used last
+    waiting: deque[Job] = field(default_factory=deque)
+    all: set[Sandbox] = field(default_factory=set)
+    starting: int = 0
+
+    def empty(self) -> bool:
+        return not (self.all or self.waiting or self.starting)
 
 
 class Compute:
-    """Runs functions in sandboxed environments, reusing idle ones of the same key."""
+    """Runs functions in sandboxed environments, reusing idle ones of the same key.
+
+    Every method belongs to the event loop on which `start` was called.
+    """
 
     def __init__(
         self,
@@ -26,27 +62,352 @@ class Compute:
         code_root: Path,
         idle_s: float = 300.0,
         max_environments: int = 256,
+        reserve: int | None = None,
     ) -> None:
+        """`reserve` is how many blank environments a zygote keeps (0: none)."""
+        cores = os.cpu_count() or 2
         self._data, self._logs, self._code_root = data, logs, code_root
         self._idle_s, self._max_environments = idle_s, max_environments
+        self._reserve = 2 * cores if reserve is None else reserve
+        self._max_starting = 2 * cores
+        self._runtimes = Runtimes()
+        self._pools: dict[str, _Pool] = {}
+        self._hungry: deque[str] = deque()
+        self._starting = 0
+        self._environments = 0
+        self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
+        self._zygote_used: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reaper: asyncio.Task[None] | None = None
+        self._cgroups: CgroupRoot | None = None
+        self._level: IsolationLevel | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Make ready; cheap: nothing is forked until a runtime's first use."""
+        self._reaper = asyncio.create_task(self._reap())
 
     async def stop(self) -> None:
-        """End every environment and zygote; invocations in flight fail."""
+        """End every environment and zygote; invocations in flight fail with ComputeStopped."""
+        self._stopped = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reaper
+        for pool in self._pools.values():
+            while pool.waiting:
+                pool.waiting.popleft().fail(ComputeStopped("the platform is stopping"))
+        zygotes = [task for task in self._zygotes.values()]
+        for task in zygotes:
+            with contextlib.suppress(ComputeError):
+                await (await task).stop()
+        for started in list(self._tasks):
+            with contextlib.suppress(ComputeError):
+                await started
+        if self._cgroups is not None:
+            await asyncio.to_thread(remove_root, self._cgroups)
 
     async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
-        """Run one invocation to its end, whatever becomes of the caller."""
-        raise ComputeError("execution environments are not built yet")
+        """Run one invocation to its end, whatever becomes of the caller.
+
+        Raises RuntimeUnavailable, SandboxFailed or ComputeStopped for what is not the function's
+        own doing; the function's failures, its time-out among them, are outcomes.
+        """
+        if self._stopped:
+            raise ComputeStopped("the platform is stopping")
+        job = Job(spec, invocation, asyncio.get_running_loop().create_future())
+        pool = self._pools.get(spec.key)
+        if pool is None:
+            pool = self._pools[spec.key] = _Pool(spec.key)
+        while pool.idle:
+            sandbox = pool.idle.pop()
+            if sandbox.status == "idle" and not self._expired(sandbox):
+                sandbox.run(job)
+                return await job.future
+            sandbox.kill()
+        pool.waiting.append(job)
+        self._scale(pool)
+        return await job.future
 
     async def retire(self, key: str) -> None:
         """End the key's idle environments now and its busy ones after their work."""
+        pool = self._pools.get(key)
+        if pool is None:
+            return
+        for sandbox in pool.all:
+            sandbox.retired = True
+            if sandbox.status == "idle":
+                sandbox.kill()
+        pool.idle.clear()
 
     def level(self) -> IsolationLevel:
-        """What isolates functions on this machine."""
-        return IsolationLevel("minimal", ())
+        """What isolates functions on this machine; probed once, in some tens of milliseconds."""
+        if self._level is None:
+            self._cgroups, cgroup_detail = find_root(f"cloudlet-{os.getpid()}")
+            self._level = probe(
+                cgroups=self._cgroups is not None,
+                pids=self._cgroups is not None and self._cgroups.pids is not None,
+                cgroup_detail=cgroup_detail,
+            )
+        return self._level
+
+    def runtimes(self) -> list[Runtime]:
+        """The runtimes used so far and the interpreters that serve them."""
+        return self._runtimes.known()
+
+    async def find_runtime(self, identifier: str) -> Runtime:
+        """How this machine serves a runtime; raises RuntimeUnavailable."""
+        return await self._runtimes.find(identifier)
 
     def snapshot(self) -> list[EnvironmentState]:
         """Every environment as it is now."""
-        return []
+        now = perf_counter()
+        return [
+            EnvironmentState(
+                key=pool.key,
+                runtime=sandbox.spec.runtime,
+                function_name=sandbox.spec.function_name,
+                version=sandbox.spec.version,
+                log_stream=sandbox.log.stream,
+                status=sandbox.status,
+                age_s=now - sandbox.born,
+                invocations=sandbox.invocations,
+            )
+            for pool in self._pools.values()
+            for sandbox in pool.all
+            if sandbox.spec is not None and sandbox.log is not None
+        ]
+
+    # --- scaling ----------------------------------------------------------------------------
+    def _scale(self, pool: _Pool) -> None:
+        """Start an environment for each who waits, as far as the limits allow."""
+        while pool.starting < len(pool.waiting):
+            if self._starting >= self._max_starting or not self._room():
+                if pool.key not in self._hungry:
+                    self._hungry.append(pool.key)
+                return
+            pool.starting += 1
+            self._starting += 1
+            self._environments += 1
+            self._own(self._start(pool, pool.waiting[-1].spec))
+
+    def _room(self) -> bool:
+        """Whether one more may start; else the longest idle one of any function makes room."""
+        if self._environments < self._max_environments:
+            return True
+        idle = [sandbox for pool in self._pools.values() for sandbox in pool.idle]
+        if idle:
+            oldest = min(idle, key=lambda sandbox: sandbox.idle_since)
+            assert oldest.spec is not None
+            self._pools[oldest.spec.key].idle.remove(oldest)
+            oldest.kill()
+        return False
+
+    def _feed(self) -> None:
+        """Let the keys that were held back start theirs."""
+        for _ in range(len(self._hungry)):
+            pool = self._pools.get(self._hungry.popleft())
+            if pool is not None:
+                self._scale(pool)
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self, pool: _Pool, spec: EnvironmentSpec) -> None:
+        """Bring up one environment and give it to whoever waits first."""
+        sandbox: Sandbox | None = None
+        try:
+            runtime = await self._runtimes.find(spec.runtime)
+            zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
+            ended: Ended | None = None
+            for limit_s in (INIT_LIMIT_S, spec.timeout_s):
+                sandbox = await zygote.take()
+                ended = await self._initialise(pool, sandbox, spec, runtime, credentials, limit_s)
+                if ended is None or not ended.timed_out:
+                    break
+            zygote.refill_later()
+            if ended is None:
+                self._free(sandbox)
+            elif pool.waiting:
+                sandbox.fail_job(pool.waiting.popleft(), ended)
+        except ComputeError as error:
+            self._fail(pool, error)
+        except Exception as error:
+            self._fail(pool, SandboxFailed(f"{type(error).__name__}: {error}"))
+            raise
+        finally:
+            pool.starting -= 1
+            self._starting -= 1
+            if sandbox is None or sandbox not in pool.all:
+                self._environments -= 1
+            self._scale(pool)
+            self._feed()
+
+    @staticmethod
+    def _fail(pool: _Pool, error: ComputeError) -> None:
+        if pool.waiting:
+            pool.waiting.popleft().fail(error)
+
+    async def _initialise(
+        self,
+        pool: _Pool,
+        sandbox: Sandbox,
+        spec: EnvironmentSpec,
+        runtime: Runtime,
+        credentials: Mapping[str, str],
+        limit_s: float,
+    ) -> Ended | None:
+        log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
+        region = spec.variables.get("AWS_REGION", "us-east-1")
+        log.lines([report.init_start(spec.runtime, runtime.found, region)])
+        environ = {**_defaults(spec, runtime), **spec.variables, **credentials}
+        environ["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
+        isolated = self.level().namespaces
+        message: dict[str, Any] = {
+            "handler": spec.handler,
+            "code": self._inside(spec.code, isolated=isolated),
+            "layers": [self._inside(layer, isolated=isolated) for layer in spec.layers],
+            "tmp_mb": spec.tmp_mb,
+            "environ": environ,
+            "memory_mb": spec.memory_mb,
+            "data_limit_mb": 0 if self._cgroups is not None else spec.memory_mb,
+            "request_id": pool.waiting[0].invocation.request_id if pool.waiting else "",
+        }
+        if not isolated:
+            message["tmp"] = await asyncio.to_thread(tempfile.mkdtemp, dir=self._scratch())
+            environ["TMPDIR"] = message["tmp"]
+            environ["LAMBDA_TASK_ROOT"] = message["code"]
+        sandbox.on_free, sandbox.on_end = self._free, self._ended
+        pool.all.add(sandbox)
+        ended = await sandbox.assign(spec, message, log, limit_s)
+        if ended is not None:
+            sandbox.kill()
+            if ended.timed_out and limit_s == INIT_LIMIT_S:
+                log.lines([report.init_report(sandbox.init_ms or 0.0, "timeout")])
+        return ended
+
+    def _scratch(self) -> Path:
+        scratch = self._data / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True)
+        return scratch
+
+    def _inside(self, path: Path, *, isolated: bool) -> str:
+        """A code directory as the environment names it before it is bound."""
+        if not isolated:
+            return os.fspath(path)
+        try:
+            return "/" + path.resolve().relative_to(self._code_root.resolve()).as_posix()
+        except ValueError:
+            raise SandboxFailed(f"{path} is not under the code root") from None
+
+    # --- the ways of an environment -----------------------------------------------------------
+    def _expired(self, sandbox: Sandbox) -> bool:
+        assert sandbox.spec is not None
+        left = sandbox.spec.credentials_valid_s - (perf_counter() - sandbox.born)
+        return left < sandbox.spec.timeout_s + _EXPIRY_MARGIN_S
+
+    def _free(self, sandbox: Sandbox) -> None:
+        """An environment can serve: the first who waits gets it, else it idles."""
+        assert sandbox.spec is not None
+        pool = self._pools[sandbox.spec.key]
+        if sandbox.retired or self._expired(sandbox):
+            sandbox.kill()
+        elif pool.waiting:
+            sandbox.run(pool.waiting.popleft())
+        else:
+            sandbox.idle_since = perf_counter()
+            pool.idle.append(sandbox)
+            if self._hungry:
+                self._room()
+
+    def _ended(self, sandbox: Sandbox) -> None:
+        assert sandbox.spec is not None
+        pool = self._pools.get(sandbox.spec.key)
+        if pool is None:
+            return
+        if sandbox in pool.all:
+            pool.all.discard(sandbox)
+            self._environments -= 1
+        if sandbox in pool.idle:
+            pool.idle.remove(sandbox)
+        if pool.empty():
+            del self._pools[pool.key]
+        self._feed()
+
+    # --- zygotes ------------------------------------------------------------------------------
+    async def _zygote(self, runtime: Runtime) -> Zygote:
+        """The running zygote of a runtime; started at its first use or after its death."""
+        key = runtime.zygote_key
+        self._zygote_used[key] = perf_counter()
+        task = self._zygotes.get(key)
+        if task is not None and task.done():
+            failed = task.cancelled() or task.exception() is not None
+            if failed or not task.result().alive:
+                task = None
+        if task is None:
+            task = self._zygotes[key] = asyncio.create_task(self._start_zygote(runtime))
+        return await asyncio.shield(task)
+
+    async def _start_zygote(self, runtime: Runtime) -> Zygote:
+        if self._level is None:
+            await asyncio.to_thread(self.level)
+        staging = self._data / "jail"
+        staging.mkdir(parents=True, exist_ok=True)
+        plan = JailPlan(
+            runtime=runtime,
+            code_root=self._code_root.resolve(),
+            staging=staging.resolve(),
+            namespaces=self.level().namespaces,
+            nproc=1024 if self._cgroups is None or self._cgroups.pids is None else 65536,
+        )
+        zygote = Zygote(plan, self._cgroups, self._reserve)
+        await zygote.start()
+        return zygote
+
+    async def _reap(self) -> None:
+        """End environments that idled long enough, then zygotes that have none."""
+        while True:
+            await asyncio.sleep(min(5.0, max(0.05, self._idle_s / 5)))
+            horizon = perf_counter() - self._idle_s
+            for pool in list(self._pools.values()):
+                while pool.idle and pool.idle[0].idle_since < horizon:
+                    pool.idle.pop(0).kill()
+            for key, task in list(self._zygotes.items()):
+                if not task.done() or task.cancelled() or task.exception() is not None:
+                    continue
+                zygote = task.result()
+                if zygote.in_use or self._starting:
+                    self._zygote_used[key] = perf_counter()
+                elif self._zygote_used[key] < horizon:
+                    del self._zygotes[key]
+                    await zygote.stop()
+
+
+def _defaults(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:
+    """AWS's reserved variables, where the caller sets none ("Defined runtime environment
+    variables", AWS Lambda Developer Guide).
+    """
+    values = {
+        "_HANDLER": spec.handler,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.function_name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib",
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+        "TZ": ":UTC",
+    }
+    if runtime.family == "python":
+        values["PYTHONPATH"] = "/var/runtime"
+    else:
+        values["NODE_PATH"] = (
+            "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+        )
+    return values

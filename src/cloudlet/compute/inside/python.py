@@ -1,0 +1,387 @@
+"""One Python execution environment: confines itself, imports the handler, answers requests.
+
+Runs in a process forked from the zygote (which sets `kernel`, `mount_proc` and `cover`), on
+Python 3.8 and later. Descriptors: 3 requests, 4 answers, 1 and 2 the log. Frames: u32 length of
+what follows, one byte kind, body. Behaviour and wording follow AWS's Python runtime.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import json
+import logging
+import os
+import resource
+import struct
+import sys
+import time
+import traceback
+import types
+
+MAX_RESPONSE = 6 * 1024 * 1024 + 100
+OWN_FILE = "/var/runtime/bootstrap.py"
+_Json = json.JSONEncoder
+
+
+def confine(config: dict, spec: dict) -> None:
+    """Bind the function in, shut everything else out, for good."""
+    if config["mode"] == "namespaces":
+        bind_function(config, spec)
+    for kind, limit in (
+        (resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, config["nproc"]), (resource.RLIMIT_MEMLOCK, 65536),
+    ):  # fmt: skip
+        hard = resource.getrlimit(kind)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (limit, limit))
+    if spec["data_limit_mb"]:
+        limit = data_size() + spec["data_limit_mb"] * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    kernel.drop_privileges()
+    if config["mode"] == "namespaces":
+        kernel.landlock(["/"], ["/tmp", "/dev/shm", "/proc"], ["/dev"])
+    else:
+        readable = config["readable"] + [spec["code"]] + spec["layers"]
+        kernel.landlock(readable, [spec["tmp"]], config["devices"])
+    kernel.seccomp()
+
+
+def data_size() -> int:
+    """What RLIMIT_DATA counts of this process now, in bytes."""
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def bind_function(config: dict, spec: dict) -> None:
+    """/var/task, /opt, /tmp; then the store of everybody's code disappears."""
+    store = config["store"]
+    kernel.bind(store + spec["code"], "/var/task")
+    layers = [store + layer for layer in spec["layers"]]
+    if len(layers) == 1:
+        kernel.bind(layers[0], "/opt")
+    elif layers:  # the later layer wins, and overlayfs names the uppermost first
+        kernel.mount("layers", "/opt", "overlay", kernel.MS_RDONLY,
+                     "lowerdir=" + ":".join(reversed(layers)))  # fmt: skip
+    cover(store)
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV
+    kernel.mount("tmp", "/tmp", "tmpfs", flags, "mode=1777,size=%dm" % spec["tmp_mb"])
+
+
+def enter(config: dict) -> None:
+    """What a blank environment does before it knows its function."""
+    kernel.die_with_parent()
+    os.setsid()
+    if config["mode"] == "namespaces":
+        kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS)
+        mount_proc()
+        flags = kernel.MS_NOSUID | kernel.MS_NODEV
+        kernel.mount("shm", "/dev/shm", "tmpfs", flags, "mode=1777,size=64m")
+    else:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+
+
+class Channel:
+    """Length-prefixed frames on two pipes."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+
+    def receive(self) -> bytes:
+        """The next frame; ends the process when the platform is gone."""
+        buffer = self.buffer
+        while len(buffer) < 4:
+            buffer += self._read(65536)
+        size = 4 + int.from_bytes(buffer[:4], "little")
+        if len(buffer) < size:
+            parts, have = [buffer], len(buffer)
+            while have < size:
+                part = self._read(1 << 20)
+                parts.append(part)
+                have += len(part)
+            buffer = b"".join(parts)
+        self.buffer = buffer[size:]
+        return buffer[4:size]
+
+    @staticmethod
+    def _read(size: int) -> bytes:
+        data = os.read(3, size)
+        if not data:
+            os._exit(0)
+        return data
+
+    @staticmethod
+    def send(kind: bytes, body: bytes) -> None:
+        """Write one frame."""
+        data = struct.pack("<I", len(body) + 1) + kind + body
+        written = os.write(4, data)
+        while written < len(data):
+            written += os.write(4, data[written : written + (1 << 20)])
+
+
+class CognitoIdentity:
+    """`context.identity`."""
+
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self) -> None:
+        self.cognito_identity_id = None
+        self.cognito_identity_pool_id = None
+
+
+class LambdaContext:
+    """The second argument of a handler."""
+
+    def __init__(self, header: dict) -> None:
+        self.aws_request_id = header["id"]
+        self.invoked_function_arn = header["arn"]
+        self._epoch_deadline_time_in_ms = header["deadline"]
+        environ = os.environ
+        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        client = header.get("client")
+        self.client_context = client_context(json.loads(client)) if client else None
+        self.identity = CognitoIdentity()
+        self.tenant_id = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the time-out, at least 0."""
+        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+
+    def log(self, message: object) -> None:
+        """Write to the log."""
+        sys.stdout.write(str(message))
+
+
+def client_context(document: object) -> object:
+    """The mobile SDK's context as attributes."""
+    if not isinstance(document, dict):
+        return None
+    client = document.get("client") or {}
+    names = (
+        "installation_id", "app_title", "app_version_name", "app_version_code",
+        "app_package_name",
+    )  # fmt: skip
+    held = types.SimpleNamespace(**{name: client.get(name) for name in names})
+    return types.SimpleNamespace(
+        custom=document.get("custom"), env=document.get("env"), client=held
+    )
+
+
+class Fault(Exception):
+    """A failure that the runtime itself names."""
+
+    def __init__(self, kind: str, message: str, trace: "list[str] | None" = None) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.trace = kind, message, trace or []
+
+
+class LogHandler(logging.Handler):
+    """The root logger's handler, in AWS's text format; a record is one event."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        write_event(self.format(record) + "\n")
+
+
+class RequestFilter(logging.Filter):
+    """Adds the request id to every record."""
+
+    request_id = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops."""
+        record.aws_request_id = RequestFilter.request_id
+        return True
+
+
+def write_event(text: str) -> None:
+    """Write text that shall stay one event of the log, whatever lines it has (see log.py)."""
+    sys.stdout.write(text.rstrip("\n").replace("\n", "\x1e") + "\n")
+
+
+def set_up_logging() -> None:
+    """AWS's handler on the root logger."""
+    handler = LogHandler()
+    formatter = logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s",
+        "%Y-%m-%dT%H:%M:%S",
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    handler.addFilter(RequestFilter())
+    logging.getLogger().addHandler(handler)
+
+
+def make_response(result: object) -> bytes:
+    """The handler's result as JSON."""
+    try:
+        return json.dumps(result, default=encode_decimal).encode()
+    except Exception as error:
+        raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
+
+
+def encode_decimal(value: object) -> object:
+    """Decimals as numbers; nothing else has a JSON form."""
+    if type(value).__name__ == "Decimal":
+        return float(value)
+    raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+
+def error_document(error: BaseException, request_id: str) -> bytes:
+    """What the caller gets for an exception, also written to the log."""
+    if isinstance(error, Fault):
+        kind, message, trace = error.kind, error.message, error.trace
+    else:
+        kind, message = type(error).__name__, str(error)
+        frames = traceback.extract_tb(error.__traceback__)
+        while frames and frames[0].filename == OWN_FILE:
+            frames.pop(0)
+        trace = traceback.format_list(frames)
+    write_event("[ERROR] %s: %s\nTraceback (most recent call last):\n%s"
+                % (kind, message, "".join(trace)))  # fmt: skip
+    document = {
+        "errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace,
+    }  # fmt: skip
+    return json.dumps(document).encode("utf-8", "backslashreplace")
+
+
+def find_handler(name: str) -> object:
+    """Import the module of `module.function` and take the function."""
+    module_name, dot, function_name = name.rpartition(".")
+    if not dot:
+        raise Fault("Runtime.MalformedHandlerName",
+                    "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name)  # fmt: skip
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise Fault("Runtime.BuiltInModuleConflict",
+                    "Cannot use built-in module %s as a handler module" % module_name)  # fmt: skip
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise Fault("Runtime.ImportModuleError",
+                    "Unable to import module '%s': %s" % (module_name, error))  # fmt: skip
+    except SyntaxError as error:
+        place = '  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)
+        raise Fault("Runtime.UserCodeSyntaxError",
+                    "Syntax error in module '%s': %s" % (module_name, error), [place])  # fmt: skip
+    handler = getattr(module, function_name, None)
+    if handler is None:
+        raise Fault("Runtime.HandlerNotFound",
+                    "Handler '%s' missing on module '%s'" % (function_name, module_name))  # fmt: skip
+    return handler
+
+
+def forget_shadowed_sdk(paths: "list[str]", names: "list[str]") -> None:
+    """A function that brings its own copy of a part of the SDK gets that, whole."""
+    for path in paths:
+        try:
+            found = set(os.listdir(path))
+        except OSError:
+            continue
+        if any(name in found or name + ".py" in found for name in names):
+            for module in [m for m in sys.modules if m.partition(".")[0] in names]:
+                del sys.modules[module]
+            return
+
+
+def log_stream(fd: int) -> object:
+    """A standard stream that writes at every end of a line."""
+    return open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def become_function(config: dict, spec: dict) -> None:
+    """Environment variables, import path, standard streams."""
+    os.environ.clear()
+    os.environ.update(spec["environ"])
+    time.tzset()
+    sys.stdout = sys.__stdout__ = log_stream(1)
+    sys.stderr = sys.__stderr__ = log_stream(2)
+    isolated = config["mode"] == "namespaces"
+    task = "/var/task" if isolated else spec["code"]
+    roots = ["/opt"] if isolated else list(reversed(spec["layers"]))
+    version = "python%d.%d" % sys.version_info[:2]
+    ahead = [task]
+    for root in roots:
+        ahead += [root + "/python", root + "/python/lib/" + version + "/site-packages"]
+    sys.path[:0] = ahead
+    os.chdir(task)
+    if config["sdk"]:
+        forget_shadowed_sdk(ahead, config["sdk"])
+    for name in [m for m in sys.modules if m.startswith("_cloudlet_")]:
+        del sys.modules[name]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    set_up_logging()
+
+
+def serve(channel: Channel, handler: object) -> None:
+    """Answer requests until the platform ends us."""
+    stdout, stderr = sys.stdout, sys.stderr
+    loads, environ = json.loads, os.environ
+    while True:
+        frame = channel.receive()
+        size = 5 + int.from_bytes(frame[1:5], "little")
+        header = loads(frame[5:size])
+        RequestFilter.request_id = header["id"]
+        if header["trace"]:
+            environ["_X_AMZN_TRACE_ID"] = header["trace"]
+        try:
+            try:
+                event = loads(frame[size:])
+            except ValueError as error:
+                raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
+            kind, body = b"R", make_response(handler(event, LambdaContext(header)))
+            if len(body) > MAX_RESPONSE:
+                kind, body = b"O", b""
+        except Exception as error:
+            kind, body = b"E", error_document(error, header["id"])
+        event = error = None
+        stdout.flush()
+        stderr.flush()
+        channel.send(kind, body)
+
+
+def main(config: dict) -> None:
+    """From a blank environment to a serving one."""
+    channel = Channel()
+    try:
+        enter(config)
+        spec = json.loads(channel.receive()[1:])
+        confine(config, spec)
+    except BaseException:
+        channel.send(b"X", traceback.format_exc().encode())
+        os._exit(70)
+    try:
+        become_function(config, spec)
+        handler = find_handler(spec["handler"])
+    except Exception as error:
+        body = error_document(error, spec["request_id"])
+        sys.stdout.flush()
+        channel.send(b"F", body)
+        os._exit(1)
+    except SystemExit as error:
+        leave(error)
+    channel.send(b"I", b"")
+    try:
+        serve(channel, handler)
+    except SystemExit as error:
+        leave(error)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def leave(error: SystemExit) -> None:
+    """sys.exit(), as an interpreter ends."""
+    code = error.code
+    if code is not None and not isinstance(code, int):
+        builtins.print(code, file=sys.stderr)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 255)

@@ -1,0 +1,291 @@
+"""The zygote: builds its jail once, then forks execution environments on request.
+
+Started as a script with an empty environment by any Python from 3.8 on; its argument is the
+number of a descriptor: a SOCK_SEQPACKET socket to the platform. First message: the
+configuration (see jail.py). Then `{"fork": id}` with three descriptors (requests, answers,
+log), answered by `{"forked": id}` with a pidfd, and later `{"exited": id, "status": n}`.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import importlib.util
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+CONTROL = int(sys.argv[1])
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def load(name: str, shown_as: str = "") -> object:
+    """Run a neighbour's source as a module that no function can import by accident."""
+    path = os.path.join(HERE, name + ".py")
+    module = type(sys)("_cloudlet_" + name)
+    with open(path) as file:
+        source = file.read()
+    exec(compile(source, shown_as or path, "exec"), module.__dict__)  # noqa: S102
+    return module
+
+
+kernel = load("kernel")
+
+
+def make_directory(path: str) -> None:
+    """mkdir -p, readable by all."""
+    os.makedirs(path, mode=0o755, exist_ok=True)
+
+
+def build_root(config: dict) -> None:
+    """A tmpfs root that holds read-only views of what the runtime needs, and nothing else."""
+    root = config["staging"]
+    kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount("cloudlet", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+    for path in config["directories"]:
+        make_directory(root + path)
+    for path, target in config["links"]:
+        make_directory(os.path.dirname(root + path))
+        os.symlink(target, root + path)
+    for path, text in config["files"].items():
+        make_directory(os.path.dirname(root + path))
+        with open(root + path, "w") as file:
+            file.write(text)
+    for source, path in config["binds"]:
+        target = root + path
+        if os.path.isdir(source):
+            make_directory(target)
+        else:
+            make_directory(os.path.dirname(target))
+            with open(target, "w"):
+                pass
+        kernel.bind(source, target, recursive=os.path.isdir(source))
+    for path in config["hidden"]:
+        if os.path.isdir(root + path):
+            cover(root + path)
+    for name in ("null", "zero", "full", "random", "urandom"):
+        with open(root + "/dev/" + name, "w"):
+            pass
+        kernel.mount("/dev/" + name, root + "/dev/" + name, flags=kernel.MS_BIND)
+    # Visible until ours is mounted over it: the kernel asks for one in a user namespace.
+    kernel.mount("/proc", root + "/proc", flags=kernel.MS_BIND | kernel.MS_REC)
+    kernel.pivot(root)
+    kernel.protect("/", kernel.ATTR_RDONLY | kernel.ATTR_NOSUID | kernel.ATTR_NODEV)
+
+
+def cover(path: str) -> None:
+    """Hide a directory under an empty one."""
+    flags = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+    kernel.mount("empty", path, "tmpfs", flags, "size=4k,mode=555")
+
+
+def become(uid: int, gid: int) -> None:
+    """Leave root's identity; the process stays readable to itself."""
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+
+
+def enter_namespaces(config: dict) -> None:
+    """Own user, mount, pid, ipc, uts and cgroup namespaces; returns in their first process."""
+    kernel.die_with_parent()
+    rooted = os.geteuid() == 0
+    if rooted:
+        kernel.unshare(kernel.NEWNS)
+        build_root(config)
+        become(config["uid"], config["gid"])
+        kernel.die_with_parent()
+    uid, gid = os.getuid(), os.getgid()
+    kernel.unshare(
+        kernel.NEWUSER | kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWPID
+        | kernel.NEWCGROUP
+    )  # fmt: skip
+    for name, text in (
+        ("setgroups", "deny"), ("uid_map", "993 %d 1" % uid), ("gid_map", "990 %d 1" % gid),
+    ):  # fmt: skip
+        with open("/proc/self/" + name, "w") as file:
+            file.write(text)
+    if not rooted:
+        build_root(config)
+    socket.sethostname("localhost")
+    child = os.fork()
+    if child:
+        os.close(CONTROL)
+        _, status = os.waitpid(child, 0)
+        os._exit(1 if status else 0)
+    kernel.die_with_parent()
+    mount_proc()
+
+
+def mount_proc() -> None:
+    """A proc of the current pid namespace over the one that is there."""
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+
+
+class Zygote:
+    """The loop in the jail: forks, watches, reports."""
+
+    def __init__(self, control: socket.socket, config: dict) -> None:
+        self.control = control
+        self.config = config
+        self.children: dict[int, int] = {}
+        self.isolated = config["mode"] == "namespaces"
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_read, False)
+        os.set_blocking(self.wake_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.wake_write)
+        self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY) if self.isolated else -1
+        if not self.isolated:
+            kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+
+    def run(self, environment_main: object) -> None:
+        """Serve until the platform lets go of the socket."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(self.wake_read, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self.wake_read:
+                    os.read(self.wake_read, 4096)
+                    self.reap()
+                elif not self.serve(environment_main):
+                    return
+
+    def serve(self, environment_main: object) -> bool:
+        """Take one request; False when the platform is gone."""
+        fds = array.array("i")
+        message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(3 * fds.itemsize))
+        if not message:
+            return False
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        self.fork(json.loads(message)["fork"], list(fds), environment_main)
+        for fd in fds:
+            os.close(fd)
+        return True
+
+    def fork(self, number: int, fds: list, environment_main: object) -> None:
+        """Start one environment as pid 1 of its own pid namespace."""
+        try:
+            if self.isolated:
+                kernel.unshare(kernel.NEWPID)
+            pid = os.fork()
+        except OSError as error:
+            self.control.send(json.dumps({"failed": number, "reason": str(error)}).encode())
+            return
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                adopt(fds)
+                environment_main(self.config)
+            except BaseException:
+                os.write(2, traceback_text().encode())
+                os._exit(70)
+            os._exit(0)
+        if self.isolated:
+            kernel.setns(self.own_pids, kernel.NEWPID)
+        self.children[pid] = number
+        pidfd = kernel.pidfd_open(pid)
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]))]
+        self.control.sendmsg([json.dumps({"forked": number}).encode()], rights)
+        os.close(pidfd)
+
+    def reap(self) -> None:
+        """Report the environments that ended, and end what they leave behind."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            number = self.children.pop(pid, None)
+            if number is not None:
+                self.control.send(json.dumps({"exited": number, "status": status}).encode())
+            if not self.isolated:
+                self.kill_orphans()
+
+    def kill_orphans(self) -> None:
+        """Without pid namespaces, what outlives its environment becomes ours: end it."""
+        try:
+            with open("/proc/self/task/%d/children" % os.getpid()) as file:
+                pids = [int(word) for word in file.read().split()]
+        except OSError:
+            return
+        for pid in pids:
+            if pid not in self.children:
+                os.kill(pid, signal.SIGKILL)
+
+
+def traceback_text() -> str:
+    """The current exception, in full."""
+    import traceback
+
+    return traceback.format_exc()
+
+
+def adopt(fds: list) -> None:
+    """Make the three descriptors 3 (requests), 4 (answers) and 1, 2 (log); close all others."""
+    moved = [os.dup2(fd, 100 + place) for place, fd in enumerate(fds)]
+    os.dup2(moved[0], 3)
+    os.dup2(moved[1], 4)
+    os.dup2(moved[2], 1)
+    os.dup2(moved[2], 2)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    kernel.close_from(5)
+    os.set_inheritable(3, False)
+    os.set_inheritable(4, False)
+
+
+def prepare_interpreter(config: dict) -> bool:
+    """Give functions a normal interpreter, with what most import already imported."""
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    sys.path[:] = config["sys_path"]
+    for name in config["preload"]:
+        importlib.import_module(name)
+    try:
+        for name in config["sdk_preload"]:
+            importlib.import_module(name)
+    except Exception:  # an older interpreter than the SDK supports
+        return False
+    return True
+
+
+def main() -> None:
+    """Build the jail, say so, serve."""
+    control = socket.socket(fileno=CONTROL)
+    config = json.loads(control.recv(1 << 20))
+    try:
+        environment = load(config["main"], "/var/runtime/bootstrap.py")
+        environment.kernel = kernel
+        environment.mount_proc, environment.cover = mount_proc, cover
+        if config["mode"] == "namespaces":
+            enter_namespaces(config)
+        else:
+            kernel.die_with_parent()
+        sdk = prepare_interpreter(config)
+        zygote = Zygote(control, config)
+        sys.argv[:] = ["bootstrap"]
+        gc.collect()
+        gc.freeze()
+    except BaseException:
+        control.send(json.dumps({"fatal": traceback_text()[-8000:]}).encode())
+        os._exit(1)
+    control.send(json.dumps({"ready": True, "sdk": sdk}).encode())
+    zygote.run(environment.main)
+    os._exit(0)
+
+
+main()

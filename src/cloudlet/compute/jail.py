@@ -1,0 +1,137 @@
+"""The plan of a zygote's jail: which parts of the machine it sees, and where."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cloudlet.compute.runtimes import Runtime
+
+SDK_DISTRIBUTIONS = (
+    "boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3",
+)  # fmt: skip
+SDK_PRELOAD = ("boto3", "botocore.session", "botocore.client", "botocore.httpsession")
+PRELOAD = (
+    "json", "logging", "decimal", "datetime", "base64", "uuid", "re", "time", "asyncio",
+    "urllib.request", "urllib.parse", "http.client", "hashlib", "random", "functools",
+    "collections", "contextlib", "dataclasses", "typing", "enum", "traceback", "tempfile",
+    "subprocess", "concurrent.futures", "ssl", "encodings.idna", "importlib.metadata",
+)  # fmt: skip
+STORE = "/var/lib/store"
+# An unprivileged identity that no distribution hands out; taken when cloudlet runs as root.
+SANDBOX_ID = 245_660
+_ETC = (
+    "hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols",
+    "localtime", "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "pki",
+    "ca-certificates", "alternatives", "crypto-policies",
+)  # fmt: skip
+_PASSWD = (
+    "root:x:0:0:root:/root:/sbin/nologin\n"
+    "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
+)
+_HIDDEN = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "src", "games")
+
+
+@cache
+def sdk_entries() -> tuple[tuple[str, str], ...]:
+    """(path on the machine, name in /var/runtime) of the AWS SDK and what it needs."""
+    entries: dict[str, str] = {}
+    for name in SDK_DISTRIBUTIONS:
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        for file in distribution.files or ():
+            top = file.parts[0]
+            if top in ("..", "__pycache__") or top in entries:
+                continue
+            entries[top] = str(distribution.locate_file(top))
+    return tuple((path, name) for name, path in sorted(entries.items()))
+
+
+def _hidden() -> list[str]:
+    """Installed packages of the machine, which are none of a function's business."""
+    roots = (Path("/usr"), Path("/usr/local"))
+    return [os.fspath(path) for root in roots for glob in _HIDDEN for path in root.glob(glob)]
+
+
+def sdk_modules() -> list[str]:
+    """The top-level modules of the SDK."""
+    names = (name.removesuffix(".py") for _, name in sdk_entries())
+    return [name for name in names if name.isidentifier()]
+
+
+@dataclass(frozen=True, slots=True)
+class JailPlan:
+    """All that a zygote needs to know; `config()` is its first message."""
+
+    runtime: Runtime
+    code_root: Path
+    staging: Path
+    namespaces: bool
+    nproc: int
+
+    def config(self) -> dict[str, Any]:
+        """The zygote's configuration (see inside/zygote.py)."""
+        binds, links = self._machine()
+        binds += [(path, f"/var/runtime/{name}") for path, name in sdk_entries()]
+        binds.append((os.fspath(self.code_root), STORE))
+        python = self.runtime.python
+        stdlib = list(self.runtime.stdlib)
+        return {
+            "mode": "namespaces" if self.namespaces else "plain",
+            "main": self.runtime.family,
+            "staging": os.fspath(self.staging),
+            "directories": [
+                "/proc",
+                "/dev/shm",
+                "/tmp",
+                "/var/task",
+                "/var/runtime",
+                "/opt",
+                "/etc",
+                "/home/sbx_user1051",
+                "/run",
+                STORE,
+            ],  # fmt: skip
+            "links": links,
+            "binds": binds,
+            "files": {
+                "/etc/passwd": _PASSWD,
+                "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
+            },
+            "hidden": [*_hidden(), *(f"{path}/site-packages" for path in stdlib)],
+            "store": STORE,
+            "uid": SANDBOX_ID,
+            "gid": SANDBOX_ID,
+            "nproc": self.nproc,
+            "sys_path": [*(["/var/runtime"] if self.namespaces else []), *stdlib],
+            "preload": PRELOAD if self.runtime.family == "python" else (),
+            "sdk_preload": SDK_PRELOAD if self.runtime.family == "python" else (),
+            "sdk": sdk_modules(),
+            "readable": ["/usr", "/lib", "/lib64", "/bin", "/etc/ssl", python, *stdlib],
+            "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"],
+        }
+
+    def _machine(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """(binds, symbolic links) of the machine's own files."""
+        binds: list[tuple[str, str]] = [("/usr", "/usr")]
+        links: list[tuple[str, str]] = []
+        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+            path = Path("/") / name
+            if path.is_symlink():
+                links.append((f"/{name}", os.readlink(path)))
+            elif path.is_dir():
+                binds.append((f"/{name}", f"/{name}"))
+        for name in _ETC:
+            path = Path("/etc") / name
+            if path.exists():
+                binds.append((os.path.realpath(path), f"/etc/{name}"))
+        for prefix in self.runtime.prefixes:
+            if not prefix.startswith("/usr/") and prefix != "/usr":
+                binds.append((prefix, prefix))
+        return binds, links

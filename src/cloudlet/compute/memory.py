@@ -1,0 +1,236 @@
+"""Memory and process limits of environments: cgroups where one is writable, else watching.
+
+The hard limit of a cgroup covers memory and /tmp together, because pages of a tmpfs are charged
+to who writes them, whereas AWS's /tmp is a disk. `Meter.used_bytes` leaves /tmp out, and the
+watcher in environment processes ends one that is over its memory alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_MB = 1024 * 1024
+MAX_PROCESSES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CgroupRoot:
+    """The folder under which environments get their groups; `version` is 1 or 2."""
+
+    version: int
+    memory: Path
+    pids: Path | None
+
+
+def find_root(name: str) -> tuple[CgroupRoot | None, str]:
+    """Make the folder `name` in a writable hierarchy; (None, why not) where there is none."""
+    try:
+        memberships = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError as error:
+        return None, f"/proc/self/cgroup: {error.strerror}"
+    paths: dict[str, str] = {}
+    for line in memberships:
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            paths[controller] = path
+    if "memory" in paths:
+        memory = _make(Path("/sys/fs/cgroup/memory"), paths["memory"], name)
+        if memory is None:
+            return None, "cgroup v1 memory is not writable"
+        pids = None
+        if "pids" in paths:
+            pids = _make(Path("/sys/fs/cgroup/pids"), paths["pids"], name)
+        return CgroupRoot(1, memory, pids), "cgroup v1"
+    if "" in paths:
+        return _unified(paths[""], name)
+    return None, "no cgroup hierarchy with a memory controller"
+
+
+def _make(hierarchy: Path, path: str, name: str) -> Path | None:
+    folder = hierarchy / path.lstrip("/") / name
+    try:
+        folder.mkdir(exist_ok=True)
+        os.stat(folder / "cgroup.procs")
+    except OSError:
+        return None
+    return folder if os.access(folder / "cgroup.procs", os.W_OK) else None
+
+
+def _unified(path: str, name: str) -> tuple[CgroupRoot | None, str]:
+    """Own group or its parent: the one that may hand the memory controller down."""
+    own = Path("/sys/fs/cgroup") / path.lstrip("/")
+    for parent in (own, own.parent):
+        folder = parent / name
+        try:
+            if "memory" not in (parent / "cgroup.subtree_control").read_text().split():
+                (parent / "cgroup.subtree_control").write_text("+memory +pids")
+            folder.mkdir(exist_ok=True)
+            (folder / "cgroup.subtree_control").write_text("+memory +pids")
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            continue
+        return CgroupRoot(2, folder, folder), "cgroup v2"
+    return None, "cgroup v2 is not writable here (no delegation)"
+
+
+def remove_root(root: CgroupRoot) -> None:
+    """Take the folders away again; environments must have ended."""
+    for folder in {root.memory, root.pids} - {None}:
+        assert folder is not None
+        for child in folder.iterdir():
+            if child.is_dir():
+                with contextlib.suppress(OSError):
+                    child.rmdir()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+class CgroupMeter:
+    """One environment's groups. Making one may take milliseconds (the kernel waits for RCU)."""
+
+    def __init__(self, root: CgroupRoot, name: str, pid: int) -> None:
+        self._root = root
+        self._memory = root.memory / name
+        self._memory.mkdir()
+        if root.pids is not None and root.pids != root.memory:
+            pids = root.pids / name
+            pids.mkdir()
+            (pids / "pids.max").write_text(str(MAX_PROCESSES))
+            (pids / "cgroup.procs").write_text(str(pid))
+        elif root.pids is not None:
+            (self._memory / "pids.max").write_text(str(MAX_PROCESSES))
+        first = root.version == 1
+        if not first:
+            (self._memory / "memory.oom.group").write_text("1")
+        (self._memory / "cgroup.procs").write_text(str(pid))
+        usage = "memory.usage_in_bytes" if first else "memory.current"
+        peak = "memory.max_usage_in_bytes" if first else "memory.peak"
+        events = "memory.oom_control" if first else "memory.events"
+        self._usage = self._open(usage)
+        self._peak = self._open(peak)
+        self._stat = self._open("memory.stat")
+        self._events = self._open(events)
+        self._anonymous = b"total_rss " if first else b"anon "
+
+    def _open(self, name: str) -> int:
+        try:
+            return os.open(self._memory / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # memory.peak came with Linux 5.19
+            return -1
+
+    def limit(self, memory_mb: int, tmp_mb: int) -> None:
+        """Set the hard limit."""
+        name = "memory.limit_in_bytes" if self._root.version == 1 else "memory.max"
+        (self._memory / name).write_text(str((memory_mb + tmp_mb) * _MB))
+
+    def used_bytes(self) -> int:
+        """Memory that is the function's own: without files and /tmp."""
+        if self._total() == 0:
+            return 0
+        stat = os.pread(self._stat, 16384, 0)
+        start = stat.find(self._anonymous)
+        if start < 0:
+            return 0
+        start += len(self._anonymous)
+        return int(stat[start : stat.find(b"\n", start)])
+
+    def over(self, limit_bytes: int) -> bool:
+        """Whether the function's own memory exceeds the limit; cheap while it does not."""
+        return self._total() > limit_bytes and self.used_bytes() > limit_bytes
+
+    def _total(self) -> int:
+        return int(os.pread(self._usage, 32, 0))
+
+    def peak_bytes(self) -> int:
+        """The most that was ever charged."""
+        return int(os.pread(self._peak if self._peak >= 0 else self._usage, 32, 0))
+
+    def ran_out(self) -> bool:
+        """Whether the kernel killed for this limit."""
+        events = os.pread(self._events, 4096, 0)
+        return any(
+            line.startswith(b"oom_kill ") and line != b"oom_kill 0" for line in events.splitlines()
+        )
+
+    def close(self) -> None:
+        """Remove the groups; call when the processes are gone."""
+        for fd in (self._usage, self._peak, self._stat, self._events):
+            if fd >= 0:
+                os.close(fd)
+        folders = [self._memory]
+        if self._root.pids is not None and self._root.pids != self._root.memory:
+            folders.append(self._root.pids / self._memory.name)
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+class PolledMeter:
+    """Without cgroups: anonymous memory of the process and its descendants, beyond what the
+    first shares with the zygote.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._shared = self._anonymous(pid)
+        self._peak = 0
+
+    def limit(self, memory_mb: int, tmp_mb: int) -> None:
+        """RLIMIT_DATA is set inside."""
+
+    def used_bytes(self) -> int:
+        """The sum over all descendants, each less what it shares."""
+        total, pending = 0, [self._pid]
+        while pending:
+            pid = pending.pop()
+            total += max(0, self._anonymous(pid) - self._shared)
+            try:
+                tasks = list(Path(f"/proc/{pid}/task").iterdir())
+                for task in tasks:
+                    pending += [int(word) for word in (task / "children").read_text().split()]
+            except OSError:
+                continue
+        self._peak = max(self._peak, total)
+        return total
+
+    @staticmethod
+    def _anonymous(pid: int) -> int:
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return 0
+        for line in status.splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+    def over(self, limit_bytes: int) -> bool:
+        """Whether the function's own memory exceeds the limit."""
+        return self.used_bytes() > limit_bytes
+
+    def peak_bytes(self) -> int:
+        """The most that was seen; at least what is used now."""
+        self.used_bytes()
+        return self._peak
+
+    def ran_out(self) -> bool:
+        """Nobody but the watcher kills here."""
+        return False
+
+    def close(self) -> None:
+        """Nothing to remove."""
+
+
+Meter = CgroupMeter | PolledMeter
+
+
+def host_pid(pidfd: int) -> int:
+    """The pid, in our own namespace, of the process behind a pidfd."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    raise ProcessLookupError("the process is gone")

@@ -1,0 +1,443 @@
+"""The platform's end of one execution environment: its pipes, its clock, its log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from cloudlet.compute import report
+from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
+from cloudlet.compute.errors import ComputeError, SandboxFailed
+from cloudlet.compute.log import EnvironmentLog
+from cloudlet.compute.memory import Meter
+
+_MB = 1024 * 1024
+_FRAME_LIMIT = report.MAX_RESPONSE_BYTES + _MB
+_LOG_CHUNK = 64 * 1024
+_LOG_BYTES_A_SECOND = 16 * _MB
+_WATCH_S = 0.05
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Job:
+    """An invocation on its way through an environment."""
+
+    spec: EnvironmentSpec
+    invocation: Invocation
+    future: asyncio.Future[Outcome]
+
+    def fail(self, error: ComputeError) -> None:
+        """Answer with the platform's own failure."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(slots=True)
+class Ended:
+    """How an initialisation failed: with an error document, by its process's end, or too late."""
+
+    document: bytes | None = None
+    status: int | None = None
+    out_of_memory: bool = False
+    timed_out: bool = False
+
+
+@dataclass(slots=True)
+class Pipes:
+    """The platform's ends."""
+
+    requests: int
+    answers: int
+    log: int
+
+
+class Sandbox:
+    """One environment, from blank to dead. All methods belong to the event loop."""
+
+    def __init__(self, number: int, pipes: Pipes) -> None:
+        self.number = number
+        self.status = "blank"
+        self.invocations = 0
+        self.born = self.idle_since = perf_counter()
+        self.retired = False
+        self.spec: EnvironmentSpec | None = None
+        self.meter: asyncio.Future[Meter] | None = None
+        self.on_free: Callable[[Sandbox], None] | None = None
+        self.on_end: Callable[[Sandbox], None] | None = None
+        self.log: EnvironmentLog | None = None
+        self.pidfd = -1
+        self.init_ms: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._pipes = pipes
+        self._buffer = bytearray()
+        self._unsent = memoryview(b"")
+        self._job: Job | None = None
+        self._initialised: asyncio.Future[Ended | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._log_allowance = float(_LOG_BYTES_A_SECOND)
+        self._log_checked = self.born
+        self._started = 0.0
+        self._deadline = 0.0
+        self._over_memory = False
+        self._measured: Meter | None = None
+        self._loop.add_reader(pipes.answers, self._on_answer)
+
+    # --- initialisation ---------------------------------------------------------------------
+    async def assign(
+        self, spec: EnvironmentSpec, message: dict[str, Any], log: EnvironmentLog, limit_s: float
+    ) -> Ended | None:
+        """Turn the blank into the function's environment; None when it is ready to serve.
+
+        Raises SandboxFailed where the environment cannot be built.
+        """
+        assert self.meter is not None
+        self.spec, self.log = spec, log
+        meter = self._measured = await self.meter
+        meter.limit(spec.memory_mb, spec.tmp_mb)
+        if self.status == "dead":
+            raise SandboxFailed("the environment ended before it was used")
+        self.status = "starting"
+        self._initialised = self._loop.create_future()
+        self._loop.add_reader(self._pipes.log, self._on_log)
+        self._started = perf_counter()
+        self._deadline = self._started + limit_s
+        self._arm()
+        self._send(b"S", _encode(message))
+        try:
+            ended = await self._initialised
+        finally:
+            self._disarm()
+        self.init_ms = (perf_counter() - self._started) * 1000
+        self._drain_log()
+        if ended is None and self.status == "dead":  # between its word and our hearing it
+            ended = Ended()
+        if ended is None:
+            self.status = "idle"
+        return ended
+
+    # --- invocations ------------------------------------------------------------------------
+    def run(self, job: Job) -> None:
+        """Send the request; the answer reaches the job's future."""
+        assert self.log is not None
+        invocation, spec = job.invocation, job.spec
+        self._job = job
+        self.status = "busy"
+        self.invocations += 1
+        self.log.begin(f"START RequestId: {invocation.request_id} Version: {spec.version}")
+        header = _encode(
+            {
+                "id": invocation.request_id,
+                "arn": invocation.function_arn,
+                "deadline": report.now_ms() + int(spec.timeout_s * 1000),
+                "trace": invocation.trace_id,
+                "client": invocation.client_context,
+            }
+        )
+        self._started = perf_counter()
+        self._deadline = self._started + spec.timeout_s
+        self._arm()
+        self._send(b"Q", len(header).to_bytes(4, "little") + header + invocation.payload)
+
+    def _finish(
+        self,
+        payload: bytes,
+        error: str | None,
+        *,
+        lines: list[str] | None = None,
+        status: str | None = None,
+        error_type: str | None = None,
+    ) -> None:
+        """Close the invocation: END, REPORT, outcome."""
+        job, log, meter = self._job, self.log, self._measured
+        assert job is not None
+        assert log is not None
+        assert meter is not None
+        duration_ms = (perf_counter() - self._started) * 1000
+        if status == "timeout":
+            duration_ms = job.spec.timeout_s * 1000
+        self._disarm()
+        self._job = None
+        self._drain_log()
+        request_id, memory_mb = job.invocation.request_id, job.spec.memory_mb
+        used_mb = min(memory_mb, max(1, math.ceil(meter.peak_bytes() / _MB)))
+        init_ms, self.init_ms = self.init_ms, None
+        log.lines(
+            [
+                *(lines or ()),
+                f"END RequestId: {request_id}",
+                report.report(
+                    request_id,
+                    duration_ms=duration_ms,
+                    memory_mb=memory_mb,
+                    used_mb=used_mb,
+                    init_ms=init_ms,
+                    status=status,
+                    error_type=error_type,
+                ),
+            ]
+        )
+        if not job.future.done():
+            job.future.set_result(
+                Outcome(
+                    payload=payload,
+                    error=error,
+                    log_tail=log.tail(),
+                    log_stream=log.stream,
+                    duration_ms=duration_ms,
+                    billed_ms=report.billed(duration_ms),
+                    init_ms=init_ms,
+                    max_memory_mb=used_mb,
+                )
+            )
+
+    def fail_job(self, job: Job, ended: Ended) -> None:
+        """Answer an invocation with the failure of this environment's initialisation."""
+        assert self.log is not None
+        self.log.begin(f"START RequestId: {job.invocation.request_id} Version: {job.spec.version}")
+        self._started = perf_counter()
+        self._job = job
+        lines: list[str] = []
+        if ended.document is not None:
+            answer, kind = ended.document, _error_type(ended.document)
+        elif ended.timed_out:
+            answer, line = report.timed_out(job.invocation.request_id, job.spec.timeout_s)
+            lines, kind = [line], None
+        else:
+            answer, line, kind = report.exited(
+                job.invocation.request_id, ended.status, out_of_memory=ended.out_of_memory
+            )
+            lines = [line]
+        self._finish(
+            answer,
+            report.UNHANDLED,
+            lines=lines,
+            status="timeout" if ended.timed_out else "error",
+            error_type=kind,
+        )
+
+    # --- the environment's end --------------------------------------------------------------
+    def kill(self) -> None:
+        """End every process of the environment; `exited` follows."""
+        if self.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def exited(self, status: int | None) -> None:
+        """The zygote saw the end; `status` as wait(2) gives it, None when the zygote died."""
+        if self.status == "dead":
+            return
+        while self.status != "dead" and self._read_answers():
+            pass
+        was, self.status = self.status, "dead"
+        meter = self._measured
+        ran_out = self._over_memory or (
+            meter is not None and status == signal.SIGKILL and meter.ran_out()
+        )
+        if self._initialised is not None and not self._initialised.done():
+            if self._deadline <= perf_counter():
+                self._initialised.set_result(Ended(timed_out=True))
+            else:
+                self._initialised.set_result(Ended(status=status, out_of_memory=ran_out))
+        if was == "busy" and self._job is not None:
+            answer, line, kind = report.exited(
+                self._job.invocation.request_id, status, out_of_memory=ran_out
+            )
+            self._finish(answer, report.UNHANDLED, lines=[line], status="error", error_type=kind)
+        self._close()
+        if self.on_end is not None:
+            self.on_end(self)
+
+    def _close(self) -> None:
+        self._disarm()
+        self._drain_log()
+        if self.log is not None:
+            self.log.flush()
+        self._loop.remove_reader(self._pipes.answers)
+        self._loop.remove_reader(self._pipes.log)
+        self._loop.remove_writer(self._pipes.requests)
+        for fd in (self._pipes.requests, self._pipes.answers, self._pipes.log, self.pidfd):
+            if fd >= 0:
+                os.close(fd)
+        self.pidfd, self._pipes = -1, Pipes(-1, -1, -1)
+
+    # --- the clock --------------------------------------------------------------------------
+    def _arm(self) -> None:
+        delay = min(_WATCH_S, self._deadline - self._started)
+        self._timer = self._loop.call_later(delay, self._tick)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        """Watch the time and the memory of a working environment."""
+        self._timer = None
+        left = self._deadline - perf_counter()
+        if left <= 0:
+            self._time_out()
+            return
+        assert self.spec is not None
+        assert self._measured is not None
+        if self._measured.over(self.spec.memory_mb * _MB):
+            self._over_memory = True
+            self.kill()
+            return
+        self._timer = self._loop.call_later(min(_WATCH_S, left), self._tick)
+
+    def _time_out(self) -> None:
+        self.kill()
+        if self._job is not None:
+            job = self._job
+            self.status = "ending"
+            answer, line = report.timed_out(job.invocation.request_id, job.spec.timeout_s)
+            self._finish(answer, report.UNHANDLED, lines=[line], status="timeout")
+
+    # --- the pipes --------------------------------------------------------------------------
+    def _send(self, kind: bytes, body: bytes) -> None:
+        data = (len(body) + 1).to_bytes(4, "little") + kind + body
+        if self._unsent:  # a frame is still leaving: the environment broke the protocol
+            self.kill()
+            return
+        try:
+            written = os.write(self._pipes.requests, data)
+        except BlockingIOError:
+            written = 0
+        except BrokenPipeError:
+            return  # its end is on the way
+        if written < len(data):
+            self._unsent = memoryview(data)[written:]
+            self._loop.add_writer(self._pipes.requests, self._on_writable)
+
+    def _on_writable(self) -> None:
+        try:
+            written = os.write(self._pipes.requests, self._unsent)
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            written = len(self._unsent)
+        self._unsent = self._unsent[written:]
+        if not self._unsent:
+            self._loop.remove_writer(self._pipes.requests)
+
+    def _on_answer(self) -> None:
+        self._read_answers()
+
+    def _read_answers(self) -> bool:
+        """Read once; False when there is nothing more now."""
+        try:
+            data = os.read(self._pipes.answers, 1 << 18)
+        except BlockingIOError:
+            return False
+        if not data:  # the process is ending, or has closed its end and shall
+            self._loop.remove_reader(self._pipes.answers)
+            self._loop.call_later(0.1, self.kill)
+            return False
+        if not self._buffer and int.from_bytes(data[:4], "little") + 4 == len(data) > 4:
+            self._frame(data[4:5], data[5:])
+            return True
+        self._buffer += data
+        while len(self._buffer) >= 5:
+            size = 4 + int.from_bytes(self._buffer[:4], "little")
+            if not 5 <= size <= _FRAME_LIMIT:
+                self._garbage()
+                return False
+            if len(self._buffer) < size:
+                break
+            kind, body = bytes(self._buffer[4:5]), bytes(self._buffer[5:size])
+            del self._buffer[:size]
+            self._frame(kind, body)
+            if self.status == "dead":
+                return False
+        return True
+
+    def _garbage(self) -> None:
+        """The function wrote on the control channel: the environment is lost."""
+        self._buffer.clear()
+        if self.status != "dead":
+            self._loop.remove_reader(self._pipes.answers)
+        self.kill()
+
+    def _frame(self, kind: bytes, body: bytes) -> None:
+        if self.status == "busy" and kind in (b"R", b"E", b"O"):
+            if kind == b"R":
+                self._finish(body, None)
+            elif kind == b"E":
+                self._finish(body, report.UNHANDLED)
+            else:
+                self._finish(report.too_large(), report.UNHANDLED)
+            self.status = "idle"
+            self.idle_since = perf_counter()
+            if self.on_free is not None:
+                self.on_free(self)
+        elif self._initialised is not None and not self._initialised.done():
+            if kind == b"I":
+                self._initialised.set_result(None)
+            elif kind == b"F":
+                self._initialised.set_result(Ended(document=body))
+            elif kind == b"X":
+                self._initialised.set_exception(SandboxFailed(body.decode("utf-8", "replace")))
+            else:
+                self._garbage()
+        elif self.status != "ending":
+            self._garbage()
+
+    def _on_log(self) -> None:
+        """Take output, no faster than the log may grow: a full pipe makes the function wait."""
+        now = perf_counter()
+        self._log_allowance = min(
+            float(_LOG_BYTES_A_SECOND),
+            self._log_allowance + (now - self._log_checked) * _LOG_BYTES_A_SECOND,
+        )
+        self._log_checked = now
+        taken = self._read_log()
+        if taken == 0:
+            self._loop.remove_reader(self._pipes.log)
+            return
+        self._log_allowance -= max(0, taken)
+        if self._log_allowance < 0:
+            self._loop.remove_reader(self._pipes.log)
+            self._loop.call_later(0.05, self._resume_log)
+
+    def _resume_log(self) -> None:
+        if self.status != "dead":
+            self._loop.add_reader(self._pipes.log, self._on_log)
+
+    def _read_log(self) -> int:
+        """Bytes read; 0 at the end, -1 when there is nothing now."""
+        if self._pipes.log < 0:
+            return -1
+        try:
+            data = os.read(self._pipes.log, _LOG_CHUNK)
+        except BlockingIOError:
+            return -1
+        if data and self.log is not None:
+            self.log.output(data)
+        return len(data)
+
+    def _drain_log(self) -> None:
+        """What was written before the answer belongs before END; bounded."""
+        if self.log is None:
+            return
+        for _ in range(16):
+            if self._read_log() <= 0:
+                break
+        self.log.flush()
+
+
+def _error_type(document: bytes) -> str | None:
+    try:
+        kind = msgspec.json.decode(document)["errorType"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return None
+    return kind if isinstance(kind, str) else None
