@@ -1,0 +1,100 @@
+"""`python -m cloudlet.couchbase`: one document server, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import uvloop
+
+from cloudlet.couchbase.options import DocumentServerOptions
+from cloudlet.couchbase.server import DirectoryBusyError, Server, Sockets, die_with_parent
+
+#: A password that is read from the first line of the standard input instead.
+_FROM_STDIN: Final = "-"
+
+
+def main() -> int:
+    """Serve; exit code 0 after a clean stop, 1 where the server cannot start."""
+    arguments = _arguments()
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    if arguments.die_with_parent:
+        die_with_parent(arguments.die_with_parent)
+    if arguments.password == _FROM_STDIN:
+        arguments.password = sys.stdin.readline().rstrip("\n")
+    options = DocumentServerOptions(
+        data=arguments.data,
+        host=arguments.host,
+        kv_port=arguments.kv_port,
+        management_port=arguments.management_port,
+        query_port=arguments.query_port,
+        username=arguments.username,
+        password=arguments.password,
+        buckets=tuple(arguments.bucket or ("default",)),
+        acknowledge=arguments.acknowledge,
+        cache_mb=arguments.cache_mb,
+        bucket_names_authenticate=arguments.bucket_names_authenticate,
+    )
+    try:
+        uvloop.run(_serve(options, arguments.listen_fds, as_json=arguments.json))
+    except (OSError, ValueError, DirectoryBusyError) as error:
+        print(f"the document server cannot start: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    defaults = DocumentServerOptions(data=Path())
+    parser = argparse.ArgumentParser(prog="python -m cloudlet.couchbase")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--host", default=defaults.host)
+    parser.add_argument("--kv-port", type=int, default=defaults.kv_port)
+    parser.add_argument("--management-port", type=int, default=defaults.management_port)
+    parser.add_argument("--query-port", type=int, default=defaults.query_port)
+    parser.add_argument("--username", default=defaults.username)
+    parser.add_argument(
+        "--password", default=defaults.password, help="'-' reads it from the first line of stdin"
+    )
+    parser.add_argument("--bucket", action="append", help="a bucket to create; may be repeated")
+    parser.add_argument(
+        "--acknowledge", choices=("persisted", "memory"), default=defaults.acknowledge
+    )
+    parser.add_argument("--cache-mb", type=int, default=defaults.cache_mb)
+    parser.add_argument("--bucket-names-authenticate", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print the ports as JSON when ready")
+    parser.add_argument("--listen-fds", help="inherited sockets: KV,MANAGEMENT,QUERY")
+    parser.add_argument("--die-with-parent", type=int, metavar="PID")
+    return parser.parse_args()
+
+
+async def _serve(options: DocumentServerOptions, inherited: str | None, *, as_json: bool) -> None:
+    if inherited:
+        kv, management, query = (int(number) for number in inherited.split(","))
+        sockets = Sockets.inherit((kv, management, query))
+    else:
+        sockets = Sockets.bind(options)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server(options, sockets)
+    await server.start()
+    if as_json:
+        line = msgspec.json.encode(sockets.ports).decode()
+    else:
+        line = f"document server ready on {options.host}: {sockets.ports}"
+    print(line, flush=True)  # noqa: T201
+    await stop.wait()
+    await server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

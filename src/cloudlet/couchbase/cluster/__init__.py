@@ -1,0 +1,1 @@
+"""Couchbase's cluster management: users, configurations, and the REST interface on port 8091."""

@@ -1,0 +1,115 @@
+"""The cluster configuration: one node, its ports, and each bucket's vbuckets on it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from cloudlet.couchbase.kv.protocol import VBUCKETS
+from cloudlet.storage.documents import Bucket
+
+#: The release whose behaviour SDKs may count on.
+VERSION: Final = "7.6.2-3721-enterprise"
+
+_BUCKET_CAPABILITIES: Final = [
+    "collections",
+    "durableWrite",
+    "tombstonedUserXAttrs",
+    "couchapi",
+    "subdoc.ReplaceBodyWithXattr",
+    "subdoc.DocumentMacroSupport",
+    "subdoc.ReviveDocument",
+    "dcp",
+    "cbhello",
+    "touch",
+    "cccp",
+    "nodesExt",
+    "xattr",
+    "preserveExpiry",
+    "querySystemCollection",
+    "mobileSystemCollection",
+]
+
+
+class Topology:
+    """Configurations as JSON, made once for every revision.
+
+    No host name is in `nodesExt`, so that a client goes on using the address it dialled.
+    """
+
+    def __init__(
+        self, host: str, kv_port: int, management_port: int, query_port: int, uuid: str
+    ) -> None:
+        self.host = host
+        self.kv_port = kv_port
+        self.management_port = management_port
+        self.query_port = query_port
+        self.uuid = uuid
+        self.revision = 1
+        self._configs: dict[str | None, bytes] = {}
+
+    def changed(self, bucket: Bucket) -> None:
+        """Begin a new revision: a bucket was made, changed or dropped."""
+        del bucket
+        self.revision += 1
+        self._configs.clear()
+
+    def config(self, bucket: Bucket | None) -> bytes:
+        """The configuration for one bucket, or for a connection without one."""
+        name = bucket.name if bucket is not None else None
+        found = self._configs.get(name)
+        if found is None:
+            found = self._configs[name] = msgspec.json.encode(self.describe(bucket))
+        return found
+
+    def describe(self, bucket: Bucket | None) -> dict[str, Any]:
+        """The configuration as a value."""
+        config: dict[str, Any] = {
+            "rev": self.revision,
+            "revEpoch": 1,
+            "nodesExt": [
+                {
+                    "services": {
+                        "kv": self.kv_port,
+                        "mgmt": self.management_port,
+                        "n1ql": self.query_port,
+                    },
+                    "thisNode": True,
+                }
+            ],
+            "clusterCapabilitiesVer": [1, 0],
+            "clusterCapabilities": {"n1ql": ["enhancedPreparedStatements"]},
+            "clusterUUID": self.uuid,
+            "clusterName": "cloudlet",
+        }
+        if bucket is not None:
+            config |= self._bucket_part(bucket)
+        return config
+
+    def _bucket_part(self, bucket: Bucket) -> dict[str, Any]:
+        name = bucket.name
+        return {
+            "name": name,
+            "uuid": bucket.uuid,
+            "uri": f"/pools/default/buckets/{name}?bucket_uuid={bucket.uuid}",
+            "streamingUri": f"/pools/default/bucketsStreaming/{name}?bucket_uuid={bucket.uuid}",
+            "nodeLocator": "vbucket",
+            "bucketCapabilitiesVer": "",
+            "bucketCapabilities": _BUCKET_CAPABILITIES,
+            "collectionsManifestUid": f"{bucket.manifest_uid:x}",
+            "ddocs": {"uri": f"/pools/default/buckets/{name}/ddocs"},
+            "nodes": [
+                {
+                    "couchApiBase": f"http://{self.host}:8092/{name}",
+                    "hostname": f"{self.host}:{self.management_port}",
+                    "ports": {"direct": self.kv_port},
+                }
+            ],
+            "vBucketServerMap": {
+                "hashAlgorithm": "CRC",
+                "numReplicas": 0,
+                "serverList": [f"{self.host}:{self.kv_port}"],
+                "vBucketMap": [[0]] * VBUCKETS,
+            },
+        }

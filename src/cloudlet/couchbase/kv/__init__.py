@@ -1,0 +1,1 @@
+"""Couchbase's key-value service: the memcached binary protocol on port 11210."""

@@ -1,0 +1,320 @@
+"""One client's connection: frames in, answers out in order, bounded in memory and time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final, cast
+
+from cloudlet.couchbase.cluster.users import Principal
+from cloudlet.couchbase.kv.context import Service
+from cloudlet.couchbase.kv.errors import status_of
+from cloudlet.couchbase.kv.frame import (
+    BODY_LIMIT,
+    HEADER,
+    HEADER_BYTES,
+    UNAUTHENTICATED_BODY_LIMIT,
+    Handler,
+    Request,
+    StatusError,
+    read_framing,
+    read_uleb128,
+    response,
+)
+from cloudlet.couchbase.kv.protocol import Magic, Opcode, Status
+from cloudlet.couchbase.kv.scram import ScramServer
+from cloudlet.storage.documents import Bucket, Collection, DocumentError
+
+_LOG = logging.getLogger(__name__)
+
+#: What a client may ask before it has authenticated.
+BEFORE_AUTHENTICATION: Final = frozenset(
+    {
+        Opcode.NOOP,
+        Opcode.QUIT,
+        Opcode.VERSION,
+        Opcode.HELLO,
+        Opcode.SASL_LIST_MECHS,
+        Opcode.SASL_AUTH,
+        Opcode.SASL_STEP,
+        Opcode.GET_ERROR_MAP,
+    }
+)
+
+#: Requests handled before other connections get their turn: under 5 ms.
+SLICE_REQUESTS: Final = 256
+
+#: Bytes of answers put together before they are written.
+SLICE_BYTES: Final = 1024 * 1024
+
+#: Answers that wait for the disk; above this the connection is not read.
+HELD_LIMIT: Final = 8 * 1024 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """The state of one connection, and the loop that answers its frames.
+
+    Requests are answered in their order. Answers to mutations (and those behind them) are held
+    until the mutation is on disk where the server acknowledges only what is persisted.
+    """
+
+    def __init__(self, service: Service, handlers: list[Handler | None]) -> None:
+        self.service = service
+        self._handlers = handlers
+        self._transport: asyncio.Transport | None = None
+        self._input = bytearray()
+        self._need = HEADER_BYTES
+        self._paused = False
+        self._scheduled = False
+        self._reading = True
+        #: Answers waiting for a group of the journal: (group, bytes).
+        self._held: deque[tuple[int, bytes]] = deque()
+        self._held_bytes = 0
+        self._closing = False
+        #: The group the latest mutation of this slice belongs to.
+        self._ticket = 0
+        self._acknowledge_persisted = service.acknowledge_persisted
+        self.features: frozenset[int] = frozenset()
+        self.collections = False
+        self.json = False
+        self.xerror = False
+        self.mutation_tokens = False
+        self.principal: Principal | None = None
+        self.bucket: Bucket | None = None
+        self.scram: ScramServer | None = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.service.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget everything that was buffered."""
+        del exc
+        self._transport = None
+        self.service.connections.discard(self)
+        self._input.clear()
+        self._held.clear()
+
+    def pause_writing(self) -> None:
+        """Stop answering a client that does not read."""
+        self._paused = True
+        self._update_reading()
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        self._paused = False
+        self._schedule()
+        self._update_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is complete."""
+        self._input += data
+        if len(self._input) >= self._need and not self._scheduled:
+            self._process()
+
+    # The loop.
+
+    def close(self) -> None:
+        """Close after what was written is sent."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def close_after_answers(self) -> None:
+        """Handle nothing more, and close when all answers are written."""
+        self._closing = True
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._resume)
+
+    def _resume(self) -> None:
+        self._scheduled = False
+        if self._transport is not None:
+            self._process()
+
+    def _update_reading(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        want = not (self._paused or self._scheduled or self._held_bytes > HELD_LIMIT)
+        if want and not self._reading:
+            transport.resume_reading()
+        elif not want and self._reading:
+            transport.pause_reading()
+        self._reading = want
+
+    def _process(self) -> None:
+        """Answer up to a slice of requests; the rest waits for the next turn of the loop."""
+        out: list[bytes] = []
+        out_bytes = 0
+        at = 0
+        data = bytes(self._input)
+        size = len(data)
+        handled = 0
+        self._need = HEADER_BYTES
+        while size - at >= HEADER_BYTES and not self._closing:
+            if (
+                handled == SLICE_REQUESTS
+                or out_bytes > SLICE_BYTES
+                or self._paused
+                or self._held_bytes > HELD_LIMIT
+            ):
+                self._more(at, size)
+                break
+            handled += 1
+            header = HEADER.unpack_from(data, at)
+            end = at + HEADER_BYTES + header[6]
+            if header[6] > UNAUTHENTICATED_BODY_LIMIT and not self._may_send(header[6]):
+                self._closing = True
+                break
+            if end > size:
+                self._need = end - at
+                break
+            answer = self._answer(header, data, at + HEADER_BYTES, end)
+            at = end
+            if answer is not None:
+                out.append(answer)
+                out_bytes += len(answer)
+        del self._input[:at]
+        if out:
+            self._send(b"".join(out))
+        if self._closing:
+            self._end()
+        else:
+            self._update_reading()
+
+    def _more(self, at: int, size: int) -> None:
+        """Arrange for the unread rest, unless resuming is somebody else's turn."""
+        self._need = 0 if size > at else HEADER_BYTES
+        if not self._paused and self._held_bytes <= HELD_LIMIT:
+            self._schedule()
+
+    def _may_send(self, body: int) -> bool:
+        return self.principal is not None and body <= BODY_LIMIT
+
+    def _end(self) -> None:
+        if self._transport is not None and not self._held:
+            self._transport.close()
+
+    def _send(self, answers: bytes) -> None:
+        """Write answers, or hold them until the mutations among or before them are on disk."""
+        transport = self._transport
+        if transport is None:
+            return
+        journal = self.service.store.journal
+        ticket = self._ticket
+        if ticket <= journal.persisted and not self._held:
+            transport.write(answers)
+            return
+        if self._held and self._held[-1][0] >= ticket:
+            ticket = self._held[-1][0]
+        self._held.append((ticket, answers))
+        self._held_bytes += len(answers)
+        journal.when_persisted(ticket, self._release)
+
+    def _release(self) -> None:
+        """Write what was waiting for the groups that are on disk now."""
+        persisted = self.service.store.journal.persisted
+        ready = []
+        held = self._held
+        while held and held[0][0] <= persisted:
+            answers = held.popleft()[1]
+            self._held_bytes -= len(answers)
+            ready.append(answers)
+        transport = self._transport
+        if transport is None or not ready:
+            return
+        transport.write(b"".join(ready))
+        if self._closing:
+            self._end()
+            return
+        if self._need == 0:
+            self._schedule()
+        self._update_reading()
+
+    def _answer(self, header: tuple[int, ...], data: bytes, at: int, end: int) -> bytes | None:
+        """Answer one frame; whatever goes wrong becomes its status."""
+        magic, opcode, key_size, extras_size, datatype, vbucket, _, opaque, cas = header
+        framing_size = 0
+        if magic == Magic.ALT_REQUEST:
+            framing_size, key_size = key_size >> 8, key_size & 0xFF
+        elif magic != Magic.REQUEST:
+            # The stream's framing is lost; Couchbase closes the connection too.
+            self._closing = True
+            return None
+        extras_at = at + framing_size
+        key_at = extras_at + extras_size
+        value_at = key_at + key_size
+        if value_at > end:
+            self._closing = True
+            return None
+        request = Request(
+            opcode,
+            data[extras_at:key_at],
+            data[key_at:value_at],
+            data[value_at:end],
+            datatype,
+            vbucket,
+            opaque,
+            cas,
+        )
+        try:
+            if framing_size:
+                read_framing(request, data[at:extras_at])
+            handler = self._handlers[opcode]
+            if self.principal is None and opcode not in BEFORE_AUTHENTICATION:
+                raise StatusError(Status.AUTH_ERROR)
+            if handler is None:
+                raise StatusError(Status.UNKNOWN_COMMAND)
+            return handler(self, request)
+        except StatusError as error:
+            return response(request, error.status, value=error.body, datatype=error.datatype)
+        except DocumentError as error:
+            return response(request, status_of(error, opcode, self.xerror))
+        except Exception:
+            _LOG.exception("KV request %#04x failed", opcode)
+            return response(request, Status.INTERNAL)
+
+    # What verbs call.
+
+    def collection(self, request: Request) -> Collection:
+        """The collection of the request's key, which loses its collection id.
+
+        Refuses a request outside a bucket, of an unknown vbucket or collection.
+        """
+        bucket = self.bucket
+        if bucket is None or not bucket.live:
+            raise StatusError(Status.NO_BUCKET)
+        if request.vbucket >= self.service.vbuckets:
+            raise StatusError(Status.NOT_MY_VBUCKET, self.service.config(bucket))
+        if not self.collections:
+            found = bucket.collections.get(0)
+        else:
+            key = request.key
+            if key and key[0] < 0x80:
+                uid = key[0]
+                request.key = key[1:]
+            else:
+                uid, size = read_uleb128(key)
+                request.key = key[size:]
+            found = bucket.collections.get(uid)
+        if found is None:
+            raise StatusError(
+                Status.UNKNOWN_COLLECTION,
+                b'{"manifest_uid":"%x"}' % bucket.manifest_uid,
+                datatype=1 if self.json else 0,
+            )
+        if not 0 < len(request.key) <= 250:
+            raise StatusError(Status.INVALID)
+        return found
+
+    def mutated(self, durability: int) -> None:
+        """Hold the answer until the mutation just made is on disk, where that was asked for."""
+        if durability > 1 or self._acknowledge_persisted:
+            self._ticket = self.service.store.journal.last_ticket

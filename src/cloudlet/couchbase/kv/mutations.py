@@ -1,0 +1,141 @@
+"""The verbs that change documents: set, add, replace, delete, append, prepend, counters."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+
+from cloudlet.couchbase.kv.connection import Connection
+from cloudlet.couchbase.kv.frame import Request, StatusError, response
+from cloudlet.couchbase.kv.protocol import Opcode, Status
+from cloudlet.storage.documents import BINARY, JSON, Collection, Document, counters, writes
+
+_FLAGS_EXPIRY: Final = struct.Struct(">II")
+_TOKEN: Final = struct.Struct(">QQ")
+_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
+
+#: Datatype bits a client may send: JSON. Snappy is never acknowledged, attributes have own verbs.
+_CLIENT_DATATYPES: Final = JSON
+
+
+def datatype_of(value: bytes) -> int:
+    """JSON or binary, by looking: clients' claims are not trusted, as the server does not."""
+    try:
+        _JSON.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return BINARY
+    return JSON
+
+
+def mutated(
+    connection: Connection,
+    request: Request,
+    collection: Collection,
+    document: Document,
+    value: bytes = b"",
+) -> bytes:
+    """The answer to a mutation: its CAS, and its token where the client asked for tokens."""
+    connection.mutated(request.durability)
+    extras = b""
+    if connection.mutation_tokens:
+        extras = _TOKEN.pack(collection.bucket.vbucket_uuid, document.seqno)
+    return response(request, extras=extras, value=value, cas=document.cas)
+
+
+def _store_arguments(request: Request) -> tuple[int, int]:
+    if len(request.extras) != 8 or request.datatype & ~_CLIENT_DATATYPES:
+        raise StatusError(Status.INVALID)
+    return _FLAGS_EXPIRY.unpack(request.extras)
+
+
+def upsert(connection: Connection, request: Request) -> bytes:
+    """Store whether or not there is a document."""
+    collection = connection.collection(request)
+    flags, expiry = _store_arguments(request)
+    document = writes.upsert(
+        collection,
+        request.key,
+        request.value,
+        flags=flags,
+        datatype=datatype_of(request.value),
+        expiry_s=expiry,
+        cas=request.cas,
+        preserve_expiry=request.preserve_expiry,
+    )
+    return mutated(connection, request, collection, document)
+
+
+def insert(connection: Connection, request: Request) -> bytes:
+    """Store where there is no document."""
+    collection = connection.collection(request)
+    flags, expiry = _store_arguments(request)
+    if request.cas or request.preserve_expiry:
+        raise StatusError(Status.INVALID)
+    document = writes.insert(
+        collection,
+        request.key,
+        request.value,
+        flags=flags,
+        datatype=datatype_of(request.value),
+        expiry_s=expiry,
+    )
+    return mutated(connection, request, collection, document)
+
+
+def replace(connection: Connection, request: Request) -> bytes:
+    """Store where there is a document."""
+    collection = connection.collection(request)
+    flags, expiry = _store_arguments(request)
+    document = writes.replace(
+        collection,
+        request.key,
+        request.value,
+        flags=flags,
+        datatype=datatype_of(request.value),
+        expiry_s=expiry,
+        cas=request.cas,
+        preserve_expiry=request.preserve_expiry,
+    )
+    return mutated(connection, request, collection, document)
+
+
+def delete(connection: Connection, request: Request) -> bytes:
+    """Remove a document."""
+    collection = connection.collection(request)
+    if request.extras or request.value:
+        raise StatusError(Status.INVALID)
+    document = writes.remove(collection, request.key, request.cas)
+    return mutated(connection, request, collection, document)
+
+
+def extend(connection: Connection, request: Request) -> bytes:
+    """Append to or prepend to a document's value."""
+    collection = connection.collection(request)
+    if request.extras:
+        raise StatusError(Status.INVALID)
+    front = request.opcode == Opcode.PREPEND
+    document = writes.extend(
+        collection, request.key, request.value, front=front, classify=datatype_of, cas=request.cas
+    )
+    return mutated(connection, request, collection, document)
+
+
+def count(connection: Connection, request: Request) -> bytes:
+    """Add to or subtract from a counter, or create it."""
+    collection = connection.collection(request)
+    if len(request.extras) != 20 or request.value:
+        raise StatusError(Status.INVALID)
+    delta, initial, expiry = struct.unpack(">QQI", request.extras)
+    creates = expiry != counters.NO_INITIAL
+    number, document = counters.add(
+        collection,
+        request.key,
+        -delta if request.opcode == Opcode.DECREMENT else delta,
+        initial=initial if creates else None,
+        expiry_s=expiry if creates else 0,
+        cas=request.cas,
+        preserve_expiry=request.preserve_expiry or not creates,
+    )
+    return mutated(connection, request, collection, document, struct.pack(">Q", number))

@@ -1,0 +1,55 @@
+"""The table from opcode to the function that answers it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from cloudlet.couchbase.kv import mutations, reads, sessions, stats
+from cloudlet.couchbase.kv.frame import Handler
+from cloudlet.couchbase.kv.protocol import Opcode
+
+
+@cache
+def handlers() -> list[Handler | None]:
+    """256 places, None where the server does not know the command."""
+    table: list[Handler | None] = [None] * 256
+    for opcode, handler in _VERBS.items():
+        table[opcode] = handler
+    return table
+
+
+_VERBS: dict[int, Handler] = {
+    Opcode.GET: reads.get,
+    Opcode.GETQ: reads.get_quiet,
+    Opcode.GETK: reads.get_with_key,
+    Opcode.SET: mutations.upsert,
+    Opcode.ADD: mutations.insert,
+    Opcode.REPLACE: mutations.replace,
+    Opcode.DELETE: mutations.delete,
+    Opcode.INCREMENT: mutations.count,
+    Opcode.DECREMENT: mutations.count,
+    Opcode.APPEND: mutations.extend,
+    Opcode.PREPEND: mutations.extend,
+    Opcode.TOUCH: reads.touch,
+    Opcode.GET_AND_TOUCH: reads.get_and_touch,
+    Opcode.GET_LOCKED: reads.get_locked,
+    Opcode.UNLOCK: reads.unlock,
+    Opcode.GET_META: reads.get_meta,
+    Opcode.GET_REPLICA: reads.get_replica,
+    Opcode.OBSERVE: reads.observe,
+    Opcode.OBSERVE_SEQNO: reads.observe_seqno,
+    Opcode.QUIT: sessions.quit_connection,
+    Opcode.NOOP: sessions.noop,
+    Opcode.VERSION: sessions.version,
+    Opcode.STAT: stats.stat,
+    Opcode.HELLO: sessions.hello,
+    Opcode.SASL_LIST_MECHS: sessions.list_mechanisms,
+    Opcode.SASL_AUTH: sessions.authenticate,
+    Opcode.SASL_STEP: sessions.step,
+    Opcode.SELECT_BUCKET: sessions.select_bucket,
+    Opcode.GET_ERROR_MAP: sessions.get_error_map,
+    Opcode.GET_CLUSTER_CONFIG: sessions.get_cluster_config,
+    Opcode.GET_COLLECTIONS_MANIFEST: sessions.get_collections_manifest,
+    Opcode.GET_COLLECTION_ID: sessions.get_collection_id,
+    Opcode.GET_SCOPE_ID: sessions.get_scope_id,
+}

@@ -1,0 +1,254 @@
+"""The document server's process: data directory, key-value port, management port, query port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+from typing import IO, Final
+
+import uvicorn
+
+from cloudlet.couchbase.cluster.application import ManagementService
+from cloudlet.couchbase.cluster.topology import Topology
+from cloudlet.couchbase.cluster.users import Users
+from cloudlet.couchbase.kv.connection import Connection
+from cloudlet.couchbase.kv.context import Service
+from cloudlet.couchbase.kv.verbs import handlers
+from cloudlet.couchbase.options import DocumentServerOptions, Ports
+from cloudlet.storage.documents import BucketSettings, DocumentStore
+
+_LOG = logging.getLogger(__name__)
+
+#: How long a start waits for a predecessor to finish its writes, in seconds.
+LOCK_WAIT_S: Final = 10.0
+
+_UUID_SETTING: Final = "cluster/uuid"
+
+
+class DirectoryBusyError(Exception):
+    """Another process serves the data directory."""
+
+
+class Sockets:
+    """The three listening sockets, bound before anything else so that their ports are known."""
+
+    def __init__(self, kv: socket.socket, management: socket.socket, query: socket.socket) -> None:
+        self.kv = kv
+        self.management = management
+        self.query = query
+
+    @classmethod
+    def bind(cls, options: DocumentServerOptions) -> Sockets:
+        """Bind as the options say; `OSError` where a port is taken."""
+        with contextlib.ExitStack() as bound:
+            sockets = [
+                bound.enter_context(_listen(options.host, port))
+                for port in (options.kv_port, options.management_port, options.query_port)
+            ]
+            bound.pop_all()
+        return cls(*sockets)
+
+    @classmethod
+    def inherit(cls, numbers: tuple[int, int, int]) -> Sockets:
+        """The sockets of inherited file descriptors, in the order of the ports."""
+        return cls(*(socket.socket(fileno=number) for number in numbers))
+
+    @property
+    def all(self) -> tuple[socket.socket, socket.socket, socket.socket]:
+        """Key-value, management, query."""
+        return self.kv, self.management, self.query
+
+    @property
+    def ports(self) -> Ports:
+        """The ports that are bound."""
+        return Ports(*(one.getsockname()[1] for one in self.all))
+
+    def close(self) -> None:
+        """Stop listening."""
+        for one in self.all:
+            one.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class DirectoryLock:
+    """One process at a time in a data directory; freed by the kernel when the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "lock"
+        self._file: IO[str] | None = None
+
+    async def acquire(self) -> None:
+        """Take the lock; `DirectoryBusyError` after ten seconds."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("w")
+        deadline = asyncio.get_running_loop().time() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if asyncio.get_running_loop().time() > deadline:
+                    file.close()
+                    raise DirectoryBusyError(
+                        f"another document server uses {self._path.parent}"
+                    ) from None
+                await asyncio.sleep(0.02)
+            else:
+                self._file = file
+                return
+
+    def release(self) -> None:
+        """Let others in."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone."""
+        yield
+
+
+class Server:
+    """Everything of one document server in the running event loop."""
+
+    def __init__(self, options: DocumentServerOptions, sockets: Sockets) -> None:
+        self.options = options
+        self.sockets = sockets
+        self._lock = DirectoryLock(options.data)
+        self._kv: asyncio.Server | None = None
+        self._http: list[tuple[_HttpServer, asyncio.Task[None]]] = []
+
+    async def start(self) -> None:
+        """Open the data directory and serve; returns when clients are served."""
+        options = self.options
+        await self._lock.acquire()
+        self.store = DocumentStore(
+            options.data / "documents.db", cache_bytes=options.cache_mb * 1024 * 1024
+        )
+        ports = self.sockets.ports
+        topology = Topology(
+            options.host, ports.kv, ports.management, ports.query, await self._uuid()
+        )
+        self.users = Users(
+            self.store,
+            options.username,
+            options.password,
+            bucket_names_authenticate=options.bucket_names_authenticate,
+        )
+        self.service = Service(
+            self.store,
+            self.users,
+            topology,
+            acknowledge_persisted=options.acknowledge == "persisted",
+        )
+        await self._create_buckets()
+        self.store.start()
+        loop = asyncio.get_running_loop()
+        self._kv = await loop.create_server(
+            lambda: Connection(self.service, handlers()), sock=self.sockets.kv
+        )
+        management = ManagementService(self.store, self.users, topology, self.reset)
+        await self._serve_http(management, self.sockets.management)
+
+    async def _uuid(self) -> str:
+        known = self.store.settings.get(_UUID_SETTING)
+        if known is None:
+            known = uuid.uuid4().hex.encode()
+            await self.store.settings.put(_UUID_SETTING, known)
+        return known.decode()
+
+    async def _create_buckets(self) -> None:
+        for name in self.options.buckets:
+            if name not in self.store.catalog.buckets:
+                await self.store.catalog.create_bucket(name, BucketSettings(flush_enabled=True))
+
+    async def _serve_http(self, application: object, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            application,  # type: ignore[arg-type]
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=600,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        server = _HttpServer(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        self._http.append((server, task))
+        while not server.started:
+            if task.done():
+                task.result()
+                raise RuntimeError("the HTTP server ended while it started")
+            await asyncio.sleep(0.001)
+
+    async def reset(self) -> None:
+        """Remove all documents, users and made buckets; the configured buckets are there, empty.
+
+        Connections stay, so that a test suite's clients go on after it.
+        """
+        catalog = self.store.catalog
+        for bucket in list(catalog.buckets.values()):
+            if bucket.name not in self.options.buckets:
+                await catalog.drop_bucket(bucket)
+                continue
+            for scope in list(bucket.scopes):
+                if scope != "_default":
+                    await catalog.drop_scope(bucket, scope)
+            for name in list(bucket.scopes["_default"].collections):
+                if name != "_default":
+                    await catalog.drop_collection(bucket, "_default", name)
+            if bucket.default_collection is None:
+                await catalog.create_collection(bucket, "_default", "_default")
+            await catalog.flush_bucket(bucket)
+        await self._create_buckets()
+        await self.users.clear()
+
+    async def stop(self) -> None:
+        """Serve nobody any more, write what was accepted, close the files."""
+        if self._kv is not None:
+            self._kv.close()
+        await self.store.flushed()
+        for connection in list(self.service.connections):
+            connection.close()
+        for server, _ in self._http:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._http), return_exceptions=True)
+        await self.store.close()
+        self._lock.release()
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel send SIGTERM when the parent process ends; leave at once if it has."""
+    import ctypes
+    import signal
+
+    set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(0)

@@ -1,0 +1,306 @@
+"""One collection: its documents in memory and on disk, and the mutations every verb is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cloudlet.storage.database import Database
+from cloudlet.storage.documents.cache import OVERHEAD_BYTES, Cache, weight
+from cloudlet.storage.documents.clock import HybridClock
+from cloudlet.storage.documents.journal import Journal
+from cloudlet.storage.documents.model import (
+    JSON,
+    KEY_LIMIT,
+    VALUE_LIMIT,
+    CasMismatchError,
+    Document,
+    DocumentLockedError,
+    DocumentNotFoundError,
+    KeyTooLongError,
+    ValueTooLargeError,
+)
+from cloudlet.storage.documents.schema import SELECT_ONE, from_row
+from cloudlet.storage.documents.xattrs import system_only
+
+if TYPE_CHECKING:
+    from cloudlet.storage.documents.catalog import Bucket
+
+#: Keys a page of a scan holds; a page takes about a millisecond.
+PAGE_KEYS: Final = 1000
+
+
+class Engine(Protocol):
+    """What collections share: the database, the journal, the cache."""
+
+    database: Database
+    journal: Journal
+    cache: Cache
+
+
+class Collection:
+    """Documents by key. Every call returns at once and is seen by the next one.
+
+    Used from the event loop's thread only. A mutation is in memory when the call returns and on
+    disk when `journal.persisted` reaches the ticket that was open; `durable` awaits that.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        bucket: Bucket,
+        *,
+        storage_id: int,
+        scope_uid: int,
+        uid: int,
+        name: str,
+        max_expiry_s: int = 0,
+        history: bool = False,
+        items: int = 0,
+    ) -> None:
+        self.bucket = bucket
+        self.storage_id = storage_id
+        self.scope_uid = scope_uid
+        self.uid = uid
+        self.name = name
+        #: 0: the bucket's; -1: documents never expire by default; else seconds.
+        self.max_expiry_s = max_expiry_s
+        self.history = history
+        #: Live documents, kept with every mutation.
+        self.items = items
+        #: False once it was dropped.
+        self.live = True
+        #: Cached documents and tombstones.
+        self.documents: dict[bytes, Document] = {}
+        self.cached_bytes = 0
+        #: Every stored document is cached, so that a key not found there is nowhere.
+        self.resident = (
+            items == 0
+            and not engine.database.reader.execute(
+                "SELECT EXISTS (SELECT 1 FROM documents WHERE collection = ?)", (storage_id,)
+            ).fetchone()[0]
+        )  # type: ignore[index]
+        #: Mutations that are not yet on disk.
+        self.pending: dict[bytes, Document] = {}
+        #: Locked keys: the lock's CAS and its end on the monotonic clock.
+        self.locks: dict[bytes, tuple[int, float]] = {}
+        #: Rises with every mutation.
+        self.changes = 0
+        self._database = engine.database
+        self._journal = engine.journal
+        self._cache = engine.cache
+        self._clock: HybridClock = bucket.clock
+        self._cache.add(self)
+
+    def find(self, key: bytes) -> Document | None:
+        """The key's document or tombstone, whether expired or not."""
+        document = self.documents.get(key)
+        if document is None:
+            return None if self.resident else self._load(key)
+        document.used = True
+        return document
+
+    def get(self, key: bytes) -> Document | None:
+        """The live document of `key`, or None."""
+        document = self.documents.get(key)
+        if document is None:
+            if self.resident:
+                return None
+            document = self._load(key)
+            if document is None:
+                return None
+        if document.deleted:
+            return None
+        if document.expiry_s and document.expiry_s <= time.time():
+            self.expire(key, document)
+            return None
+        document.used = True
+        return document
+
+    def require(self, key: bytes) -> Document:
+        """The live document of `key`; `DocumentNotFoundError` if there is none."""
+        document = self.get(key)
+        if document is None:
+            raise DocumentNotFoundError
+        return document
+
+    def _load(self, key: bytes) -> Document | None:
+        row = self._database.reader.execute(SELECT_ONE, (self.storage_id, key)).fetchone()
+        if row is None:
+            return None
+        document = from_row(key, row)
+        self._remember(key, None, document)
+        return document
+
+    def _remember(self, key: bytes, previous: Document | None, document: Document) -> None:
+        grown = len(document.value) + len(document.xattrs)
+        if previous is None:
+            grown += len(key) + OVERHEAD_BYTES
+        else:
+            grown -= len(previous.value) + len(previous.xattrs)
+        self.documents[key] = document
+        self.cached_bytes += grown
+        cache = self._cache
+        cache.used_bytes += grown
+        if cache.used_bytes > cache.limit_bytes:
+            cache.make_room()
+
+    def check(self, key: bytes, current: Document | None, cas: int) -> None:
+        """Refuse a mutation of a locked or (where `cas` is not 0) a changed document.
+
+        A mutation with the lock's CAS ends the lock.
+        """
+        if self.locks and key in self.locks:
+            lock_cas, until = self.locks[key]
+            if until > time.monotonic() and cas != lock_cas:
+                raise DocumentLockedError
+            del self.locks[key]
+        if cas and current is not None and current.cas != cas:
+            raise CasMismatchError
+
+    def locked(self, key: bytes) -> bool:
+        """Whether `key` is locked now."""
+        if not self.locks or key not in self.locks:
+            return False
+        if self.locks[key][1] > time.monotonic():
+            return True
+        del self.locks[key]
+        return False
+
+    def put(
+        self,
+        key: bytes,
+        value: bytes,
+        *,
+        flags: int = 0,
+        datatype: int = JSON,
+        expiry_s: int = 0,
+        xattrs: bytes = b"",
+        deleted: bool = False,
+    ) -> Document:
+        """Make the next version of `key`, whatever was there; the caller has checked that it may.
+
+        `expiry_s` is a Unix time; the collection's or bucket's maximum bounds it.
+        """
+        if not 0 < len(key) <= KEY_LIMIT:
+            raise KeyTooLongError
+        if len(value) + len(xattrs) > VALUE_LIMIT:
+            raise ValueTooLargeError
+        self._journal.check()
+        if not deleted:
+            expiry_s = self.bounded(expiry_s)
+        return self._write(key, self.find(key), value, flags, datatype, expiry_s, xattrs, deleted)
+
+    def _write(
+        self,
+        key: bytes,
+        previous: Document | None,
+        value: bytes,
+        flags: int,
+        datatype: int,
+        expiry_s: int,
+        xattrs: bytes,
+        deleted: bool,
+    ) -> Document:
+        bucket = self.bucket
+        bucket.high_seqno = seqno = bucket.high_seqno + 1
+        revision = 1
+        was_live = False
+        if previous is not None:
+            revision = previous.revision + 1
+            was_live = not previous.deleted
+        if was_live is deleted:
+            self.items += -1 if deleted else 1
+        document = Document(
+            value, flags, datatype, self._clock.next(), expiry_s, revision, seqno, xattrs, deleted
+        )
+        self.changes += 1
+        self.pending[key] = document
+        self._remember(key, previous, document)
+        self._journal.record(self, key, document)
+        return document
+
+    def delete(self, key: bytes, document: Document) -> Document:
+        """Make `key` a tombstone; its system attributes stay, as in Couchbase."""
+        self._journal.check()
+        return self._tombstone(key, document)
+
+    def _tombstone(self, key: bytes, document: Document) -> Document:
+        self.locks.pop(key, None)
+        return self._write(key, document, b"", 0, 0, 0, system_only(document.xattrs), True)
+
+    def expire(self, key: bytes, document: Document) -> None:
+        """Delete a document whose time is over."""
+        self._tombstone(key, document)
+
+    def recas(self, key: bytes, document: Document) -> Document:
+        """The same version under a new CAS, as a lock gives it."""
+        self._journal.check()
+        renewed = Document(
+            document.value,
+            document.flags,
+            document.datatype,
+            self._clock.next(),
+            document.expiry_s,
+            document.revision,
+            document.seqno,
+            document.xattrs,
+            tree=document.tree,
+        )
+        self.pending[key] = renewed
+        self._remember(key, document, renewed)
+        self._journal.record(self, key, renewed)
+        return renewed
+
+    def bounded(self, expiry_s: int) -> int:
+        """`expiry_s` (a Unix time or 0) within the collection's or bucket's maximum."""
+        limit = self.max_expiry_s or self.bucket.settings.max_expiry_s
+        if limit <= 0:
+            return expiry_s
+        latest = int(time.time()) + limit
+        return min(expiry_s, latest) if expiry_s else latest
+
+    def page(self, after: bytes | None = None, limit: int = PAGE_KEYS) -> list[bytes]:
+        """The next stored keys above `after` in order of bytes, live or not; empty at the end."""
+        rows = self._database.reader.execute(
+            "SELECT key FROM documents WHERE collection = ? AND key > ? ORDER BY key LIMIT ?",
+            (self.storage_id, b"" if after is None else after, limit),
+        )
+        keys: list[bytes] = [row[0] for row in rows]  # type: ignore[misc]
+        if self.pending:
+            last = keys[-1] if len(keys) == limit else None
+            low = b"" if after is None else after
+            fresh = {key for key in self.pending if key > low and (last is None or key <= last)}
+            if fresh:
+                keys = sorted(fresh.union(keys))
+        return keys
+
+    def scan(self) -> Iterator[tuple[bytes, Document]]:
+        """All live documents in key order; sees changes made while it runs, page by page."""
+        after: bytes | None = None
+        while keys := self.page(after):
+            for key in keys:
+                document = self.get(key)
+                if document is not None:
+                    yield key, document
+            after = keys[-1]
+
+    @property
+    def ticket(self) -> int:
+        """The group that the latest mutation belongs to; see `Journal`."""
+        return self._journal.last_ticket
+
+    async def durable(self) -> None:
+        """Return when all mutations made so far are on disk."""
+        await self._journal.flushed()
+
+    def evict(self, key: bytes) -> None:
+        """Drop `key` from memory if it is on disk."""
+        document = self.documents.get(key)
+        if document is not None and key not in self.pending:
+            del self.documents[key]
+            freed = weight(key, document)
+            self.cached_bytes -= freed
+            self._cache.used_bytes -= freed
+            self.resident = False

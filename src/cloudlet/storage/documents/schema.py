@@ -1,0 +1,115 @@
+"""The tables of the document store, and a row's form."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final
+
+from cloudlet.storage.documents.model import CorruptDocumentError, Document
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE buckets (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        uuid TEXT NOT NULL,
+        settings BLOB NOT NULL,
+        manifest_uid INTEGER NOT NULL DEFAULT 0,
+        high_seqno INTEGER NOT NULL DEFAULT 0,
+        clock INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE scopes (
+        bucket INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (bucket, name)
+    );
+    CREATE TABLE collections (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        bucket INTEGER NOT NULL,
+        scope INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        max_expiry INTEGER NOT NULL DEFAULT 0,
+        history INTEGER NOT NULL DEFAULT 0,
+        items INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (bucket, scope, name)
+    );
+    CREATE TABLE dropped (collection INTEGER PRIMARY KEY);
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        collection INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        value BLOB NOT NULL,
+        xattrs BLOB NOT NULL,
+        flags INTEGER NOT NULL,
+        datatype INTEGER NOT NULL,
+        cas INTEGER NOT NULL,
+        expiry INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        seqno INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
+        UNIQUE (collection, key)
+    );
+    CREATE INDEX documents_seqno ON documents (collection, seqno);
+    CREATE INDEX documents_expiry ON documents (expiry) WHERE expiry > 0;
+    CREATE INDEX documents_deleted ON documents (cas) WHERE deleted = 1;
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+    """,
+)
+
+_COLUMNS: Final = (
+    "collection, key, value, xattrs, flags, datatype, cas, expiry, revision, seqno, deleted,"
+    " checksum"
+)
+_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?)"
+_ON_CONFLICT: Final = (
+    " ON CONFLICT (collection, key) DO UPDATE SET value=excluded.value, xattrs=excluded.xattrs,"
+    " flags=excluded.flags, datatype=excluded.datatype, cas=excluded.cas, expiry=excluded.expiry,"
+    " revision=excluded.revision, seqno=excluded.seqno, deleted=excluded.deleted,"
+    " checksum=excluded.checksum"
+)
+
+
+def upsert_statement(rows: int) -> str:
+    """One statement that writes `rows` documents, so that a group is one step of SQLite."""
+    values = ",".join([_ROW] * rows)
+    return f"INSERT INTO documents ({_COLUMNS}) VALUES {values}{_ON_CONFLICT}"  # noqa: S608
+
+
+SELECT_ONE: Final = (
+    "SELECT value, xattrs, flags, datatype, cas, expiry, revision, seqno, deleted, checksum"
+    " FROM documents WHERE collection = ? AND key = ?"
+)
+
+
+def checksum(key: bytes, value: bytes, xattrs: bytes, cas: int) -> int:
+    """CRC-32 of what a reader would notice to be wrong."""
+    return zlib.crc32(value, zlib.crc32(xattrs, zlib.crc32(key, cas & 0xFFFFFFFF)))
+
+
+def to_row(collection: int, key: bytes, document: Document) -> tuple[Any, ...]:
+    """The columns of one document."""
+    return (
+        collection,
+        key,
+        document.value,
+        document.xattrs,
+        document.flags,
+        document.datatype,
+        document.cas,
+        document.expiry_s,
+        document.revision,
+        document.seqno,
+        document.deleted,
+        checksum(key, document.value, document.xattrs, document.cas),
+    )
+
+
+def from_row(key: bytes, row: tuple[Any, ...]) -> Document:
+    """The document of a `SELECT_ONE` row; `CorruptDocumentError` if its checksum is wrong."""
+    value, xattrs, flags, datatype, cas, expiry, revision, seqno, deleted, stored = row
+    if checksum(key, value, xattrs, cas) != stored:
+        raise CorruptDocumentError(f"document {key!r} does not have its checksum")
+    return Document(value, flags, datatype, cas, expiry, revision, seqno, xattrs, bool(deleted))

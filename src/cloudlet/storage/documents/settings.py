@@ -1,0 +1,44 @@
+"""Small named values that belong to the document server as a whole: users, groups, indexes."""
+
+from __future__ import annotations
+
+import apsw
+
+from cloudlet.storage.database import Database
+
+
+class Settings:
+    """Named values, all in memory and on disk when a change returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        rows = database.reader.execute("SELECT name, value FROM settings").fetchall()
+        self._values: dict[str, bytes] = {str(name): bytes(value) for name, value in rows}  # type: ignore[arg-type]
+
+    def get(self, name: str) -> bytes | None:
+        """The value of a name."""
+        return self._values.get(name)
+
+    def beginning(self, prefix: str) -> list[tuple[str, bytes]]:
+        """Names that begin with `prefix`, in order, with their values."""
+        return sorted(
+            (name, value) for name, value in self._values.items() if name.startswith(prefix)
+        )
+
+    async def put(self, name: str, value: bytes) -> None:
+        """Store a value."""
+        self._values[name] = value
+
+        def write(connection: apsw.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+        await self._database.write(write)
+
+    async def remove(self, name: str) -> None:
+        """Forget a value."""
+        self._values.pop(name, None)
+
+        def write(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM settings WHERE name = ?", (name,))
+
+        await self._database.write(write)
