@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +16,8 @@ import msgspec
 import uvloop
 
 from cloudlet.couchbase.options import DocumentServerOptions
-from cloudlet.couchbase.server import DirectoryBusyError, Server, Sockets, die_with_parent
+from cloudlet.couchbase.server import DirectoryBusyError, Server
+from cloudlet.couchbase.sockets import Sockets
 
 #: A password that is read from the first line of the standard input instead.
 _FROM_STDIN: Final = "-"
@@ -27,7 +30,7 @@ def main() -> int:
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
     if arguments.die_with_parent:
-        die_with_parent(arguments.die_with_parent)
+        _die_with_parent(arguments.die_with_parent)
     if arguments.password == _FROM_STDIN:
         arguments.password = sys.stdin.readline().rstrip("\n")
     options = DocumentServerOptions(
@@ -94,6 +97,14 @@ async def _serve(options: DocumentServerOptions, inherited: str | None, *, as_js
     print(line, flush=True)  # noqa: T201
     await stop.wait()
     await server.stop()
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel send SIGTERM when the parent process ends; leave at once if it has."""
+    set_pdeathsig = 1
+    ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(0)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import logging
-import os
 import socket
 import uuid
 from collections.abc import Generator
@@ -21,7 +20,8 @@ from cloudlet.couchbase.cluster.users import Users
 from cloudlet.couchbase.kv.connection import Connection
 from cloudlet.couchbase.kv.context import Service
 from cloudlet.couchbase.kv.verbs import handlers
-from cloudlet.couchbase.options import DocumentServerOptions, Ports
+from cloudlet.couchbase.options import DocumentServerOptions
+from cloudlet.couchbase.sockets import Sockets
 from cloudlet.storage.documents import BucketSettings, DocumentStore
 
 _LOG = logging.getLogger(__name__)
@@ -34,60 +34,6 @@ _UUID_SETTING: Final = "cluster/uuid"
 
 class DirectoryBusyError(Exception):
     """Another process serves the data directory."""
-
-
-class Sockets:
-    """The three listening sockets, bound before anything else so that their ports are known."""
-
-    def __init__(self, kv: socket.socket, management: socket.socket, query: socket.socket) -> None:
-        self.kv = kv
-        self.management = management
-        self.query = query
-
-    @classmethod
-    def bind(cls, options: DocumentServerOptions) -> Sockets:
-        """Bind as the options say; `OSError` where a port is taken."""
-        with contextlib.ExitStack() as bound:
-            sockets = [
-                bound.enter_context(_listen(options.host, port))
-                for port in (options.kv_port, options.management_port, options.query_port)
-            ]
-            bound.pop_all()
-        return cls(*sockets)
-
-    @classmethod
-    def inherit(cls, numbers: tuple[int, int, int]) -> Sockets:
-        """The sockets of inherited file descriptors, in the order of the ports."""
-        return cls(*(socket.socket(fileno=number) for number in numbers))
-
-    @property
-    def all(self) -> tuple[socket.socket, socket.socket, socket.socket]:
-        """Key-value, management, query."""
-        return self.kv, self.management, self.query
-
-    @property
-    def ports(self) -> Ports:
-        """The ports that are bound."""
-        return Ports(*(one.getsockname()[1] for one in self.all))
-
-    def close(self) -> None:
-        """Stop listening."""
-        for one in self.all:
-            one.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 class DirectoryLock:
@@ -241,14 +187,3 @@ class Server:
         await asyncio.gather(*(task for _, task in self._http), return_exceptions=True)
         await self.store.close()
         self._lock.release()
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel send SIGTERM when the parent process ends; leave at once if it has."""
-    import ctypes
-    import signal
-
-    set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGTERM)
-    if os.getppid() != parent:
-        raise SystemExit(0)

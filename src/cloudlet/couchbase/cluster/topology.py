@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import msgspec
@@ -48,12 +49,23 @@ class Topology:
         self.uuid = uuid
         self.revision = 1
         self._configs: dict[str | None, bytes] = {}
+        self._waiting: list[asyncio.Future[None]] = []
 
     def changed(self, bucket: Bucket) -> None:
         """Begin a new revision: a bucket was made, changed or dropped."""
         del bucket
         self.revision += 1
         self._configs.clear()
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def next_revision(self) -> None:
+        """Return when the configuration has changed."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
 
     def config(self, bucket: Bucket | None) -> bytes:
         """The configuration for one bucket, or for a connection without one."""

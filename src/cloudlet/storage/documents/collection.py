@@ -75,12 +75,12 @@ class Collection:
         self.documents: dict[bytes, Document] = {}
         self.cached_bytes = 0
         #: Every stored document is cached, so that a key not found there is nowhere.
-        self.resident = (
-            items == 0
-            and not engine.database.reader.execute(
-                "SELECT EXISTS (SELECT 1 FROM documents WHERE collection = ?)", (storage_id,)
-            ).fetchone()[0]
-        )  # type: ignore[index]
+        self.resident = items == 0 and (
+            engine.database.reader.execute(
+                "SELECT 1 FROM documents WHERE collection = ? LIMIT 1", (storage_id,)
+            ).fetchone()
+            is None
+        )
         #: Mutations that are not yet on disk.
         self.pending: dict[bytes, Document] = {}
         #: Locked keys: the lock's CAS and its end on the monotonic clock.
@@ -267,7 +267,7 @@ class Collection:
             "SELECT key FROM documents WHERE collection = ? AND key > ? ORDER BY key LIMIT ?",
             (self.storage_id, b"" if after is None else after, limit),
         )
-        keys: list[bytes] = [row[0] for row in rows]  # type: ignore[misc]
+        keys: list[bytes] = [row[0] for row in rows]
         if self.pending:
             last = keys[-1] if len(keys) == limit else None
             low = b"" if after is None else after
