@@ -44,12 +44,14 @@ class IsolationLevel:
         return f"{self.name} isolation: {on or 'nothing'}" + (f"; without {off}" if off else "")
 
 
-def probe(*, cgroups: bool, pids: bool, cgroup_detail: str) -> IsolationLevel:
+def probe(*, namespaces: bool, cgroups: bool, pids: bool, cgroup_detail: str) -> IsolationLevel:
     """Try the means out in a process of their own."""
     found = _ask()
     user, mounts = found.get("userns", "not tried"), found.get("mounts", "not tried")
+    if not namespaces:
+        user = mounts = "switched off"
     abi, seccomp = int(found.get("landlock", "0")), found.get("seccomp", "not tried")
-    namespaces = user == mounts == "ok"
+    apart = user == mounts == "ok"
     scoped = "; signals and abstract sockets scoped" if abi >= 6 else ""
     items = (
         IsolationItem("user namespaces", user == "ok", _said(user, "own user, pid, ipc, uts")),
@@ -68,7 +70,7 @@ def probe(*, cgroups: bool, pids: bool, cgroup_detail: str) -> IsolationLevel:
             "own network", False, "functions share the host's network and reach its loopback"
         ),
     )
-    if namespaces and seccomp == "ok":
+    if apart and seccomp == "ok":
         name = "full"
     elif abi and seccomp == "ok":
         name = "reduced"

@@ -21,6 +21,7 @@ PRELOAD = (
     "collections", "contextlib", "dataclasses", "typing", "enum", "traceback", "tempfile",
     "subprocess", "concurrent.futures", "ssl", "encodings.idna", "importlib.metadata",
 )  # fmt: skip
+_BOOTSTRAP_JS = Path(__file__).parent / "inside" / "bootstrap.js"
 STORE = "/var/lib/store"
 # An unprivileged identity that no distribution hands out; taken when cloudlet runs as root.
 SANDBOX_ID = 245_660
@@ -65,6 +66,15 @@ def sdk_modules() -> list[str]:
     return [name for name in names if name.isidentifier()]
 
 
+def open_to_all(*folders: Path) -> bool:
+    """Whether any identity may pass through to these folders."""
+    return all(
+        part.stat().st_mode & 0o005 == 0o005 or (part.stat().st_mode & 0o001 and part != folder)
+        for folder in (given.resolve() for given in folders)
+        for part in (folder, *folder.parents)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class JailPlan:
     """All that a zygote needs to know; `config()` is its first message."""
@@ -72,7 +82,9 @@ class JailPlan:
     runtime: Runtime
     code_root: Path
     staging: Path
+    sdk_view: Path  # where the SDK is without mounts: a folder of symbolic links
     namespaces: bool
+    leave_root: bool
     nproc: int
 
     def config(self) -> dict[str, Any]:
@@ -80,8 +92,9 @@ class JailPlan:
         binds, links = self._machine()
         binds += [(path, f"/var/runtime/{name}") for path, name in sdk_entries()]
         binds.append((os.fspath(self.code_root), STORE))
-        python = self.runtime.python
         stdlib = list(self.runtime.stdlib)
+        sdk = "/var/runtime" if self.namespaces else os.fspath(self.sdk_view)
+        bootstrap = "/var/runtime/bootstrap.js" if self.namespaces else os.fspath(_BOOTSTRAP_JS)
         return {
             "mode": "namespaces" if self.namespaces else "plain",
             "main": self.runtime.family,
@@ -101,21 +114,44 @@ class JailPlan:
             "links": links,
             "binds": binds,
             "files": {
+                "/var/runtime/bootstrap.js": _BOOTSTRAP_JS.read_text(),
                 "/etc/passwd": _PASSWD,
                 "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
             },
+            "executable": self.runtime.executable,
+            "bootstrap": bootstrap,
+            "leave_root": self.leave_root,
             "hidden": [*_hidden(), *(f"{path}/site-packages" for path in stdlib)],
             "store": STORE,
             "uid": SANDBOX_ID,
             "gid": SANDBOX_ID,
             "nproc": self.nproc,
-            "sys_path": [*(["/var/runtime"] if self.namespaces else []), *stdlib],
+            "sys_path": [sdk, *stdlib],
             "preload": PRELOAD if self.runtime.family == "python" else (),
             "sdk_preload": SDK_PRELOAD if self.runtime.family == "python" else (),
             "sdk": sdk_modules(),
-            "readable": ["/usr", "/lib", "/lib64", "/bin", "/etc/ssl", python, *stdlib],
+            "readable": [
+                "/usr",
+                "/lib",
+                "/lib64",
+                "/bin",
+                *(f"/etc/{name}" for name in _ETC),
+                *self.runtime.prefixes,
+                sdk,
+                *(path for path, _ in sdk_entries()),
+                bootstrap,
+            ],  # fmt: skip
             "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"],
         }
+
+    def build_sdk_view(self) -> None:
+        """Make the folder of links; for use without mounts."""
+        self.sdk_view.mkdir(parents=True, exist_ok=True)
+        for path, name in sdk_entries():
+            link = self.sdk_view / name
+            if not link.is_symlink() or os.readlink(link) != path:
+                link.unlink(missing_ok=True)
+                link.symlink_to(path)
 
     def _machine(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """(binds, symbolic links) of the machine's own files."""

@@ -11,6 +11,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
@@ -178,6 +179,7 @@ class PolledMeter:
         self._pid = pid
         self._shared = self._anonymous(pid)
         self._peak = 0
+        self._looked = 0.0
 
     def limit(self, memory_mb: int, tmp_mb: int) -> None:
         """RLIMIT_DATA is set inside."""
@@ -213,8 +215,11 @@ class PolledMeter:
         return self.used_bytes() > limit_bytes
 
     def peak_bytes(self) -> int:
-        """The most that was seen; at least what is used now."""
-        self.used_bytes()
+        """The most that was seen; looked at not more often than the watcher does."""
+        now = monotonic()
+        if now - self._looked >= 0.05:
+            self._looked = now
+            self.used_bytes()
         return self._peak
 
     def ran_out(self) -> bool:

@@ -23,7 +23,7 @@ from cloudlet.compute.environment import (
 )
 from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
 from cloudlet.compute.isolation import IsolationLevel, probe
-from cloudlet.compute.jail import JailPlan
+from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
 from cloudlet.compute.runtimes import Runtime, Runtimes
@@ -63,11 +63,15 @@ class Compute:
         idle_s: float = 300.0,
         max_environments: int = 256,
         reserve: int | None = None,
+        namespaces: bool = True,
     ) -> None:
-        """`reserve` is how many blank environments a zygote keeps (0: none)."""
+        """`reserve` is how many blank environments a zygote keeps (0: none); `namespaces` False
+        does without them where they could be had.
+        """
         cores = os.cpu_count() or 2
         self._data, self._logs, self._code_root = data, logs, code_root
         self._idle_s, self._max_environments = idle_s, max_environments
+        self._want_namespaces = namespaces
         self._reserve = 2 * cores if reserve is None else reserve
         self._max_starting = 2 * cores
         self._runtimes = Runtimes()
@@ -97,7 +101,7 @@ class Compute:
         for pool in self._pools.values():
             while pool.waiting:
                 pool.waiting.popleft().fail(ComputeStopped("the platform is stopping"))
-        zygotes = [task for task in self._zygotes.values()]
+        zygotes = list(self._zygotes.values())
         for task in zygotes:
             with contextlib.suppress(ComputeError):
                 await (await task).stop()
@@ -145,6 +149,7 @@ class Compute:
         if self._level is None:
             self._cgroups, cgroup_detail = find_root(f"cloudlet-{os.getpid()}")
             self._level = probe(
+                namespaces=self._want_namespaces,
                 cgroups=self._cgroups is not None,
                 pids=self._cgroups is not None and self._cgroups.pids is not None,
                 cgroup_detail=cgroup_detail,
@@ -228,6 +233,7 @@ class Compute:
                 if ended is None or not ended.timed_out:
                     break
             zygote.refill_later()
+            assert sandbox is not None
             if ended is None:
                 self._free(sandbox)
             elif pool.waiting:
@@ -276,7 +282,7 @@ class Compute:
             "request_id": pool.waiting[0].invocation.request_id if pool.waiting else "",
         }
         if not isolated:
-            message["tmp"] = await asyncio.to_thread(tempfile.mkdtemp, dir=self._scratch())
+            message["tmp"] = await asyncio.to_thread(self._scratch)
             environ["TMPDIR"] = message["tmp"]
             environ["LAMBDA_TASK_ROOT"] = message["code"]
         sandbox.on_free, sandbox.on_end = self._free, self._ended
@@ -288,10 +294,14 @@ class Compute:
                 log.lines([report.init_report(sandbox.init_ms or 0.0, "timeout")])
         return ended
 
-    def _scratch(self) -> Path:
-        scratch = self._data / "tmp"
-        scratch.mkdir(parents=True, exist_ok=True)
-        return scratch
+    def _scratch(self) -> str:
+        """A folder that stands in for /tmp where there are no mounts."""
+        folder = self._data / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = tempfile.mkdtemp(dir=folder)
+        if os.geteuid() == 0:
+            os.chown(path, SANDBOX_ID, SANDBOX_ID)
+        return path
 
     def _inside(self, path: Path, *, isolated: bool) -> str:
         """A code directory as the environment names it before it is bound."""
@@ -359,9 +369,13 @@ class Compute:
             runtime=runtime,
             code_root=self._code_root.resolve(),
             staging=staging.resolve(),
+            sdk_view=(self._data / "runtime").resolve(),
             namespaces=self.level().namespaces,
+            leave_root=os.geteuid() == 0 and open_to_all(self._data, self._code_root),
             nproc=1024 if self._cgroups is None or self._cgroups.pids is None else 65536,
         )
+        if not plan.namespaces:
+            await asyncio.to_thread(plan.build_sdk_view)
         zygote = Zygote(plan, self._cgroups, self._reserve)
         await zygote.start()
         return zygote

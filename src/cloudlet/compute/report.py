@@ -106,10 +106,8 @@ def _reason(status: int | None) -> str:
 
 def too_large() -> bytes:
     """The answer instead of a response over six megabytes."""
-    return document(
-        "Function.ResponseSizeTooLarge",
-        f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).",
-    )
+    limit = f"maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)"
+    return document("Function.ResponseSizeTooLarge", f"Response payload size exceeded {limit}.")
 
 
 def now_ms() -> int:

@@ -154,9 +154,8 @@ async def _ask(executable: str) -> _Python | None:
     if not output:
         return None
     version, path, prefix, exec_prefix, stdlib, platform_stdlib = json.loads(output)
-    dynload = os.path.join(platform_stdlib, "lib-dynload")
-    short = "python3" + version.split(".")[1]
-    archive = os.path.join(os.path.dirname(stdlib), f"{short}.zip")
+    dynload = f"{platform_stdlib}/lib-dynload"
+    archive = f"{Path(stdlib).parent}/python3{version.split('.')[1]}.zip"
     return _Python(
         version=version,
         executable=os.path.realpath(path),

@@ -241,7 +241,7 @@ class Sandbox:
         was, self.status = self.status, "dead"
         meter = self._measured
         ran_out = self._over_memory or (
-            meter is not None and status == signal.SIGKILL and meter.ran_out()
+            meter is not None and status is not None and status != 0 and meter.ran_out()
         )
         if self._initialised is not None and not self._initialised.done():
             if self._deadline <= perf_counter():
@@ -369,7 +369,11 @@ class Sandbox:
         self.kill()
 
     def _frame(self, kind: bytes, body: bytes) -> None:
-        if self.status == "busy" and kind in (b"R", b"E", b"O"):
+        if self.status == "busy" and kind == b"D":  # an error that the process does not survive
+            self.status = "ending"
+            self._finish(body, report.UNHANDLED)
+            self.kill()
+        elif self.status == "busy" and kind in (b"R", b"E", b"O"):
             if kind == b"R":
                 self._finish(body, None)
             elif kind == b"E":

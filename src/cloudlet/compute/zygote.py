@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.jail import JailPlan
@@ -34,7 +35,7 @@ class Zygote:
         self._forking: dict[int, tuple[Sandbox, asyncio.Future[Sandbox]]] = {}
         self._ready: asyncio.Future[None] | None = None
         self._refill_timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Future[object]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._numbers = 0
@@ -107,7 +108,7 @@ class Zygote:
                 self._blanks.append(sandbox)
                 self.refill_later()
 
-    def _own(self, task: asyncio.Future[object] | asyncio.Future[None]) -> None:
+    def _own(self, task: asyncio.Future[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -172,7 +173,7 @@ class Zygote:
         self.sandboxes[number] = sandbox
         sandbox.pidfd = pidfd
         sandbox.meter = asyncio.ensure_future(asyncio.to_thread(self._measure, number, pidfd))
-        self._own(sandbox.meter)  # type: ignore[arg-type]
+        self._own(sandbox.meter)
         if future.done():  # nobody waits any more
             sandbox.kill()
         else:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-import kernel  # noqa: E402 - found by the line above
+
+kernel: Any = importlib.import_module("kernel")
 
 
-def attempt(name: str, work: object) -> None:
+def attempt(name: str, work: Any) -> None:
     """Run `work` in a child and print how it went."""
     sys.stdout.flush()
     pid = os.fork()
@@ -29,10 +32,7 @@ def attempt(name: str, work: object) -> None:
 def leave_root() -> None:
     """As the zygote does: an ordinary identity before any namespace."""
     if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(245660, 245660, 245660)
-        os.setresuid(245660, 245660, 245660)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+        kernel.become(245660, 245660)
 
 
 def namespaces() -> None:

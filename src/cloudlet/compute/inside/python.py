@@ -1,8 +1,7 @@
 """One Python execution environment: confines itself, imports the handler, answers requests.
 
-Runs in a process forked from the zygote (which sets `kernel`, `mount_proc` and `cover`), on
-Python 3.8 and later. Descriptors: 3 requests, 4 answers, 1 and 2 the log. Frames: u32 length of
-what follows, one byte kind, body. Behaviour and wording follow AWS's Python runtime.
+Runs in a process forked from the zygote (which sets `confinement`), on Python 3.8 and later.
+Behaviour and wording follow AWS's Python runtime.
 """
 
 from __future__ import annotations
@@ -12,114 +11,16 @@ import importlib
 import json
 import logging
 import os
-import resource
-import struct
 import sys
 import time
 import traceback
 import types
+from typing import Any
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100
 OWN_FILE = "/var/runtime/bootstrap.py"
-_Json = json.JSONEncoder
 
-
-def confine(config: dict, spec: dict) -> None:
-    """Bind the function in, shut everything else out, for good."""
-    if config["mode"] == "namespaces":
-        bind_function(config, spec)
-    for kind, limit in (
-        (resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, config["nproc"]), (resource.RLIMIT_MEMLOCK, 65536),
-    ):  # fmt: skip
-        hard = resource.getrlimit(kind)[1]
-        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (limit, limit))
-    if spec["data_limit_mb"]:
-        limit = data_size() + spec["data_limit_mb"] * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    kernel.drop_privileges()
-    if config["mode"] == "namespaces":
-        kernel.landlock(["/"], ["/tmp", "/dev/shm", "/proc"], ["/dev"])
-    else:
-        readable = config["readable"] + [spec["code"]] + spec["layers"]
-        kernel.landlock(readable, [spec["tmp"]], config["devices"])
-    kernel.seccomp()
-
-
-def data_size() -> int:
-    """What RLIMIT_DATA counts of this process now, in bytes."""
-    with open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def bind_function(config: dict, spec: dict) -> None:
-    """/var/task, /opt, /tmp; then the store of everybody's code disappears."""
-    store = config["store"]
-    kernel.bind(store + spec["code"], "/var/task")
-    layers = [store + layer for layer in spec["layers"]]
-    if len(layers) == 1:
-        kernel.bind(layers[0], "/opt")
-    elif layers:  # the later layer wins, and overlayfs names the uppermost first
-        kernel.mount("layers", "/opt", "overlay", kernel.MS_RDONLY,
-                     "lowerdir=" + ":".join(reversed(layers)))  # fmt: skip
-    cover(store)
-    flags = kernel.MS_NOSUID | kernel.MS_NODEV
-    kernel.mount("tmp", "/tmp", "tmpfs", flags, "mode=1777,size=%dm" % spec["tmp_mb"])
-
-
-def enter(config: dict) -> None:
-    """What a blank environment does before it knows its function."""
-    kernel.die_with_parent()
-    os.setsid()
-    if config["mode"] == "namespaces":
-        kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS)
-        mount_proc()
-        flags = kernel.MS_NOSUID | kernel.MS_NODEV
-        kernel.mount("shm", "/dev/shm", "tmpfs", flags, "mode=1777,size=64m")
-    else:
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-
-
-class Channel:
-    """Length-prefixed frames on two pipes."""
-
-    def __init__(self) -> None:
-        self.buffer = b""
-
-    def receive(self) -> bytes:
-        """The next frame; ends the process when the platform is gone."""
-        buffer = self.buffer
-        while len(buffer) < 4:
-            buffer += self._read(65536)
-        size = 4 + int.from_bytes(buffer[:4], "little")
-        if len(buffer) < size:
-            parts, have = [buffer], len(buffer)
-            while have < size:
-                part = self._read(1 << 20)
-                parts.append(part)
-                have += len(part)
-            buffer = b"".join(parts)
-        self.buffer = buffer[size:]
-        return buffer[4:size]
-
-    @staticmethod
-    def _read(size: int) -> bytes:
-        data = os.read(3, size)
-        if not data:
-            os._exit(0)
-        return data
-
-    @staticmethod
-    def send(kind: bytes, body: bytes) -> None:
-        """Write one frame."""
-        data = struct.pack("<I", len(body) + 1) + kind + body
-        written = os.write(4, data)
-        while written < len(data):
-            written += os.write(4, data[written : written + (1 << 20)])
+confinement: Any = None
 
 
 class CognitoIdentity:
@@ -135,7 +36,7 @@ class CognitoIdentity:
 class LambdaContext:
     """The second argument of a handler."""
 
-    def __init__(self, header: dict) -> None:
+    def __init__(self, header: dict[str, Any]) -> None:
         self.aws_request_id = header["id"]
         self.invoked_function_arn = header["arn"]
         self._epoch_deadline_time_in_ms = header["deadline"]
@@ -152,7 +53,8 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the time-out, at least 0."""
-        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+        left: int = self._epoch_deadline_time_in_ms - int(time.time() * 1000)
+        return max(0, left)
 
     def log(self, message: object) -> None:
         """Write to the log."""
@@ -227,7 +129,7 @@ def make_response(result: object) -> bytes:
         raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
 
 
-def encode_decimal(value: object) -> object:
+def encode_decimal(value: Any) -> object:
     """Decimals as numbers; nothing else has a JSON form."""
     if type(value).__name__ == "Decimal":
         return float(value)
@@ -252,7 +154,7 @@ def error_document(error: BaseException, request_id: str) -> bytes:
     return json.dumps(document).encode("utf-8", "backslashreplace")
 
 
-def find_handler(name: str) -> object:
+def find_handler(name: str) -> Any:
     """Import the module of `module.function` and take the function."""
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
@@ -290,18 +192,18 @@ def forget_shadowed_sdk(paths: "list[str]", names: "list[str]") -> None:
             return
 
 
-def log_stream(fd: int) -> object:
+def log_stream(fd: int) -> Any:
     """A standard stream that writes at every end of a line."""
     return open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def become_function(config: dict, spec: dict) -> None:
+def become_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
     """Environment variables, import path, standard streams."""
     os.environ.clear()
     os.environ.update(spec["environ"])
     time.tzset()
-    sys.stdout = sys.__stdout__ = log_stream(1)
-    sys.stderr = sys.__stderr__ = log_stream(2)
+    sys.stdout, sys.stderr = log_stream(1), log_stream(2)
+    vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
     isolated = config["mode"] == "namespaces"
     task = "/var/task" if isolated else spec["code"]
     roots = ["/opt"] if isolated else list(reversed(spec["layers"]))
@@ -319,7 +221,7 @@ def become_function(config: dict, spec: dict) -> None:
     set_up_logging()
 
 
-def serve(channel: Channel, handler: object) -> None:
+def serve(channel: Any, handler: Any) -> None:
     """Answer requests until the platform ends us."""
     stdout, stderr = sys.stdout, sys.stderr
     loads, environ = json.loads, os.environ
@@ -340,19 +242,22 @@ def serve(channel: Channel, handler: object) -> None:
                 kind, body = b"O", b""
         except Exception as error:
             kind, body = b"E", error_document(error, header["id"])
-        event = error = None
+        event = None  # nothing of this request lives on in the next
         stdout.flush()
         stderr.flush()
         channel.send(kind, body)
 
 
-def main(config: dict) -> None:
+def main(config: dict[str, Any]) -> None:
     """From a blank environment to a serving one."""
-    channel = Channel()
+    channel = confinement.Channel()
     try:
-        enter(config)
+        confinement.enter(config)
         spec = json.loads(channel.receive()[1:])
-        confine(config, spec)
+        confinement.bind_function(config, spec)
+        confinement.limit(config)
+        confinement.limit_data(os.getpid(), spec["data_limit_mb"])
+        confinement.seal(config, spec)
     except BaseException:
         channel.send(b"X", traceback.format_exc().encode())
         os._exit(70)

@@ -17,12 +17,13 @@ import select
 import signal
 import socket
 import sys
+from typing import Any
 
 CONTROL = int(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def load(name: str, shown_as: str = "") -> object:
+def load(name: str, shown_as: str = "") -> Any:
     """Run a neighbour's source as a module that no function can import by accident."""
     path = os.path.join(HERE, name + ".py")
     module = type(sys)("_cloudlet_" + name)
@@ -33,6 +34,8 @@ def load(name: str, shown_as: str = "") -> object:
 
 
 kernel = load("kernel")
+confinement = load("confinement")
+confinement.kernel = kernel
 
 
 def make_directory(path: str) -> None:
@@ -40,7 +43,7 @@ def make_directory(path: str) -> None:
     os.makedirs(path, mode=0o755, exist_ok=True)
 
 
-def build_root(config: dict) -> None:
+def build_root(config: dict[str, Any]) -> None:
     """A tmpfs root that holds read-only views of what the runtime needs, and nothing else."""
     root = config["staging"]
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
@@ -65,7 +68,7 @@ def build_root(config: dict) -> None:
         kernel.bind(source, target, recursive=os.path.isdir(source))
     for path in config["hidden"]:
         if os.path.isdir(root + path):
-            cover(root + path)
+            confinement.cover(root + path)
     for name in ("null", "zero", "full", "random", "urandom"):
         with open(root + "/dev/" + name, "w"):
             pass
@@ -76,28 +79,14 @@ def build_root(config: dict) -> None:
     kernel.protect("/", kernel.ATTR_RDONLY | kernel.ATTR_NOSUID | kernel.ATTR_NODEV)
 
 
-def cover(path: str) -> None:
-    """Hide a directory under an empty one."""
-    flags = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-    kernel.mount("empty", path, "tmpfs", flags, "size=4k,mode=555")
-
-
-def become(uid: int, gid: int) -> None:
-    """Leave root's identity; the process stays readable to itself."""
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
-
-
-def enter_namespaces(config: dict) -> None:
+def enter_namespaces(config: dict[str, Any]) -> None:
     """Own user, mount, pid, ipc, uts and cgroup namespaces; returns in their first process."""
     kernel.die_with_parent()
     rooted = os.geteuid() == 0
     if rooted:
         kernel.unshare(kernel.NEWNS)
         build_root(config)
-        become(config["uid"], config["gid"])
+        kernel.become(config["uid"], config["gid"])
         kernel.die_with_parent()
     uid, gid = os.getuid(), os.getgid()
     kernel.unshare(
@@ -118,18 +107,13 @@ def enter_namespaces(config: dict) -> None:
         _, status = os.waitpid(child, 0)
         os._exit(1 if status else 0)
     kernel.die_with_parent()
-    mount_proc()
-
-
-def mount_proc() -> None:
-    """A proc of the current pid namespace over the one that is there."""
-    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    confinement.mount_proc()
 
 
 class Zygote:
     """The loop in the jail: forks, watches, reports."""
 
-    def __init__(self, control: socket.socket, config: dict) -> None:
+    def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
         self.control = control
         self.config = config
         self.children: dict[int, int] = {}
@@ -143,7 +127,7 @@ class Zygote:
         if not self.isolated:
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 
-    def run(self, environment_main: object) -> None:
+    def run(self, environment_main: Any) -> None:
         """Serve until the platform lets go of the socket."""
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
@@ -156,7 +140,7 @@ class Zygote:
                 elif not self.serve(environment_main):
                     return
 
-    def serve(self, environment_main: object) -> bool:
+    def serve(self, environment_main: Any) -> bool:
         """Take one request; False when the platform is gone."""
         fds = array.array("i")
         message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(3 * fds.itemsize))
@@ -170,7 +154,7 @@ class Zygote:
             os.close(fd)
         return True
 
-    def fork(self, number: int, fds: list, environment_main: object) -> None:
+    def fork(self, number: int, fds: list[int], environment_main: Any) -> None:
         """Start one environment as pid 1 of its own pid namespace."""
         try:
             if self.isolated:
@@ -231,7 +215,7 @@ def traceback_text() -> str:
     return traceback.format_exc()
 
 
-def adopt(fds: list) -> None:
+def adopt(fds: list[int]) -> None:
     """Make the three descriptors 3 (requests), 4 (answers) and 1, 2 (log); close all others."""
     moved = [os.dup2(fd, 100 + place) for place, fd in enumerate(fds)]
     os.dup2(moved[0], 3)
@@ -245,7 +229,7 @@ def adopt(fds: list) -> None:
     os.set_inheritable(4, False)
 
 
-def prepare_interpreter(config: dict) -> bool:
+def prepare_interpreter(config: dict[str, Any]) -> bool:
     """Give functions a normal interpreter, with what most import already imported."""
     import site
 
@@ -269,8 +253,7 @@ def main() -> None:
     config = json.loads(control.recv(1 << 20))
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
-        environment.kernel = kernel
-        environment.mount_proc, environment.cover = mount_proc, cover
+        environment.kernel, environment.confinement = kernel, confinement
         if config["mode"] == "namespaces":
             enter_namespaces(config)
         else:

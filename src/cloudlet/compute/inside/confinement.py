@@ -1,0 +1,135 @@
+"""The way into an execution environment that a function cannot undo; the same for all runtimes.
+
+The zygote sets `kernel`. Descriptors of an environment: 3 requests, 4 answers, 1 and 2 the log.
+Frames: u32 length of what follows (little endian), one byte kind, body.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+from typing import Any, Dict, List, Tuple
+
+kernel: Any = None
+
+_DEFAULT_TMP_MB = 512
+
+
+def cover(path: str) -> None:
+    """Hide a directory under an empty one."""
+    flags = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+    kernel.mount("empty", path, "tmpfs", flags, "size=4k,mode=555")
+
+
+def mount_proc() -> None:
+    """A proc of the current pid namespace over the one that is there."""
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+
+
+def enter(config: Dict[str, Any]) -> None:
+    """What a blank environment does before it knows its function."""
+    kernel.die_with_parent()
+    os.setsid()
+    if config["mode"] == "namespaces":
+        kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS)
+        mount_proc()
+        flags = kernel.MS_NOSUID | kernel.MS_NODEV
+        kernel.mount("shm", "/dev/shm", "tmpfs", flags, "mode=1777,size=64m")
+        kernel.mount("tmp", "/tmp", "tmpfs", flags, "mode=1777,size=%dm" % _DEFAULT_TMP_MB)
+    else:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+
+
+def bind_function(config: Dict[str, Any], spec: Dict[str, Any]) -> None:
+    """/var/task, /opt, the size of /tmp; then the store of everybody's code disappears."""
+    if config["mode"] != "namespaces":
+        return
+    store = config["store"]
+    kernel.bind(store + spec["code"], "/var/task")
+    layers = [store + layer for layer in spec["layers"]]
+    if len(layers) == 1:
+        kernel.bind(layers[0], "/opt")
+    elif layers:  # the later layer wins, and overlayfs names the uppermost first
+        lower = "lowerdir=" + ":".join(reversed(layers))
+        kernel.mount("layers", "/opt", "overlay", kernel.MS_RDONLY, lower)
+    cover(store)
+    if spec["tmp_mb"] != _DEFAULT_TMP_MB:
+        flags = kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV
+        kernel.mount("tmp", "/tmp", "tmpfs", flags, "size=%dm" % spec["tmp_mb"])
+
+
+def limit(config: Dict[str, Any]) -> None:
+    """Descriptors, core files, processes, locked memory."""
+    limits: List[Tuple[int, int]] = [
+        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, config["nproc"]),
+        (resource.RLIMIT_MEMLOCK, 65536),
+    ]
+    for kind, wanted in limits:
+        hard = resource.getrlimit(kind)[1]
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def limit_data(pid: int, more_mb: int) -> None:
+    """Where no cgroup limits memory: `more_mb` beyond what the process has now; 0 for no limit."""
+    if not more_mb:
+        return
+    with open("/proc/%d/status" % pid) as file:
+        lines = [line for line in file if line.startswith("VmData:")]
+    value = int(lines[0].split()[1]) * 1024 + more_mb * 1024 * 1024
+    resource.prlimit(pid, resource.RLIMIT_DATA, (value, value))
+
+
+def seal(config: Dict[str, Any], spec: Dict[str, Any]) -> None:
+    """Give up capabilities, most of the file system and the dangerous system calls."""
+    if config["mode"] != "namespaces" and config["leave_root"]:
+        kernel.become(config["uid"], config["gid"])
+        kernel.die_with_parent()
+    kernel.drop_privileges()
+    if config["mode"] == "namespaces":
+        kernel.landlock(["/"], ["/tmp", "/dev/shm", "/proc"], ["/dev"])
+    else:
+        readable = config["readable"] + [spec["code"]] + spec["layers"]
+        kernel.landlock(readable, [spec["tmp"]], config["devices"])
+    kernel.seccomp()
+
+
+class Channel:
+    """Length-prefixed frames on two pipes."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+
+    def receive(self) -> bytes:
+        """The next frame; ends the process when the platform is gone."""
+        buffer = self.buffer
+        while len(buffer) < 4:
+            buffer += self._read(65536)
+        size = 4 + int.from_bytes(buffer[:4], "little")
+        if len(buffer) < size:
+            parts, have = [buffer], len(buffer)
+            while have < size:
+                part = self._read(1 << 20)
+                parts.append(part)
+                have += len(part)
+            buffer = b"".join(parts)
+        self.buffer = buffer[size:]
+        return buffer[4:size]
+
+    @staticmethod
+    def _read(size: int) -> bytes:
+        data = os.read(3, size)
+        if not data:
+            os._exit(0)
+        return data
+
+    @staticmethod
+    def send(kind: bytes, body: bytes) -> None:
+        """Write one frame."""
+        data = struct.pack("<I", len(body) + 1) + kind + body
+        written = os.write(4, data)
+        while written < len(data):
+            written += os.write(4, data[written : written + (1 << 20)])
