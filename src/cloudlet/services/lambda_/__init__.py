@@ -1,0 +1,49 @@
+"""Lambda: functions, their versions and policies, and their invocation."""
+
+from __future__ import annotations
+
+from cloudlet.aws.functions import Functions
+from cloudlet.aws.service import Service, operations_of
+from cloudlet.services.lambda_.api import (
+    aliases,
+    functions,
+    invoke,
+    layers,
+    limits,
+    policies,
+    settings,
+    tags,
+    updates,
+    versions,
+)
+from cloudlet.services.lambda_.asynchronous import Events
+from cloudlet.services.lambda_.code import CodeStore
+from cloudlet.services.lambda_.download import Download
+from cloudlet.services.lambda_.invoker import Invoker
+from cloudlet.services.lambda_.state import LambdaService
+from cloudlet.services.lambda_.store import Store
+from cloudlet.services.lambda_.targets import Targets
+from cloudlet.services.parts import Parts
+from cloudlet.storage.queue import Queue
+
+
+def build(parts: Parts) -> Service[LambdaService]:
+    """The Lambda service; it offers `Functions` to the services that invoke functions."""
+    store = Store(parts.records)
+    code = CodeStore(parts.data)
+    targets = Targets(store, code, parts.cloud)
+    events = Events(Queue(parts.data / "events.db"))
+    invoker = Invoker(targets, parts.compute, events, parts.cloud)
+    state = LambdaService(store, code, targets, parts.compute, events, invoker)
+    parts.offer(Functions, invoker)  # type: ignore[type-abstract]
+    return Service(
+        name="lambda",
+        state=state,
+        operations=operations_of(
+            aliases, functions, invoke, layers, limits, policies, settings, tags, updates, versions
+        ),
+        doors={"lambda-code": Download(state)},
+        start=state.start,
+        stop=state.stop,
+        reset=state.reset,
+    )

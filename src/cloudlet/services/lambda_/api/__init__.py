@@ -1,0 +1,1 @@
+"""Lambda's operations, a file a verb family."""

@@ -1,0 +1,79 @@
+"""Invoke: synchronous, asynchronous and dry runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+
+from cloudlet.aws.context import Context
+from cloudlet.aws.models.lambda_ import InvocationRequest, InvocationResponse
+from cloudlet.aws.service import operation
+from cloudlet.services.lambda_.errors import InvalidParameterValue, InvalidRequestContent
+from cloudlet.services.lambda_.invoker import SYNCHRONOUS_BYTES, check_size
+from cloudlet.services.lambda_.resources import function_arn, function_policy, named
+from cloudlet.services.lambda_.state import LambdaService
+from cloudlet.services.lambda_.targets import INVOKE
+
+Lambda = Context[LambdaService]
+
+#: Bytes of base64 ("Invoke").
+CLIENT_CONTEXT_BYTES = 3583
+
+_json = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+@operation("Invoke", action=INVOKE, resource=function_arn, policy=function_policy)
+async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
+    """Run a function, or queue an event for it, or only check that the caller might."""
+    if req.tenant_id or req.durable_execution_name:
+        raise InvalidParameterValue("cloudlet does not support tenants and durable executions yet.")
+    name = named(ctx, req)
+    target = ctx.service.targets.of(name.qualified_arn)
+    payload = req.payload or b"{}"
+    check_size(payload, SYNCHRONOUS_BYTES, "RequestResponse")
+    _check_json(payload)
+    client_context = _client_context(req.client_context)
+    if req.invocation_type == "DryRun":
+        return InvocationResponse(status_code=204)
+    if req.invocation_type == "Event":
+        await ctx.service.invoker.enqueue(target, payload)
+        return InvocationResponse(status_code=202)
+    spec = target.choose()
+    outcome = await ctx.service.invoker.run(
+        target, spec, payload, ctx.request_id, client_context=client_context
+    )
+    tail = base64.b64encode(outcome.log_tail).decode() if req.log_type == "Tail" else None
+    return InvocationResponse(
+        status_code=200,
+        payload=outcome.payload,
+        function_error=outcome.error,
+        log_result=tail,
+        executed_version=spec.version,
+    )
+
+
+def _check_json(payload: bytes) -> None:
+    try:
+        _json(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequestContent(f"Could not parse request body into json: {error}") from error
+
+
+def _client_context(text: str | None) -> str | None:
+    """The client context as JSON text."""
+    if text is None:
+        return None
+    if len(text) > CLIENT_CONTEXT_BYTES:
+        raise InvalidRequestContent(
+            f"Client context must be at most {CLIENT_CONTEXT_BYTES} bytes of base64."
+        )
+    try:
+        decoded = base64.b64decode(text, validate=True)
+        _json(decoded)
+        return decoded.decode()
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequestContent(
+            "Client context must be a valid Base64-encoded JSON object."
+        ) from error

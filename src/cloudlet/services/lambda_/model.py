@@ -1,0 +1,96 @@
+"""What the Lambda service keeps on disk."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of Lambda's records."""
+
+
+class CodeRecord(Record):
+    """An uploaded archive: SHA-256 in base64 as AWS shows it, and sizes in bytes."""
+
+    sha256: str
+    size: int
+    unzipped: int
+
+
+class LayerUse(Record):
+    """A layer version that a function uses; it outlives the layer version's deletion."""
+
+    arn: str
+    code: CodeRecord
+
+
+class ConfigurationRecord(Record):
+    """One version's configuration, or that of $LATEST."""
+
+    version: str
+    revision_id: str
+    modified: str  # as AWS writes LastModified
+    runtime: str
+    role: str
+    handler: str
+    code: CodeRecord
+    description: str = ""
+    timeout_s: int = 3
+    memory_mb: int = 128
+    tmp_mb: int = 512
+    variables: dict[str, str] | None = None
+    layers: tuple[LayerUse, ...] = ()
+    architecture: str = "x86_64"
+    tracing: str = "PassThrough"
+    log_group: str = ""
+
+
+class FunctionRecord(Record):
+    """A function: its $LATEST, and what belongs to the function as a whole."""
+
+    latest: ConfigurationRecord
+    next_version: int = 1
+    tags: dict[str, str] = {}
+    reserved_concurrency: int | None = None
+
+
+class AliasRecord(Record):
+    """An alias; `weights` are of the additional version, 0 to 1."""
+
+    name: str
+    version: str
+    revision_id: str
+    description: str = ""
+    weights: dict[str, float] = {}
+
+
+class PolicyRecord(Record):
+    """The resource policy of a function, version or alias: statements as JSON, in their order."""
+
+    revision_id: str
+    statements: tuple[msgspec.Raw, ...]
+
+
+class LayerVersionRecord(Record):
+    """A published layer version."""
+
+    layer: str
+    version: int
+    code: CodeRecord
+    created: str
+    description: str = ""
+    runtimes: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
+    license: str = ""
+
+
+class LayerCounter(Record):
+    """The next version number of a layer; numbers are never used twice."""
+
+    next_version: int
+
+
+class Signing(Record):
+    """The key under which code download addresses are signed."""
+
+    key: bytes

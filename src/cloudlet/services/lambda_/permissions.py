@@ -1,0 +1,103 @@
+"""Resource policies as AddPermission makes them, and as they are enforced."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from cloudlet.aws.models.lambda_ import AddPermissionRequest
+from cloudlet.aws.policy import Policy
+from cloudlet.services.lambda_.errors import InvalidParameterValue, PolicyLengthExceeded
+from cloudlet.services.lambda_.model import PolicyRecord
+from cloudlet.services.lambda_.names import LATEST, FunctionName
+from cloudlet.services.lambda_.store import Store
+
+#: "Lambda quotas": function resource-based policy.
+POLICY_BYTES = 20 * 1024
+
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|amazon\.com)")
+_ARN = re.compile(r"arn:aws[a-zA-Z-]*:(iam|sts)::\d{12}:.+")
+
+
+def statement(request: AddPermissionRequest, resource: str) -> dict[str, Any]:
+    """The statement that AWS forms from an AddPermission request."""
+    conditions: dict[str, dict[str, str]] = {}
+    if request.source_account is not None:
+        conditions.setdefault("StringEquals", {})["AWS:SourceAccount"] = request.source_account
+    if request.principal_org_id is not None:
+        conditions.setdefault("StringEquals", {})["aws:PrincipalOrgID"] = request.principal_org_id
+    if request.event_source_token is not None:
+        conditions.setdefault("StringEquals", {})["lambda:EventSourceToken"] = (
+            request.event_source_token
+        )
+    if request.function_url_auth_type is not None:
+        conditions.setdefault("StringEquals", {})["lambda:FunctionUrlAuthType"] = (
+            request.function_url_auth_type
+        )
+    if request.invoked_via_function_url is not None:
+        conditions["Bool"] = {
+            "lambda:InvokedViaFunctionUrl": str(request.invoked_via_function_url).lower()
+        }
+    if request.source_arn is not None:
+        conditions["ArnLike"] = {"AWS:SourceArn": request.source_arn}
+    made: dict[str, Any] = {
+        "Sid": request.statement_id,
+        "Effect": "Allow",
+        "Principal": _principal(request.principal),
+        "Action": request.action,
+        "Resource": resource,
+    }
+    if conditions:
+        made["Condition"] = conditions
+    return made
+
+
+def _principal(text: str) -> str | dict[str, str]:
+    if text == "*":
+        return text
+    if re.fullmatch(r"\d{12}", text):
+        return {"AWS": f"arn:aws:iam::{text}:root"}
+    if _ARN.fullmatch(text):
+        return {"AWS": text}
+    if _SERVICE.fullmatch(text):
+        return {"Service": text}
+    raise InvalidParameterValue(
+        "The provided principal was invalid. Please check the principal and try again."
+    )
+
+
+def document(record: PolicyRecord) -> str:
+    """The policy document as GetPolicy gives it."""
+    statements = ",".join(bytes(raw).decode() for raw in record.statements)
+    return f'{{"Version":"2012-10-17","Id":"default","Statement":[{statements}]}}'
+
+
+def check_size(record: PolicyRecord) -> None:
+    """Raise `PolicyLengthExceeded` where the document is over its 20 KB."""
+    size = len(document(record).encode())
+    if size > POLICY_BYTES:
+        raise PolicyLengthExceeded(
+            f"The final policy size ({size}) is bigger than the limit ({POLICY_BYTES})."
+        )
+
+
+def sid(raw: msgspec.Raw) -> str:
+    """The id of a stored statement."""
+    return str(json.loads(bytes(raw))["Sid"])
+
+
+def policy_id(name: FunctionName) -> str:
+    """Where the policy of the function, version or alias is kept."""
+    qualifier = name.qualifier if name.qualifier != LATEST else None
+    return f"{name.name}:{qualifier or LATEST}"
+
+
+def policy(store: Store, name: FunctionName) -> Policy | None:
+    """The compiled resource policy of a function, version or alias, if it has one."""
+    record = store.policies.get(name.account, name.region, policy_id(name))
+    if record is None:
+        return None
+    return Policy.parse(document(record), resource_based=True, owner=name.account)
