@@ -46,6 +46,8 @@ class Request:
     source_ip: str
     endpoint: str  # the base URL under which the client reached us, such as http://localhost:4566
     query: list[tuple[str, str]] = field(default_factory=list)  # decoded, in order
+    #: The path that the client signed, where the front door rewrote a virtual host to a path.
+    signed_path: str = ""
 
 
 @dataclass(slots=True)

@@ -105,6 +105,10 @@ class ServiceModel:
             shape = self._cache[name] = Shape(name, self._shapes[name])
         return shape
 
+    def exceptions(self) -> list[Shape]:
+        """The shapes of the errors that the model knows."""
+        return [self.shape(name) for name, spec in self._shapes.items() if spec.get("exception")]
+
 
 def _operation(name: str, spec: dict[str, Any]) -> OperationModel:
     http = spec.get("http", {})

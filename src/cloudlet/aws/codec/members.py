@@ -14,6 +14,7 @@ from typing import Any
 
 from cloudlet.aws.body import Body
 from cloudlet.aws.codec import validation
+from cloudlet.aws.codec.compiler import Compiler
 from cloudlet.aws.codec.fields import Field, fields_of, is_streaming
 from cloudlet.aws.errors import ValidationError
 from cloudlet.aws.model import ServiceModel, Shape
@@ -40,8 +41,7 @@ def parse(model: ServiceModel, operation: str, input_: Mapping[str, Any]) -> Any
     request = _readers(model).of(shape)(input_, "", complaints)
     if complaints:
         raise ValidationError(_complain(complaints))
-    validation.check(model, operation, request)
-    return request
+    return validation.check(model, operation, request)
 
 
 def serialise(model: ServiceModel, operation: str, result: Any) -> dict[str, Any]:
@@ -75,22 +75,8 @@ def _invalid(path: str, value: Any, *valid: type) -> str:
     )
 
 
-class _Readers:
+class _Readers(Compiler[Reader]):
     """Compiles shapes into closures that convert and check plain values."""
-
-    def __init__(self, model: ServiceModel) -> None:
-        self.model = model
-        self.compiled: dict[str, Reader] = {}
-
-    def of(self, name: str) -> Reader:
-        found = self.compiled.get(name)
-        if found is None:
-            # A recursive shape meets itself while it is being compiled: it looks itself up later.
-            self.compiled[name] = lambda value, path, complaints: self.compiled[name](
-                value, path, complaints
-            )
-            found = self.compiled[name] = self.compile(self.model.shape(name))
-        return found
 
     def compile(self, shape: Shape) -> Reader:
         if shape.type == "structure":
@@ -228,19 +214,8 @@ _READERS: dict[str, Reader] = {
 }
 
 
-class _Writers:
+class _Writers(Compiler[Writer]):
     """Compiles shapes into closures that give plain values."""
-
-    def __init__(self, model: ServiceModel) -> None:
-        self.model = model
-        self.compiled: dict[str, Writer] = {}
-
-    def of(self, name: str) -> Writer:
-        found = self.compiled.get(name)
-        if found is None:
-            self.compiled[name] = lambda value: self.compiled[name](value)
-            found = self.compiled[name] = self.compile(self.model.shape(name))
-        return found
 
     def compile(self, shape: Shape) -> Writer:
         if shape.type == "structure" and not shape.spec.get("document"):

@@ -1,0 +1,10 @@
+"""Signature Version 4, verified: who makes a request, and what its body must hash to.
+
+After the IAM User Guide's "Create a signed AWS API request" and S3's "Authenticating Requests".
+"""
+
+from cloudlet.aws.sigv4.parsing import Claim, Scope, claim_of
+from cloudlet.aws.sigv4.refusals import Family
+from cloudlet.aws.sigv4.verifying import Verified, verify
+
+__all__ = ["Claim", "Family", "Scope", "Verified", "claim_of", "verify"]
