@@ -6,7 +6,7 @@
 
 For each service in SERVICES it writes, under src/cloudlet/aws/models/:
 `<name>.json`, the model without prose (every operation and shape, for routing and validation), and
-`<module>.py`, one msgspec struct for each structure that an operation reaches which the code
+`<module>.py` (or a package, where that is long), one msgspec struct for each structure that an operation reaches which the code
 implements, which is to say: which stands in an `@operation("...")` of the service's package.
 """
 
@@ -17,6 +17,7 @@ import gzip
 import json
 import keyword
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,9 @@ SERVICES = {
     "s3": "s3",
     "sts": "sts",
 }
+
+#: A module of structs that would be longer becomes a package of three.
+MODULE_LINES = 700
 
 DROPPED_KEYS = {"documentation", "documentationUrl", "examples", "smokeTests", "endpointdiscovery"}
 KEPT_METADATA = {
@@ -96,14 +100,17 @@ def strip(model: dict[str, Any]) -> dict[str, Any]:
 
 def render_json(model: dict[str, Any]) -> str:
     """One operation or shape a line, so that a model's update reads well as a difference."""
-    compact = {"separators": (",", ":"), "sort_keys": False}
-    lines = [f'{{"metadata":{json.dumps(model["metadata"], **compact)},']
+    lines = [f'{{"metadata":{_compact(model["metadata"])},']
     for section, end in (("operations", "},"), ("shapes", "}}")):
         lines.append(f'"{section}":{{')
-        entries = [f'"{k}":{json.dumps(v, **compact)}' for k, v in sorted(model[section].items())]
+        entries = [f'"{k}":{_compact(v)}' for k, v in sorted(model[section].items())]
         lines.append(",\n".join(entries))
         lines.append(end)
     return "\n".join(lines) + "\n"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def attribute(member: str) -> str:
@@ -187,34 +194,83 @@ class Types:
         return f"class {name}(Shape, kw_only=True):\n" + "\n".join(body)
 
 
-def render_types(service: str, model: dict[str, Any], operations: list[str]) -> str:
-    """The module of structs that `operations` of `service` need."""
+def reached(service: str, model: dict[str, Any], operations: list[str]) -> dict[str, list[str]]:
+    """The structs that `operations` need, in the order of their definition, in three rooms.
+
+    `structures` hold what others refer to; `requests` and `results` are whole inputs and outputs.
+    """
     types = Types(model)
-    outputs: set[str] = set()
+    whole: dict[str, str] = {}
     for name in operations:
         if name not in model["operations"]:
             raise SystemExit(f"{service} has no operation {name}")
-        operation = model["operations"][name]
-        if "input" in operation:
-            types.reach(operation["input"]["shape"])
-        if "output" in operation:
-            types.reach(operation["output"]["shape"])
-            outputs.add(operation["output"]["shape"])
-    blocks = [types.render(name, outputs) for name in types.order]
+        for part, room in (("input", "requests"), ("output", "results")):
+            if part in model["operations"][name]:
+                shape = model["operations"][name][part]["shape"]
+                whole[shape] = room
+                types.reach(shape)
+    referred = {
+        reference["shape"]
+        for name in types.seen
+        for reference in types.references(types.shapes[name])
+    }
+    outputs = {name for name, room in whole.items() if room == "results"}
+    rooms: dict[str, list[str]] = {"structures": [], "requests": [], "results": []}
+    for name in types.order:
+        room = "structures" if name in referred else whole.get(name, "structures")
+        rooms[room].append(types.render(name, outputs))
+    return rooms
+
+
+def render_module(service: str, what: str, blocks: list[str], known: dict[str, list[str]]) -> str:
+    """A module of structs; `known` are the modules that it may import from, with their names."""
     text = "\n\n\n".join(blocks)
+    words = set(re.findall(r"\b\w+\b", text))
     imports = []
-    if re.search(r"\bAny\b", text):
+    if "Any" in words:
         imports.append("from typing import Any\n")
-    shape_names = [n for n in ("Shape", "Timestamp") if re.search(rf"\b{n}\b", text)]
-    if re.search(r"\bBody\b", text):
+    if "Body" in words:
         imports.append("from cloudlet.aws.body import Body")
-    if shape_names:
-        imports.append(f"from cloudlet.aws.shape import {', '.join(shape_names)}")
+    for module, names in known.items():
+        if used := sorted(words.intersection(names)):
+            one_line = f"from {module} import {', '.join(used)}"
+            long = f"from {module} import (\n" + "".join(f"    {n},\n" for n in used) + ")"
+            imports.append(one_line if len(one_line) <= 100 else long)
     return (
-        f'"""Structs of the {service} operations that are implemented.\n\n'
+        f'"""{what} of the {service} operations that are implemented.\n\n'
         'Generated by scripts/models.py from AWS\'s service model; do not edit.\n"""\n\n'
         "from __future__ import annotations\n\n" + "\n".join(imports) + "\n\n\n" + text
     ).rstrip() + "\n"
+
+
+def render_types(service: str, model: dict[str, Any], operations: list[str]) -> dict[str, str]:
+    """The files of structs, by name below models/: a module, or a package of three if it is long."""
+    module = SERVICES[service]
+    rooms = reached(service, model, operations)
+    shape = {"cloudlet.aws.shape": ["Shape", "Timestamp"]}
+    blocks = [block for room in rooms.values() for block in room]
+    single = render_module(service, "Structs", blocks, shape)
+    if single.count("\n") <= MODULE_LINES:
+        return {f"{module}.py": single}
+    package = f"cloudlet.aws.models.{module}"
+    names = {room: [_name(block) for block in found] for room, found in rooms.items()}
+    files = {}
+    for room, found in rooms.items():
+        known = dict(shape)
+        if room != "structures":
+            known = {f"{package}.structures": names["structures"], **shape}
+        files[f"{module}/{room}.py"] = render_module(service, room.capitalize(), found, known)
+    index = [f'"""Structs of the {service} operations that are implemented.\n\n'
+             "Generated by scripts/models.py from AWS's service model; do not edit.\n\"\"\"\n"]  # fmt: skip
+    for room in ("requests", "results", "structures"):
+        listed = "".join(f"    {name} as {name},\n" for name in sorted(names[room]))
+        index.append(f"from {package}.{room} import (\n{listed})")
+    files[f"{module}/__init__.py"] = "\n".join(index) + "\n"
+    return files
+
+
+def _name(block: str) -> str:
+    return block.removeprefix("class ").partition("(")[0]
 
 
 def main() -> int:
@@ -229,13 +285,22 @@ def main() -> int:
         model = strip(source(service))
         files = {
             MODELS / f"{service}.json": render_json(model),
-            MODELS / f"{module}.py": render_types(service, model, implemented(module)),
+            **{
+                MODELS / name: text
+                for name, text in render_types(service, model, implemented(module)).items()
+            },
         }
+        for outdated in (MODELS / f"{module}.py", MODELS / module):
+            if outdated.exists() and not any(outdated in (p, p.parent) for p in files):
+                stale.append(outdated)
+                if not arguments.check:
+                    shutil.rmtree(outdated) if outdated.is_dir() else outdated.unlink()
         for path, text in files.items():
             if path.exists() and path.read_text() == text:
                 continue
             stale.append(path)
             if not arguments.check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text)
                 print(f"wrote {path.relative_to(ROOT)}")
     if arguments.check and stale:

@@ -14,18 +14,6 @@ class DeploymentCanarySettings(Shape, kw_only=True):
     use_stage_cache: bool | None = None
 
 
-class CreateDeploymentRequest(Shape, kw_only=True):
-    rest_api_id: str
-    stage_name: str | None = None
-    stage_description: str | None = None
-    description: str | None = None
-    cache_cluster_enabled: bool | None = None
-    cache_cluster_size: str | None = None
-    variables: dict[str, str] | None = None
-    canary_settings: DeploymentCanarySettings | None = None
-    tracing_enabled: bool | None = None
-
-
 class MethodSnapshot(Shape, kw_only=True):
     authorization_type: str | None = None
     api_key_required: bool | None = None
@@ -36,12 +24,6 @@ class Deployment(Shape, kw_only=True):
     description: str | None = None
     created_date: Timestamp | None = None
     api_summary: dict[str, dict[str, MethodSnapshot]] | None = None
-
-
-class CreateResourceRequest(Shape, kw_only=True):
-    rest_api_id: str
-    parent_id: str
-    path_part: str
 
 
 class MethodResponse(Shape, kw_only=True):
@@ -110,22 +92,6 @@ class EndpointConfiguration(Shape, kw_only=True):
     vpc_endpoint_ids: list[str] | None = None
 
 
-class CreateRestApiRequest(Shape, kw_only=True):
-    name: str
-    description: str | None = None
-    version: str | None = None
-    clone_from: str | None = None
-    binary_media_types: list[str] | None = None
-    minimum_compression_size: int | None = None
-    api_key_source: str | None = None
-    endpoint_configuration: EndpointConfiguration | None = None
-    policy: str | None = None
-    tags: dict[str, str] | None = None
-    disable_execute_api_endpoint: bool | None = None
-    security_policy: str | None = None
-    endpoint_access_mode: str | None = None
-
-
 class RestApi(Shape, kw_only=True):
     id: str | None = None
     name: str | None = None
@@ -152,20 +118,6 @@ class CanarySettings(Shape, kw_only=True):
     deployment_id: str | None = None
     stage_variable_overrides: dict[str, str] | None = None
     use_stage_cache: bool | None = None
-
-
-class CreateStageRequest(Shape, kw_only=True):
-    rest_api_id: str
-    stage_name: str
-    deployment_id: str
-    description: str | None = None
-    cache_cluster_enabled: bool | None = None
-    cache_cluster_size: str | None = None
-    variables: dict[str, str] | None = None
-    documentation_version: str | None = None
-    canary_settings: CanarySettings | None = None
-    tracing_enabled: bool | None = None
-    tags: dict[str, str] | None = None
 
 
 class MethodSetting(Shape, kw_only=True):
@@ -204,6 +156,61 @@ class Stage(Shape, kw_only=True):
     tags: dict[str, str] | None = None
     created_date: Timestamp | None = None
     last_updated_date: Timestamp | None = None
+
+
+class PatchOperation(Shape, kw_only=True):
+    op: str | None = None
+    path: str | None = None
+    value: str | None = None
+    from_: str | None = None
+
+
+class CreateDeploymentRequest(Shape, kw_only=True):
+    rest_api_id: str
+    stage_name: str | None = None
+    stage_description: str | None = None
+    description: str | None = None
+    cache_cluster_enabled: bool | None = None
+    cache_cluster_size: str | None = None
+    variables: dict[str, str] | None = None
+    canary_settings: DeploymentCanarySettings | None = None
+    tracing_enabled: bool | None = None
+
+
+class CreateResourceRequest(Shape, kw_only=True):
+    rest_api_id: str
+    parent_id: str
+    path_part: str
+
+
+class CreateRestApiRequest(Shape, kw_only=True):
+    name: str
+    description: str | None = None
+    version: str | None = None
+    clone_from: str | None = None
+    binary_media_types: list[str] | None = None
+    minimum_compression_size: int | None = None
+    api_key_source: str | None = None
+    endpoint_configuration: EndpointConfiguration | None = None
+    policy: str | None = None
+    tags: dict[str, str] | None = None
+    disable_execute_api_endpoint: bool | None = None
+    security_policy: str | None = None
+    endpoint_access_mode: str | None = None
+
+
+class CreateStageRequest(Shape, kw_only=True):
+    rest_api_id: str
+    stage_name: str
+    deployment_id: str
+    description: str | None = None
+    cache_cluster_enabled: bool | None = None
+    cache_cluster_size: str | None = None
+    variables: dict[str, str] | None = None
+    documentation_version: str | None = None
+    canary_settings: CanarySettings | None = None
+    tracing_enabled: bool | None = None
+    tags: dict[str, str] | None = None
 
 
 class DeleteDeploymentRequest(Shape, kw_only=True):
@@ -249,11 +256,6 @@ class GetDeploymentsRequest(Shape, kw_only=True):
     limit: int | None = None
 
 
-class Deployments(Shape, kw_only=True):
-    position: str | None = None
-    items: list[Deployment] | None = None
-
-
 class GetIntegrationRequest(Shape, kw_only=True):
     rest_api_id: str
     resource_id: str
@@ -279,11 +281,6 @@ class GetResourcesRequest(Shape, kw_only=True):
     embed: list[str] | None = None
 
 
-class Resources(Shape, kw_only=True):
-    position: str | None = None
-    items: list[Resource] | None = None
-
-
 class GetRestApiRequest(Shape, kw_only=True):
     rest_api_id: str
 
@@ -291,11 +288,6 @@ class GetRestApiRequest(Shape, kw_only=True):
 class GetRestApisRequest(Shape, kw_only=True):
     position: str | None = None
     limit: int | None = None
-
-
-class RestApis(Shape, kw_only=True):
-    position: str | None = None
-    items: list[RestApi] | None = None
 
 
 class GetStageRequest(Shape, kw_only=True):
@@ -308,18 +300,10 @@ class GetStagesRequest(Shape, kw_only=True):
     deployment_id: str | None = None
 
 
-class Stages(Shape, kw_only=True):
-    item: list[Stage] | None = None
-
-
 class GetTagsRequest(Shape, kw_only=True):
     resource_arn: str
     position: str | None = None
     limit: int | None = None
-
-
-class Tags(Shape, kw_only=True):
-    tags: dict[str, str] | None = None
 
 
 class ImportRestApiRequest(Shape, kw_only=True):
@@ -402,13 +386,6 @@ class UntagResourceRequest(Shape, kw_only=True):
     tag_keys: list[str]
 
 
-class PatchOperation(Shape, kw_only=True):
-    op: str | None = None
-    path: str | None = None
-    value: str | None = None
-    from_: str | None = None
-
-
 class UpdateDeploymentRequest(Shape, kw_only=True):
     rest_api_id: str
     deployment_id: str
@@ -424,3 +401,26 @@ class UpdateStageRequest(Shape, kw_only=True):
     rest_api_id: str
     stage_name: str
     patch_operations: list[PatchOperation] | None = None
+
+
+class Deployments(Shape, kw_only=True):
+    position: str | None = None
+    items: list[Deployment] | None = None
+
+
+class Resources(Shape, kw_only=True):
+    position: str | None = None
+    items: list[Resource] | None = None
+
+
+class RestApis(Shape, kw_only=True):
+    position: str | None = None
+    items: list[RestApi] | None = None
+
+
+class Stages(Shape, kw_only=True):
+    item: list[Stage] | None = None
+
+
+class Tags(Shape, kw_only=True):
+    tags: dict[str, str] | None = None

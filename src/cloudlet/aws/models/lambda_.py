@@ -9,35 +9,8 @@ from cloudlet.aws.body import Body
 from cloudlet.aws.shape import Shape
 
 
-class AddPermissionRequest(Shape, kw_only=True):
-    function_name: str
-    statement_id: str
-    action: str
-    principal: str
-    source_arn: str | None = None
-    function_url_auth_type: str | None = None
-    invoked_via_function_url: bool | None = None
-    source_account: str | None = None
-    event_source_token: str | None = None
-    qualifier: str | None = None
-    revision_id: str | None = None
-    principal_org_id: str | None = None
-
-
-class AddPermissionResponse(Shape, kw_only=True):
-    statement: str | None = None
-
-
 class AliasRoutingConfiguration(Shape, kw_only=True):
     additional_version_weights: dict[str, float] | None = None
-
-
-class CreateAliasRequest(Shape, kw_only=True):
-    function_name: str
-    name: str
-    function_version: str
-    description: str | None = None
-    routing_config: AliasRoutingConfiguration | None = None
 
 
 class AliasConfiguration(Shape, kw_only=True):
@@ -135,39 +108,6 @@ class FunctionRuntimeConfig(Shape, kw_only=True):
 
 class AcceleratorConfig(Shape, kw_only=True):
     accelerator_memory_size: int
-
-
-class CreateFunctionRequest(Shape, kw_only=True):
-    function_name: str
-    runtime: str | None = None
-    role: str
-    handler: str | None = None
-    code: FunctionCode
-    description: str | None = None
-    timeout: int | None = None
-    memory_size: int | None = None
-    publish: bool | None = None
-    publish_to: str | None = None
-    vpc_config: VpcConfig | None = None
-    package_type: str | None = None
-    dead_letter_config: DeadLetterConfig | None = None
-    environment: Environment | None = None
-    kms_key_arn: str | None = None
-    tracing_config: TracingConfig | None = None
-    tags: dict[str, str] | None = None
-    layers: list[str] | None = None
-    file_system_configs: list[FileSystemConfig] | None = None
-    code_signing_config_arn: str | None = None
-    image_config: ImageConfig | None = None
-    architectures: list[str] | None = None
-    ephemeral_storage: EphemeralStorage | None = None
-    snap_start: SnapStart | None = None
-    logging_config: LoggingConfig | None = None
-    tenancy_config: TenancyConfig | None = None
-    capacity_provider_config: CapacityProviderConfig | None = None
-    durable_config: DurableConfig | None = None
-    runtime_config: FunctionRuntimeConfig | None = None
-    accelerator_config: AcceleratorConfig | None = None
 
 
 class VpcConfigResponse(Shape, kw_only=True):
@@ -268,33 +208,6 @@ class FunctionConfiguration(Shape, kw_only=True):
     accelerator_config: AcceleratorConfig | None = None
 
 
-class DeleteAliasRequest(Shape, kw_only=True):
-    function_name: str
-    name: str
-
-
-class DeleteFunctionRequest(Shape, kw_only=True):
-    function_name: str
-    qualifier: str | None = None
-
-
-class DeleteFunctionResponse(Shape, kw_only=True):
-    status_code: int | None = None
-
-
-class DeleteFunctionConcurrencyRequest(Shape, kw_only=True):
-    function_name: str
-
-
-class DeleteLayerVersionRequest(Shape, kw_only=True):
-    layer_name: str
-    version_number: int
-
-
-class GetAccountSettingsRequest(Shape, kw_only=True):
-    pass
-
-
 class AccountLimit(Shape, kw_only=True):
     total_code_size: int | None = None
     code_size_unzipped: int | None = None
@@ -306,21 +219,6 @@ class AccountLimit(Shape, kw_only=True):
 class AccountUsage(Shape, kw_only=True):
     total_code_size: int | None = None
     function_count: int | None = None
-
-
-class GetAccountSettingsResponse(Shape, kw_only=True):
-    account_limit: AccountLimit | None = None
-    account_usage: AccountUsage | None = None
-
-
-class GetAliasRequest(Shape, kw_only=True):
-    function_name: str
-    name: str
-
-
-class GetFunctionRequest(Shape, kw_only=True):
-    function_name: str
-    qualifier: str | None = None
 
 
 class ResolvedS3Object(Shape, kw_only=True):
@@ -353,29 +251,134 @@ class Concurrency(Shape, kw_only=True):
     reserved_concurrent_executions: int | None = None
 
 
-class GetFunctionResponse(Shape, kw_only=True):
-    configuration: FunctionConfiguration | None = None
-    code: FunctionCodeLocation | None = None
+class LayerVersionContentOutput(Shape, kw_only=True):
+    location: str | None = None
+    code_sha256: str | None = None
+    code_size: int | None = None
+    signing_profile_version_arn: str | None = None
+    signing_job_arn: str | None = None
+    resolved_s3_object: ResolvedS3Object | None = None
+
+
+class LayerVersionsListItem(Shape, kw_only=True):
+    layer_version_arn: str | None = None
+    version: int | None = None
+    description: str | None = None
+    created_date: str | None = None
+    compatible_architectures: list[str] | None = None
+    compatible_runtimes: list[str] | None = None
+    license_info: str | None = None
+
+
+class LayersListItem(Shape, kw_only=True):
+    layer_name: str | None = None
+    layer_arn: str | None = None
+    latest_matching_version: LayerVersionsListItem | None = None
+
+
+class LayerVersionContentInput(Shape, kw_only=True):
+    s3_bucket: str | None = None
+    s3_key: str | None = None
+    s3_object_version: str | None = None
+    s3_object_storage_mode: str | None = None
+    zip_file: bytes | None = None
+
+
+class AddPermissionRequest(Shape, kw_only=True):
+    function_name: str
+    statement_id: str
+    action: str
+    principal: str
+    source_arn: str | None = None
+    function_url_auth_type: str | None = None
+    invoked_via_function_url: bool | None = None
+    source_account: str | None = None
+    event_source_token: str | None = None
+    qualifier: str | None = None
+    revision_id: str | None = None
+    principal_org_id: str | None = None
+
+
+class CreateAliasRequest(Shape, kw_only=True):
+    function_name: str
+    name: str
+    function_version: str
+    description: str | None = None
+    routing_config: AliasRoutingConfiguration | None = None
+
+
+class CreateFunctionRequest(Shape, kw_only=True):
+    function_name: str
+    runtime: str | None = None
+    role: str
+    handler: str | None = None
+    code: FunctionCode
+    description: str | None = None
+    timeout: int | None = None
+    memory_size: int | None = None
+    publish: bool | None = None
+    publish_to: str | None = None
+    vpc_config: VpcConfig | None = None
+    package_type: str | None = None
+    dead_letter_config: DeadLetterConfig | None = None
+    environment: Environment | None = None
+    kms_key_arn: str | None = None
+    tracing_config: TracingConfig | None = None
     tags: dict[str, str] | None = None
-    tags_error: TagsError | None = None
-    concurrency: Concurrency | None = None
+    layers: list[str] | None = None
+    file_system_configs: list[FileSystemConfig] | None = None
+    code_signing_config_arn: str | None = None
+    image_config: ImageConfig | None = None
+    architectures: list[str] | None = None
+    ephemeral_storage: EphemeralStorage | None = None
+    snap_start: SnapStart | None = None
+    logging_config: LoggingConfig | None = None
+    tenancy_config: TenancyConfig | None = None
+    capacity_provider_config: CapacityProviderConfig | None = None
+    durable_config: DurableConfig | None = None
+    runtime_config: FunctionRuntimeConfig | None = None
+    accelerator_config: AcceleratorConfig | None = None
+
+
+class DeleteAliasRequest(Shape, kw_only=True):
+    function_name: str
+    name: str
+
+
+class DeleteFunctionRequest(Shape, kw_only=True):
+    function_name: str
+    qualifier: str | None = None
+
+
+class DeleteFunctionConcurrencyRequest(Shape, kw_only=True):
+    function_name: str
+
+
+class DeleteLayerVersionRequest(Shape, kw_only=True):
+    layer_name: str
+    version_number: int
+
+
+class GetAccountSettingsRequest(Shape, kw_only=True):
+    pass
+
+
+class GetAliasRequest(Shape, kw_only=True):
+    function_name: str
+    name: str
+
+
+class GetFunctionRequest(Shape, kw_only=True):
+    function_name: str
+    qualifier: str | None = None
 
 
 class GetFunctionCodeSigningConfigRequest(Shape, kw_only=True):
     function_name: str
 
 
-class GetFunctionCodeSigningConfigResponse(Shape, kw_only=True):
-    code_signing_config_arn: str
-    function_name: str
-
-
 class GetFunctionConcurrencyRequest(Shape, kw_only=True):
     function_name: str
-
-
-class GetFunctionConcurrencyResponse(Shape, kw_only=True):
-    reserved_concurrent_executions: int | None = None
 
 
 class GetFunctionConfigurationRequest(Shape, kw_only=True):
@@ -387,34 +390,9 @@ class GetFunctionRecursionConfigRequest(Shape, kw_only=True):
     function_name: str
 
 
-class GetFunctionRecursionConfigResponse(Shape, kw_only=True):
-    recursive_loop: str | None = None
-
-
 class GetLayerVersionRequest(Shape, kw_only=True):
     layer_name: str
     version_number: int
-
-
-class LayerVersionContentOutput(Shape, kw_only=True):
-    location: str | None = None
-    code_sha256: str | None = None
-    code_size: int | None = None
-    signing_profile_version_arn: str | None = None
-    signing_job_arn: str | None = None
-    resolved_s3_object: ResolvedS3Object | None = None
-
-
-class GetLayerVersionResponse(Shape, kw_only=True):
-    content: LayerVersionContentOutput | None = None
-    layer_arn: str | None = None
-    layer_version_arn: str | None = None
-    description: str | None = None
-    created_date: str | None = None
-    version: int | None = None
-    compatible_architectures: list[str] | None = None
-    compatible_runtimes: list[str] | None = None
-    license_info: str | None = None
 
 
 class GetLayerVersionByArnRequest(Shape, kw_only=True):
@@ -426,34 +404,14 @@ class GetPolicyRequest(Shape, kw_only=True):
     qualifier: str | None = None
 
 
-class GetPolicyResponse(Shape, kw_only=True):
-    policy: str | None = None
-    revision_id: str | None = None
-
-
 class GetProvisionedConcurrencyConfigRequest(Shape, kw_only=True):
     function_name: str
     qualifier: str
 
 
-class GetProvisionedConcurrencyConfigResponse(Shape, kw_only=True):
-    requested_provisioned_concurrent_executions: int | None = None
-    available_provisioned_concurrent_executions: int | None = None
-    allocated_provisioned_concurrent_executions: int | None = None
-    status: str | None = None
-    status_reason: str | None = None
-    last_modified: str | None = None
-
-
 class GetRuntimeManagementConfigRequest(Shape, kw_only=True):
     function_name: str
     qualifier: str | None = None
-
-
-class GetRuntimeManagementConfigResponse(Shape, kw_only=True):
-    update_runtime_on: str | None = None
-    function_arn: str | None = None
-    runtime_version_arn: str | None = None
 
 
 class InvocationRequest(Shape, kw_only=True):
@@ -467,15 +425,6 @@ class InvocationRequest(Shape, kw_only=True):
     tenant_id: str | None = None
 
 
-class InvocationResponse(Shape, kw_only=True):
-    status_code: int | None = None
-    function_error: str | None = None
-    log_result: str | None = None
-    payload: Body | bytes | None = None
-    executed_version: str | None = None
-    durable_execution_arn: str | None = None
-
-
 class ListAliasesRequest(Shape, kw_only=True):
     function_name: str
     function_version: str | None = None
@@ -483,21 +432,11 @@ class ListAliasesRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class ListAliasesResponse(Shape, kw_only=True):
-    next_marker: str | None = None
-    aliases: list[AliasConfiguration] | None = None
-
-
 class ListFunctionsRequest(Shape, kw_only=True):
     master_region: str | None = None
     function_version: str | None = None
     marker: str | None = None
     max_items: int | None = None
-
-
-class ListFunctionsResponse(Shape, kw_only=True):
-    next_marker: str | None = None
-    functions: list[FunctionConfiguration] | None = None
 
 
 class ListLayerVersionsRequest(Shape, kw_only=True):
@@ -508,21 +447,6 @@ class ListLayerVersionsRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class LayerVersionsListItem(Shape, kw_only=True):
-    layer_version_arn: str | None = None
-    version: int | None = None
-    description: str | None = None
-    created_date: str | None = None
-    compatible_architectures: list[str] | None = None
-    compatible_runtimes: list[str] | None = None
-    license_info: str | None = None
-
-
-class ListLayerVersionsResponse(Shape, kw_only=True):
-    next_marker: str | None = None
-    layer_versions: list[LayerVersionsListItem] | None = None
-
-
 class ListLayersRequest(Shape, kw_only=True):
     compatible_architecture: str | None = None
     compatible_runtime: str | None = None
@@ -530,23 +454,8 @@ class ListLayersRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class LayersListItem(Shape, kw_only=True):
-    layer_name: str | None = None
-    layer_arn: str | None = None
-    latest_matching_version: LayerVersionsListItem | None = None
-
-
-class ListLayersResponse(Shape, kw_only=True):
-    next_marker: str | None = None
-    layers: list[LayersListItem] | None = None
-
-
 class ListTagsRequest(Shape, kw_only=True):
     resource: str
-
-
-class ListTagsResponse(Shape, kw_only=True):
-    tags: dict[str, str] | None = None
 
 
 class ListVersionsByFunctionRequest(Shape, kw_only=True):
@@ -555,35 +464,10 @@ class ListVersionsByFunctionRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class ListVersionsByFunctionResponse(Shape, kw_only=True):
-    next_marker: str | None = None
-    versions: list[FunctionConfiguration] | None = None
-
-
-class LayerVersionContentInput(Shape, kw_only=True):
-    s3_bucket: str | None = None
-    s3_key: str | None = None
-    s3_object_version: str | None = None
-    s3_object_storage_mode: str | None = None
-    zip_file: bytes | None = None
-
-
 class PublishLayerVersionRequest(Shape, kw_only=True):
     layer_name: str
     description: str | None = None
     content: LayerVersionContentInput
-    compatible_architectures: list[str] | None = None
-    compatible_runtimes: list[str] | None = None
-    license_info: str | None = None
-
-
-class PublishLayerVersionResponse(Shape, kw_only=True):
-    content: LayerVersionContentOutput | None = None
-    layer_arn: str | None = None
-    layer_version_arn: str | None = None
-    description: str | None = None
-    created_date: str | None = None
-    version: int | None = None
     compatible_architectures: list[str] | None = None
     compatible_runtimes: list[str] | None = None
     license_info: str | None = None
@@ -668,3 +552,119 @@ class UpdateFunctionConfigurationRequest(Shape, kw_only=True):
     durable_config: DurableConfig | None = None
     runtime_config: FunctionRuntimeConfig | None = None
     accelerator_config: AcceleratorConfig | None = None
+
+
+class AddPermissionResponse(Shape, kw_only=True):
+    statement: str | None = None
+
+
+class DeleteFunctionResponse(Shape, kw_only=True):
+    status_code: int | None = None
+
+
+class GetAccountSettingsResponse(Shape, kw_only=True):
+    account_limit: AccountLimit | None = None
+    account_usage: AccountUsage | None = None
+
+
+class GetFunctionResponse(Shape, kw_only=True):
+    configuration: FunctionConfiguration | None = None
+    code: FunctionCodeLocation | None = None
+    tags: dict[str, str] | None = None
+    tags_error: TagsError | None = None
+    concurrency: Concurrency | None = None
+
+
+class GetFunctionCodeSigningConfigResponse(Shape, kw_only=True):
+    code_signing_config_arn: str
+    function_name: str
+
+
+class GetFunctionConcurrencyResponse(Shape, kw_only=True):
+    reserved_concurrent_executions: int | None = None
+
+
+class GetFunctionRecursionConfigResponse(Shape, kw_only=True):
+    recursive_loop: str | None = None
+
+
+class GetLayerVersionResponse(Shape, kw_only=True):
+    content: LayerVersionContentOutput | None = None
+    layer_arn: str | None = None
+    layer_version_arn: str | None = None
+    description: str | None = None
+    created_date: str | None = None
+    version: int | None = None
+    compatible_architectures: list[str] | None = None
+    compatible_runtimes: list[str] | None = None
+    license_info: str | None = None
+
+
+class GetPolicyResponse(Shape, kw_only=True):
+    policy: str | None = None
+    revision_id: str | None = None
+
+
+class GetProvisionedConcurrencyConfigResponse(Shape, kw_only=True):
+    requested_provisioned_concurrent_executions: int | None = None
+    available_provisioned_concurrent_executions: int | None = None
+    allocated_provisioned_concurrent_executions: int | None = None
+    status: str | None = None
+    status_reason: str | None = None
+    last_modified: str | None = None
+
+
+class GetRuntimeManagementConfigResponse(Shape, kw_only=True):
+    update_runtime_on: str | None = None
+    function_arn: str | None = None
+    runtime_version_arn: str | None = None
+
+
+class InvocationResponse(Shape, kw_only=True):
+    status_code: int | None = None
+    function_error: str | None = None
+    log_result: str | None = None
+    payload: Body | bytes | None = None
+    executed_version: str | None = None
+    durable_execution_arn: str | None = None
+
+
+class ListAliasesResponse(Shape, kw_only=True):
+    next_marker: str | None = None
+    aliases: list[AliasConfiguration] | None = None
+
+
+class ListFunctionsResponse(Shape, kw_only=True):
+    next_marker: str | None = None
+    functions: list[FunctionConfiguration] | None = None
+
+
+class ListLayerVersionsResponse(Shape, kw_only=True):
+    next_marker: str | None = None
+    layer_versions: list[LayerVersionsListItem] | None = None
+
+
+class ListLayersResponse(Shape, kw_only=True):
+    next_marker: str | None = None
+    layers: list[LayersListItem] | None = None
+
+
+class ListTagsResponse(Shape, kw_only=True):
+    tags: dict[str, str] | None = None
+
+
+class ListVersionsByFunctionResponse(Shape, kw_only=True):
+    next_marker: str | None = None
+    versions: list[FunctionConfiguration] | None = None
+
+
+class PublishLayerVersionResponse(Shape, kw_only=True):
+    content: LayerVersionContentOutput | None = None
+    layer_arn: str | None = None
+    layer_version_arn: str | None = None
+    description: str | None = None
+    created_date: str | None = None
+    version: int | None = None
+    compatible_architectures: list[str] | None = None
+    compatible_runtimes: list[str] | None = None
+    license_info: str | None = None
