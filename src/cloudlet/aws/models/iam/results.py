@@ -10,6 +10,7 @@ from cloudlet.aws.models.iam.structures import (
     AccessKeyLastUsed,
     AccessKeyMetadata,
     AttachedPolicy,
+    EvaluationResult,
     Group,
     GroupDetail,
     InstanceProfile,
@@ -223,6 +224,12 @@ class ListUserTagsResponse(Shape, kw_only=True):
 
 class ListUsersResponse(Shape, kw_only=True):
     users: list[User]
+    is_truncated: bool | None = None
+    marker: str | None = None
+
+
+class SimulatePolicyResponse(Shape, kw_only=True):
+    evaluation_results: list[EvaluationResult] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 

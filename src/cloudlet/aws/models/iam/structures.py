@@ -191,3 +191,66 @@ class PolicyUser(Shape, kw_only=True):
 class PolicyRole(Shape, kw_only=True):
     role_name: str | None = None
     role_id: str | None = None
+
+
+class OrderedOrganizationPolicyType(Shape, kw_only=True):
+    service_control_policy_input_list: list[str] | None = None
+
+
+class ContextEntry(Shape, kw_only=True):
+    context_key_name: str | None = None
+    context_key_values: list[str] | None = None
+    context_key_type: str | None = None
+
+
+class Position(Shape, kw_only=True):
+    line: int | None = None
+    column: int | None = None
+
+
+class Statement(Shape, kw_only=True):
+    source_policy_id: str | None = None
+    source_policy_type: str | None = None
+    start_position: Position | None = None
+    end_position: Position | None = None
+
+
+class OrganizationsDecisionDetail(Shape, kw_only=True):
+    allowed_by_organizations: bool | None = None
+
+
+class PermissionsBoundaryDecisionDetail(Shape, kw_only=True):
+    allowed_by_permissions_boundary: bool | None = None
+
+
+class ResourceSpecificResult(Shape, kw_only=True):
+    eval_resource_name: str
+    eval_resource_decision: str
+    matched_statements: list[Statement] | None = None
+    missing_context_values: list[str] | None = None
+    eval_decision_details: dict[str, str] | None = None
+    permissions_boundary_decision_detail: PermissionsBoundaryDecisionDetail | None = None
+
+
+class EvaluationResult(Shape, kw_only=True):
+    eval_action_name: str
+    eval_resource_name: str | None = None
+    eval_decision: str
+    matched_statements: list[Statement] | None = None
+    missing_context_values: list[str] | None = None
+    organizations_decision_detail: OrganizationsDecisionDetail | None = None
+    permissions_boundary_decision_detail: PermissionsBoundaryDecisionDetail | None = None
+    eval_decision_details: dict[str, str] | None = None
+    resource_specific_results: list[ResourceSpecificResult] | None = None
+
+
+class InlinePolicyIdentifierType(Shape, kw_only=True):
+    policy_name: str
+    attachment_type: str
+    attachment_name: str
+
+
+class PolicyIdentifier(Shape, kw_only=True):
+    policy_type: str | None = None
+    policy_arn: str | None = None
+    inline_policy_identifier: InlinePolicyIdentifierType | None = None
