@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from cloudlet.storage.database import Database
+
+SCHEMA = ["CREATE TABLE item (id INTEGER PRIMARY KEY, text TEXT NOT NULL)"]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(tmp_path / "items.db", SCHEMA)
+    yield made
+    made.close()
+
+
+def insert(text: str | None):
+    return lambda connection: connection.execute("INSERT INTO item (text) VALUES (?)", (text,))
+
+
+def texts(database: Database) -> list[str]:
+    return [row[0] for row in database.reader.execute("SELECT text FROM item ORDER BY id")]
+
+
+async def test_a_write_is_seen_by_every_reader_after_it(database: Database) -> None:
+    await database.write(insert("one"))
+    assert texts(database) == ["one"]
+    assert await database.read(lambda c: c.execute("SELECT count(*) FROM item").get) == 1
+
+
+async def test_a_write_that_raises_undoes_only_itself(database: Database) -> None:
+    def half(connection: apsw.Connection) -> None:
+        connection.execute("INSERT INTO item (text) VALUES ('half')")
+        raise LookupError("no")
+
+    results = await asyncio.gather(
+        database.write(insert("before")),
+        database.write(half),
+        database.write(insert(None)),
+        database.write(insert("after")),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], LookupError)
+    assert isinstance(results[2], apsw.ConstraintError)
+    assert texts(database) == ["before", "after"]
+
+
+async def test_writes_keep_their_order_over_many_groups(database: Database) -> None:
+    await asyncio.gather(*(database.write(insert(str(n))) for n in range(2000)))
+    assert texts(database) == [str(n) for n in range(2000)]
+
+
+async def test_a_cancelled_waiter_harms_nobody(database: Database) -> None:
+    waiting = asyncio.ensure_future(database.write(insert("cancelled")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await database.write(insert("next"))
+    assert texts(database)[-1] == "next"
+
+
+async def test_close_finishes_what_is_queued(tmp_path: Path) -> None:
+    database = Database(tmp_path / "items.db", SCHEMA)
+    futures = [database.submit(insert(str(n))) for n in range(100)]
+    database.close()
+    assert all(future.done() for future in futures)
+    with pytest.raises(RuntimeError):
+        database.submit(insert("late"))
+
+
+def test_migrations_run_once_each_and_newer_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "items.db"
+    Database(path, SCHEMA).close()
+    second = Database(path, [*SCHEMA, "ALTER TABLE item ADD COLUMN size INTEGER"])
+    assert second.reader.pragma("user_version") == 2
+    second.close()
+    with pytest.raises(ValueError, match="newer release"):
+        Database(path, SCHEMA)
+
+
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from cloudlet.storage.database import Database
+async def main():
+    database = Database(Path(sys.argv[1]), [sys.argv[2]])
+    for number in range(200):
+        row = (str(number),)
+        await database.write(lambda c: c.execute("INSERT INTO item (text) VALUES (?)", row))
+        os.write(1, f"{number}\\n".encode())
+        if number == 150:
+            os.kill(os.getpid(), 9)
+asyncio.run(main())
+"""
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "items.db"
+    command = [sys.executable, "-c", KILLED, str(path), SCHEMA[0]]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == -9
+    database = Database(path, SCHEMA)
+    assert set(done.stdout.decode().split()) <= set(texts(database))
+    database.close()
