@@ -111,7 +111,9 @@ def _check_time(claim: Claim, family: Family, at: float, now: float) -> None:
 def _credential(
     claim: Claim, scope: Scope, family: Family, identities: Identities, now: float
 ) -> Credential:
-    credential = identities.credential(scope.access_key_id)
+    credential = identities.credential(scope.access_key_id, claim.token or "")
+    if credential is None and claim.token is not None:
+        raise refusals.invalid_token(family)
     if credential is None or not credential.active:
         raise refusals.unknown_key(family, scope.access_key_id)
     expected = credential.session_token

@@ -185,7 +185,9 @@ class IdentityStore:
             entity = self.store.users.get(account, GLOBAL, principal.name)
         else:
             entity = self.store.roles.get(account, GLOBAL, principal.name)
-        if entity is None or entity.id != id_:
+        # A session of a role that has been deleted and made anew has nothing. Services that stand
+        # for a role without its credentials (an integration's) have its name for the unique id.
+        if entity is None or id_ not in (entity.id, entity.name):
             return (), None
         sources: list[User | Role | Group] = [entity]
         if isinstance(entity, User):
