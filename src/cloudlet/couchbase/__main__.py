@@ -29,6 +29,7 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     if arguments.die_with_parent:
         _die_with_parent(arguments.die_with_parent)
     if arguments.password == _FROM_STDIN:

@@ -15,13 +15,15 @@ from typing import IO, Final
 import uvicorn
 
 from cloudlet.couchbase.cluster.application import ManagementService
-from cloudlet.couchbase.cluster.topology import Topology
+from cloudlet.couchbase.cluster.topology import VERSION, Topology
 from cloudlet.couchbase.cluster.users import Users
+from cloudlet.couchbase.keyspaces import StoreKeyspaces
 from cloudlet.couchbase.kv.connection import Connection
 from cloudlet.couchbase.kv.context import Service
 from cloudlet.couchbase.kv.verbs import handlers
 from cloudlet.couchbase.options import DocumentServerOptions
 from cloudlet.couchbase.sockets import Sockets
+from cloudlet.couchbase.sqlpp.service import QueryService
 from cloudlet.storage.documents import BucketSettings, DocumentStore
 
 _LOG = logging.getLogger(__name__)
@@ -117,6 +119,16 @@ class Server:
         self._kv = await loop.create_server(
             lambda: Connection(self.service, handlers()), sock=self.sockets.kv
         )
+        keyspaces = StoreKeyspaces(
+            self.store, acknowledge_persisted=options.acknowledge == "persisted"
+        )
+        self.query = QueryService(
+            keyspaces,
+            authenticate=lambda name, password: self.users.check(name, password) is not None,
+            version=VERSION,
+        )
+        await self.query.start()
+        await self._serve_http(self.query, self.sockets.query)
         management = ManagementService(self.store, self.users, topology, self.reset)
         await self._serve_http(management, self.sockets.management)
 
@@ -185,5 +197,6 @@ class Server:
         for server, _ in self._http:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._http), return_exceptions=True)
+        await self.query.close()
         await self.store.close()
         self._lock.release()

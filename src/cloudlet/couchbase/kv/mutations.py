@@ -24,7 +24,7 @@ def datatype_of(value: bytes) -> int:
     """JSON or binary, by looking: clients' claims are not trusted, as the server does not."""
     try:
         _JSON.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return BINARY
     return JSON
 
@@ -35,13 +35,14 @@ def mutated(
     collection: Collection,
     document: Document,
     value: bytes = b"",
+    status: int = Status.SUCCESS,
 ) -> bytes:
     """The answer to a mutation: its CAS, and its token where the client asked for tokens."""
     connection.mutated(request.durability)
     extras = b""
     if connection.mutation_tokens:
         extras = _TOKEN.pack(collection.bucket.vbucket_uuid, document.seqno)
-    return response(request, extras=extras, value=value, cas=document.cas)
+    return response(request, status, extras=extras, value=value, cas=document.cas)
 
 
 def _store_arguments(request: Request) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from functools import cache
 from cloudlet.couchbase.kv import mutations, reads, sessions, stats
 from cloudlet.couchbase.kv.frame import Handler
 from cloudlet.couchbase.kv.protocol import Opcode
+from cloudlet.couchbase.kv.subdoc import lookup, mutation
 
 
 @cache
@@ -52,4 +53,18 @@ _VERBS: dict[int, Handler] = {
     Opcode.GET_COLLECTIONS_MANIFEST: sessions.get_collections_manifest,
     Opcode.GET_COLLECTION_ID: sessions.get_collection_id,
     Opcode.GET_SCOPE_ID: sessions.get_scope_id,
+    Opcode.SUBDOC_GET: lookup.lookup_one,
+    Opcode.SUBDOC_EXISTS: lookup.lookup_one,
+    Opcode.SUBDOC_GET_COUNT: lookup.lookup_one,
+    Opcode.SUBDOC_DICT_ADD: mutation.mutate_one,
+    Opcode.SUBDOC_DICT_UPSERT: mutation.mutate_one,
+    Opcode.SUBDOC_DELETE: mutation.mutate_one,
+    Opcode.SUBDOC_REPLACE: mutation.mutate_one,
+    Opcode.SUBDOC_ARRAY_PUSH_LAST: mutation.mutate_one,
+    Opcode.SUBDOC_ARRAY_PUSH_FIRST: mutation.mutate_one,
+    Opcode.SUBDOC_ARRAY_INSERT: mutation.mutate_one,
+    Opcode.SUBDOC_ARRAY_ADD_UNIQUE: mutation.mutate_one,
+    Opcode.SUBDOC_COUNTER: mutation.mutate_one,
+    Opcode.SUBDOC_MULTI_LOOKUP: lookup.lookup_several,
+    Opcode.SUBDOC_MULTI_MUTATION: mutation.mutate_several,
 }

@@ -12,13 +12,19 @@ if TYPE_CHECKING:
 #: What a document takes beside its value and key: objects' heads, the table's slot.
 OVERHEAD_BYTES: Final = 300
 
+#: Memory of a decoded value, as a multiple of its text.
+TREE_FACTOR: Final = 4
+
 #: Documents looked at in one go, so that making room stays under a few milliseconds.
 _SWEEP: Final = 2048
 
 
 def weight(key: bytes, document: Document) -> int:
     """About how many bytes of memory a cached document takes."""
-    return len(key) + len(document.value) + len(document.xattrs) + OVERHEAD_BYTES
+    size = len(document.value)
+    if document.tree is not None:
+        size += TREE_FACTOR * size
+    return len(key) + size + len(document.xattrs) + OVERHEAD_BYTES
 
 
 class Cache:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cloudlet.storage.database import Database
-from cloudlet.storage.documents.cache import OVERHEAD_BYTES, Cache, weight
+from cloudlet.storage.documents.cache import TREE_FACTOR, Cache, weight
 from cloudlet.storage.documents.clock import HybridClock
 from cloudlet.storage.documents.journal import Journal
 from cloudlet.storage.documents.model import (
@@ -85,8 +85,8 @@ class Collection:
         self.pending: dict[bytes, Document] = {}
         #: Locked keys: the lock's CAS and its end on the monotonic clock.
         self.locks: dict[bytes, tuple[int, float]] = {}
-        #: Rises with every mutation.
-        self.changes = 0
+        #: The newest mutation's sequence number; at a start, the bucket's.
+        self.high_seqno = bucket.high_seqno
         self._database = engine.database
         self._journal = engine.journal
         self._cache = engine.cache
@@ -130,15 +130,14 @@ class Collection:
         if row is None:
             return None
         document = from_row(key, row)
-        self._remember(key, None, document)
+        self._remember(key, document)
         return document
 
-    def _remember(self, key: bytes, previous: Document | None, document: Document) -> None:
-        grown = len(document.value) + len(document.xattrs)
-        if previous is None:
-            grown += len(key) + OVERHEAD_BYTES
-        else:
-            grown -= len(previous.value) + len(previous.xattrs)
+    def _remember(self, key: bytes, document: Document) -> None:
+        previous = self.documents.get(key)
+        grown = weight(key, document)
+        if previous is not None:
+            grown -= weight(key, previous)
         self.documents[key] = document
         self.cached_bytes += grown
         cache = self._cache
@@ -178,10 +177,12 @@ class Collection:
         expiry_s: int = 0,
         xattrs: bytes = b"",
         deleted: bool = False,
+        cas: int = 0,
     ) -> Document:
         """Make the next version of `key`, whatever was there; the caller has checked that it may.
 
-        `expiry_s` is a Unix time; the collection's or bucket's maximum bounds it.
+        `expiry_s` is a Unix time; the collection's or bucket's maximum bounds it. `cas` is one
+        that was drawn from the bucket's clock just now, by who had to know it first.
         """
         if not 0 < len(key) <= KEY_LIMIT:
             raise KeyTooLongError
@@ -190,7 +191,10 @@ class Collection:
         self._journal.check()
         if not deleted:
             expiry_s = self.bounded(expiry_s)
-        return self._write(key, self.find(key), value, flags, datatype, expiry_s, xattrs, deleted)
+        cas = cas or self._clock.next()
+        return self._write(
+            key, self.find(key), value, flags, datatype, cas, expiry_s, xattrs, deleted
+        )
 
     def _write(
         self,
@@ -199,6 +203,7 @@ class Collection:
         value: bytes,
         flags: int,
         datatype: int,
+        cas: int,
         expiry_s: int,
         xattrs: bytes,
         deleted: bool,
@@ -212,12 +217,10 @@ class Collection:
             was_live = not previous.deleted
         if was_live is deleted:
             self.items += -1 if deleted else 1
-        document = Document(
-            value, flags, datatype, self._clock.next(), expiry_s, revision, seqno, xattrs, deleted
-        )
-        self.changes += 1
+        document = Document(value, flags, datatype, cas, expiry_s, revision, seqno, xattrs, deleted)
+        self.high_seqno = seqno
         self.pending[key] = document
-        self._remember(key, previous, document)
+        self._remember(key, document)
         self._journal.record(self, key, document)
         return document
 
@@ -228,7 +231,8 @@ class Collection:
 
     def _tombstone(self, key: bytes, document: Document) -> Document:
         self.locks.pop(key, None)
-        return self._write(key, document, b"", 0, 0, 0, system_only(document.xattrs), True)
+        kept = system_only(document.xattrs)
+        return self._write(key, document, b"", 0, 0, self._clock.next(), 0, kept, True)
 
     def expire(self, key: bytes, document: Document) -> None:
         """Delete a document whose time is over."""
@@ -249,7 +253,7 @@ class Collection:
             tree=document.tree,
         )
         self.pending[key] = renewed
-        self._remember(key, document, renewed)
+        self._remember(key, renewed)
         self._journal.record(self, key, renewed)
         return renewed
 
@@ -261,30 +265,52 @@ class Collection:
         latest = int(time.time()) + limit
         return min(expiry_s, latest) if expiry_s else latest
 
-    def page(self, after: bytes | None = None, limit: int = PAGE_KEYS) -> list[bytes]:
-        """The next stored keys above `after` in order of bytes, live or not; empty at the end."""
+    def page(self, low: bytes = b"", limit: int = PAGE_KEYS) -> list[bytes]:
+        """The next stored keys from `low` on in order of bytes, live or not; empty at the end."""
         rows = self._database.reader.execute(
-            "SELECT key FROM documents WHERE collection = ? AND key > ? ORDER BY key LIMIT ?",
-            (self.storage_id, b"" if after is None else after, limit),
+            "SELECT key FROM documents WHERE collection = ? AND key >= ? ORDER BY key LIMIT ?",
+            (self.storage_id, low, limit),
         )
         keys: list[bytes] = [row[0] for row in rows]
         if self.pending:
             last = keys[-1] if len(keys) == limit else None
-            low = b"" if after is None else after
-            fresh = {key for key in self.pending if key > low and (last is None or key <= last)}
+            fresh = {key for key in self.pending if key >= low and (last is None or key <= last)}
             if fresh:
                 keys = sorted(fresh.union(keys))
         return keys
 
     def scan(self) -> Iterator[tuple[bytes, Document]]:
         """All live documents in key order; sees changes made while it runs, page by page."""
-        after: bytes | None = None
-        while keys := self.page(after):
+        low = b""
+        while keys := self.page(low):
             for key in keys:
                 document = self.get(key)
                 if document is not None:
                     yield key, document
-            after = keys[-1]
+            low = keys[-1] + b"\0"
+
+    def changed(self, since: int, limit: int = PAGE_KEYS) -> list[tuple[bytes, int]]:
+        """Keys and sequence numbers of mutations after `since`, oldest first; empty at the end.
+
+        A key's newest mutation only; mutations that are not on disk yet come last.
+        """
+        rows: list[tuple[Any, ...]] = self._database.reader.execute(
+            "SELECT key, seqno FROM documents WHERE collection = ? AND seqno > ?"
+            " ORDER BY seqno LIMIT ?",
+            (self.storage_id, since, limit),
+        ).fetchall()
+        if rows:
+            return [(key, seqno) for key, seqno in rows]
+        fresh = ((key, document.seqno) for key, document in self.pending.items())
+        return sorted((one for one in fresh if one[1] > since), key=lambda one: one[1])
+
+    def keep_tree(self, document: Document, tree: Any) -> None:
+        """Keep a document's decoded value beside it, within the cache's limit."""
+        if document.tree is None:
+            grown = TREE_FACTOR * len(document.value)
+            document.tree = tree
+            self.cached_bytes += grown
+            self._cache.used_bytes += grown
 
     @property
     def ticket(self) -> int:

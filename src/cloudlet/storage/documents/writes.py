@@ -139,7 +139,7 @@ def touch(collection: Collection, key: bytes, expiry_s: int) -> Document:
         key,
         current.value,
         flags=current.flags,
-        datatype=current.datatype,
+        datatype=current.datatype & JSON,
         expiry_s=until,
         xattrs=current.xattrs,
     )

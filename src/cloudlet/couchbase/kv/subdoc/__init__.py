@@ -1,0 +1,1 @@
+"""Sub-document operations: reading and changing parts of a document by path."""
