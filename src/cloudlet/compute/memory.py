@@ -26,8 +26,9 @@ class CgroupRoot:
     pids: Path | None
 
 
-def find_root(name: str) -> tuple[CgroupRoot | None, str]:
-    """Make the folder `name` in a writable hierarchy; (None, why not) where there is none."""
+def find_root() -> tuple[CgroupRoot | None, str]:
+    """Make a folder of our own in a writable hierarchy; (None, why not) where there is none."""
+    name = f"cloudlet-{os.getpid()}-{os.urandom(3).hex()}"
     try:
         memberships = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError as error:
@@ -57,6 +58,7 @@ def _make(hierarchy: Path, path: str, name: str) -> Path | None:
         os.stat(folder / "cgroup.procs")
     except OSError:
         return None
+    _sweep(folder.parent)
     return folder if os.access(folder / "cgroup.procs", os.W_OK) else None
 
 
@@ -74,20 +76,29 @@ def _unified(path: str, name: str) -> tuple[CgroupRoot | None, str]:
             with contextlib.suppress(OSError):
                 folder.rmdir()
             continue
+        _sweep(parent)
         return CgroupRoot(2, folder, folder), "cgroup v2"
     return None, "cgroup v2 is not writable here (no delegation)"
 
 
 def remove_root(root: CgroupRoot) -> None:
     """Take the folders away again; environments must have ended."""
-    for folder in {root.memory, root.pids} - {None}:
-        assert folder is not None
-        for child in folder.iterdir():
-            if child.is_dir():
-                with contextlib.suppress(OSError):
-                    child.rmdir()
+    _remove(root.memory)
+    if root.pids is not None and root.pids != root.memory:
+        _remove(root.pids)
+
+
+def _remove(folder: Path) -> None:
+    for path in [*folder.glob("*/"), folder]:
         with contextlib.suppress(OSError):
-            folder.rmdir()
+            path.rmdir()
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what servers left behind that were killed."""
+    for folder in parent.glob("cloudlet-*-*/"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            _remove(folder)
 
 
 class CgroupMeter:

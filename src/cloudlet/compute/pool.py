@@ -101,6 +101,8 @@ class Compute:
         for pool in self._pools.values():
             while pool.waiting:
                 pool.waiting.popleft().fail(ComputeStopped("the platform is stopping"))
+            for sandbox in pool.all:
+                sandbox.abandon(ComputeStopped("the platform is stopping"))
         zygotes = list(self._zygotes.values())
         for task in zygotes:
             with contextlib.suppress(ComputeError):
@@ -108,8 +110,9 @@ class Compute:
         for started in list(self._tasks):
             with contextlib.suppress(ComputeError):
                 await started
-        if self._cgroups is not None:
-            await asyncio.to_thread(remove_root, self._cgroups)
+        cgroups, self._cgroups = self._cgroups, None
+        if cgroups is not None:
+            await asyncio.to_thread(remove_root, cgroups)
 
     async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
         """Run one invocation to its end, whatever becomes of the caller.
@@ -147,7 +150,7 @@ class Compute:
     def level(self) -> IsolationLevel:
         """What isolates functions on this machine; probed once, in some tens of milliseconds."""
         if self._level is None:
-            self._cgroups, cgroup_detail = find_root(f"cloudlet-{os.getpid()}")
+            self._cgroups, cgroup_detail = find_root()
             self._level = probe(
                 namespaces=self._want_namespaces,
                 cgroups=self._cgroups is not None,
@@ -322,10 +325,11 @@ class Compute:
         """An environment can serve: the first who waits gets it, else it idles."""
         assert sandbox.spec is not None
         pool = self._pools[sandbox.spec.key]
-        if sandbox.retired or self._expired(sandbox):
-            sandbox.kill()
-        elif pool.waiting:
+        outlived = sandbox.retired or self._expired(sandbox)
+        if pool.waiting and not (outlived and sandbox.invocations):
             sandbox.run(pool.waiting.popleft())
+        elif outlived:
+            sandbox.kill()
         else:
             sandbox.idle_since = perf_counter()
             pool.idle.append(sandbox)

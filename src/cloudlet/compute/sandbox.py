@@ -232,6 +232,11 @@ class Sandbox:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
+    def abandon(self, error: ComputeError) -> None:
+        """Let the caller of the invocation at work go, with the platform's failure."""
+        if self._job is not None:
+            self._job.fail(error)
+
     def exited(self, status: int | None) -> None:
         """The zygote saw the end; `status` as wait(2) gives it, None when the zygote died."""
         if self.status == "dead":

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudlet.compute.isolation import probe
+
+REDTEAM = Path(__file__).parent / "redteam.py"
+NOBODY = 65534
+LEVEL = probe(namespaces=True, cgroups=False, pids=False, cgroup_detail="")
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls")
+
+
+def attack(identity: str, mode: str) -> dict[str, Any]:
+    """Run the red team's server; as nobody where asked for and possible."""
+    other: dict[str, Any] = {}
+    if identity == "ordinary user" and os.geteuid() == 0:
+        other = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    elif identity == "root" and os.geteuid() != 0:
+        pytest.skip("not root")
+    done = subprocess.run(
+        [sys.executable, "-B", str(REDTEAM), mode],
+        env={"SECRET": "CLOUDLET-SECRET-" + os.urandom(16).hex(), "PATH": "/usr/bin:/bin"},
+        cwd="/",
+        capture_output=True,
+        timeout=60,
+        check=False,
+        **other,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+REFUSED = [
+    "shadow", "server memory", "server environment", "parent memory", "other code", "store",
+    "host tmp", "home of root", "mount", "umount", "unshare", "clone", "clone3", "chroot",
+    "setuid", "ptrace", "bpf", "keyring", "packet", "vsock", "write usr", "write code",
+    "write etc", "write root", "core pattern", "sysrq", "sys",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(not LEVEL.namespaces, reason="this machine refuses user namespaces")
+@pytest.mark.parametrize("identity", ["root", "ordinary user"])
+def test_a_hostile_function_is_refused_with_namespaces(identity: str) -> None:
+    found = attack(identity, "namespaces")
+    probe = found["probe"]
+    assert found["level"] == "full"
+    allowed = {name: probe[name] for name in REFUSED if not probe[name].startswith("refused: ")}
+    assert allowed == {}
+    assert probe["uid"] == 993
+    assert probe["pids"] == "done: [1]"
+    assert probe["tmp"] == "done: []"
+    assert probe["secrets in environments"] == 0
+    assert probe["secrets in own memory"] == "done: 0"
+    assert probe["kill server"].startswith("refused")
+    if re.search(r"scoped", str(LEVEL.items)):
+        assert probe["abstract socket"].startswith("refused")
+    assert probe["subprocess"] == "done: b'hi\\n'"
+    assert probe["own tmp"].startswith("done")
+    assert found["timed out"] == "Sandbox.Timedout"
+    assert found["outlived"] == 0
+    assert found["greedy"]["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
+
+
+@pytest.mark.skipif(not LEVEL.has("landlock"), reason="this kernel has no Landlock")
+@pytest.mark.parametrize("identity", ["root", "ordinary user"])
+def test_a_hostile_function_is_refused_without_namespaces(identity: str) -> None:
+    found = attack(identity, "plain")
+    probe = found["probe"]
+    assert found["level"] == "reduced"
+    allowed = {name: probe[name] for name in REFUSED if not probe[name].startswith("refused: ")}
+    assert allowed == {}
+    assert probe["secrets in environments"] == 0
+    assert probe["tmp"].startswith("refused")
+    assert probe["own tmp"].startswith("done")
+    assert probe["subprocess"] == "done: b'hi\\n'"
+    assert found["timed out"] == "Sandbox.Timedout"
+    assert found["outlived"] == 0
+    assert found["greedy"]["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
+
+
+def test_environments_die_with_a_killed_server() -> None:
+    script = (
+        "import asyncio,sys\n"
+        f"sys.path.insert(0, {str(REDTEAM.parent)!r})\n"
+        "import redteam\n"
+        "redteam.alive = lambda comm: print(comm, flush=True) or 1\n"
+        "redteam.OUTLIVE = redteam.OUTLIVE.replace('range(10)', 'range(3)')\n"
+        "sys.argv = ['redteam', 'namespaces']\n"
+        "asyncio.run(redteam.main())\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen(
+            [sys.executable, "-c", script],
+            env={"SECRET": "none", "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+        )
+        assert server.stdout is not None
+        try:
+            assert server.stdout.readline()  # it runs, with its zygote and environments
+            below = descendants(server.pid)
+            assert len(below) >= 3
+        finally:
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+            server.stdout.close()
+        deadline = time.monotonic() + 3
+        while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+
+
+def descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for word in path.read_text().split():
+            found += [int(word), *descendants(int(word))]
+    return found
