@@ -21,7 +21,10 @@ def complete(service: str) -> ServiceModel:
     standing = ServiceModel.load(service)
     document = generator.strip(generator.source(service))
     model = ServiceModel(service, document)
-    code = generator.render_types(service, document, sorted(document["operations"]))
+    rooms = generator.reached(service, document, sorted(document["operations"]))
+    blocks = [block for room in rooms.values() for block in room]
+    known = {"cloudlet.aws.shape": ["Shape", "Timestamp"]}
+    code = generator.render_module(service, "Structs", blocks, known)
     module = ModuleType(f"complete_{service}")
     sys.modules[module.__name__] = module
     exec(compile(code, module.__name__, "exec"), module.__dict__)

@@ -9,7 +9,7 @@ from typing import Any
 from cloudlet.aws.codec.jsonvalues import encode
 from cloudlet.aws.codec.xmlwriting import escape
 from cloudlet.aws.errors import AWSError
-from cloudlet.aws.http import Response
+from cloudlet.aws.http import Request, Response
 from cloudlet.aws.model import ServiceModel, Shape
 
 #: Codes that json services write differently from query services.
@@ -23,6 +23,7 @@ S3_CODES = {
     "ValidationError": "InvalidArgument",
     "SerializationException": "InvalidArgument",
 }
+_FAULTS = "http://webservices.amazon.com/AWSFault/2005-15-09"
 QUERY_CODES = {"SerializationException": "MalformedQueryString"}
 
 
@@ -35,17 +36,19 @@ def _shapes(model: ServiceModel) -> dict[str, Shape]:
     }
 
 
-def json_error(model: ServiceModel, error: AWSError, request_id: str) -> Response:
+def json_error(model: ServiceModel | None, error: AWSError, request_id: str) -> Response:
     """For json and rest-json: `__type` and the message in the body, the code in a header too."""
     code = JSON_CODES.get(error.code, error.code)
-    shape = _shapes(model).get(code)
+    shape = _shapes(model).get(code) if model is not None else None
     members = shape.members if shape is not None else {}
     headers = [
         ("x-amzn-RequestId", request_id),
         ("Content-Type", _json_type(model)),
         ("x-amzn-ErrorType", code),
     ]
-    document: dict[str, Any] = {} if model.protocol == "rest-json" else {"__type": code}
+    document: dict[str, Any] = (
+        {} if model is not None and model.protocol == "rest-json" else {"__type": code}
+    )
     for name, value in error.fields.items():
         reference = members.get(name, {})
         if reference.get("location") == "header":
@@ -59,18 +62,17 @@ def json_error(model: ServiceModel, error: AWSError, request_id: str) -> Respons
     return Response(error.status, headers, encode(document))
 
 
-def _json_type(model: ServiceModel) -> str:
-    if model.protocol == "rest-json":
+def _json_type(model: ServiceModel | None) -> str:
+    if model is None or model.protocol == "rest-json":
         return "application/json"
     return f"application/x-amz-json-{model.metadata.get('jsonVersion', '1.0')}"
 
 
-def query_error(model: ServiceModel, error: AWSError, request_id: str) -> Response:
+def query_error(model: ServiceModel | None, error: AWSError, request_id: str) -> Response:
     """For the query protocol: an ErrorResponse document."""
     code = QUERY_CODES.get(error.code, error.code)
-    namespace = model.metadata.get(
-        "xmlNamespace", "http://webservices.amazon.com/AWSFault/2005-15-09"
-    )
+    metadata = model.metadata if model is not None else {}
+    namespace = metadata.get("xmlNamespace", _FAULTS)
     kind = "Sender" if error.is_sender_fault else "Receiver"
     document = (
         f'<ErrorResponse xmlns="{namespace}">\n  <Error>\n    <Type>{kind}</Type>\n'
@@ -136,3 +138,13 @@ def cbor_error(error: AWSError, request_id: str) -> Response:
 def _cbor_text(text: str) -> bytes:
     content = text.encode()[:65535]
     return b"\x79" + len(content).to_bytes(2, "big") + content
+
+
+def unlocated_error(request: Request, error: AWSError, request_id: str) -> Response:
+    """For a request whose service is unknown: in the protocol that the request looks like."""
+    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return cbor_error(error, request_id)
+    kind = request.headers.get("content-type")
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return query_error(None, error, request_id)
+    return json_error(None, error, request_id)
