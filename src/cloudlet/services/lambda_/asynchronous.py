@@ -95,20 +95,18 @@ class Events:
             if len(lane.tasks) < LANE:
                 task = asyncio.create_task(self._work(item.lane, lane))
                 lane.tasks.add(task)
+                task.add_done_callback(lane.tasks.discard)
 
     async def _work(self, name: str, lane: _Lane) -> None:
         """Process the lane's events until none waits."""
-        try:
-            while lane.waiting:
-                item = lane.waiting.popleft()
-                try:
-                    await self._process(item)
-                except Exception:
-                    log.exception("event %s of %s stays queued", item.id, item.lane)
-        finally:
-            lane.tasks.discard(asyncio.current_task())
-            if not lane.tasks and not lane.waiting:
-                self._lanes.pop(name, None)
+        while lane.waiting:
+            item = lane.waiting.popleft()
+            try:
+                await self._process(item)
+            except Exception:
+                log.exception("event %s of %s waits for the next start", item.id, item.lane)
+        if len(lane.tasks) == 1 and self._lanes.get(name) is lane:
+            del self._lanes[name]
 
     async def _process(self, item: Item) -> None:
         assert self._run is not None
@@ -153,4 +151,4 @@ class _Lane:
 
     def __init__(self) -> None:
         self.waiting: deque[Item] = deque()
-        self.tasks: set[asyncio.Task[None] | None] = set()
+        self.tasks: set[asyncio.Task[None]] = set()

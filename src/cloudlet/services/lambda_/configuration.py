@@ -229,14 +229,14 @@ def shown(
 
 
 #: How a function shows itself in the answer to its creation; the next look finds it active.
-CREATING = {
+CREATING: dict[str, Any] = {
     "state": "Pending",
     "state_reason": "The function is being created.",
     "state_reason_code": "Creating",
     "last_update_status": None,
 }
 #: How it shows itself in the answer to an update.
-UPDATING = {
+UPDATING: dict[str, Any] = {
     "last_update_status": "InProgress",
     "last_update_status_reason": "The function is being created.",
     "last_update_status_reason_code": "Creating",

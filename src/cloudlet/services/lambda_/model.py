@@ -5,11 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The base of Lambda's records."""
-
-
-class CodeRecord(Record):
+class CodeRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An uploaded archive: SHA-256 in base64 as AWS shows it, and sizes in bytes."""
 
     sha256: str
@@ -17,14 +13,14 @@ class CodeRecord(Record):
     unzipped: int
 
 
-class LayerUse(Record):
+class LayerUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A layer version that a function uses; it outlives the layer version's deletion."""
 
     arn: str
     code: CodeRecord
 
 
-class ConfigurationRecord(Record):
+class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version's configuration, or that of $LATEST."""
 
     version: str
@@ -45,7 +41,7 @@ class ConfigurationRecord(Record):
     log_group: str = ""
 
 
-class FunctionRecord(Record):
+class FunctionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A function: its $LATEST, and what belongs to the function as a whole."""
 
     latest: ConfigurationRecord
@@ -54,7 +50,7 @@ class FunctionRecord(Record):
     reserved_concurrency: int | None = None
 
 
-class AliasRecord(Record):
+class AliasRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alias; `weights` are of the additional version, 0 to 1."""
 
     name: str
@@ -64,14 +60,14 @@ class AliasRecord(Record):
     weights: dict[str, float] = {}
 
 
-class PolicyRecord(Record):
+class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The resource policy of a function, version or alias: statements as JSON, in their order."""
 
     revision_id: str
     statements: tuple[msgspec.Raw, ...]
 
 
-class LayerVersionRecord(Record):
+class LayerVersionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A published layer version."""
 
     layer: str
@@ -84,13 +80,13 @@ class LayerVersionRecord(Record):
     license: str = ""
 
 
-class LayerCounter(Record):
+class LayerCounter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The next version number of a layer; numbers are never used twice."""
 
     next_version: int
 
 
-class Signing(Record):
+class Signing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The key under which code download addresses are signed."""
 
     key: bytes

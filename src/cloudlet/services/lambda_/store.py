@@ -98,7 +98,7 @@ class Store:
         account, region = name.account, name.region
         changes = [Change(self.functions, account, region, name.name, None)]
         for table in (self.versions, self.aliases, self.policies):
-            found = table.scan(account, region, f"{name.name}:")  # type: ignore[attr-defined]
+            found = table.scan(account, region, f"{name.name}:")
             changes += [Change(table, account, region, id_, None) for id_, _ in found]
         return changes
 

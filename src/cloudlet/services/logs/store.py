@@ -1,0 +1,268 @@
+"""Log groups, streams and events on disk; events are read page by page, never all at once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from cloudlet.services.logs.errors import NO_GROUP, NO_STREAM, ResourceNotFound
+from cloudlet.services.logs.model import Event, GroupRecord, Stream
+from cloudlet.storage.database import Database
+from cloudlet.storage.records import Records
+
+MIGRATIONS = [
+    """
+    CREATE TABLE stream (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        grp INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL DEFAULT 0,
+        last_ms INTEGER NOT NULL DEFAULT 0,
+        ingested_ms INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (grp, name)
+    );
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        grp INTEGER NOT NULL,
+        stream INTEGER NOT NULL,
+        timestamp_ms INTEGER NOT NULL,
+        ingested_ms INTEGER NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE INDEX event_of_stream ON event (stream, timestamp_ms);
+    CREATE INDEX event_of_group ON event (grp, timestamp_ms);
+    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counter VALUES ('group', 0);
+    """,
+]
+
+#: What CloudWatch Logs counts for an event besides its message.
+EVENT_OVERHEAD_BYTES = 26
+
+_STREAM = "number, name, created_ms, first_ms, last_ms, ingested_ms"
+_EVENT = "number, stream, timestamp_ms, ingested_ms, message"
+
+
+class Store:
+    """Groups by (account, region, name); streams and events by the group's number."""
+
+    def __init__(self, records: Records, path: Path) -> None:
+        self.groups = records.table("logs.group", GroupRecord)
+        self.database = Database(path, MIGRATIONS)
+
+    def group(self, account: str, region: str, name: str) -> GroupRecord:
+        """The group, or `ResourceNotFound`."""
+        found = self.groups.get(account, region, name)
+        if found is None:
+            raise ResourceNotFound(NO_GROUP)
+        return found
+
+    async def create_group(self, account: str, region: str, name: str, **fields: object) -> None:
+        """Create a group, which must not be there, with a number that was never used."""
+
+        def next_number(connection: apsw.Connection) -> int:
+            rows = connection.execute(
+                "UPDATE counter SET value = value + 1 WHERE name = 'group' RETURNING value"
+            )
+            return _number(rows)
+
+        number = await self.database.write(next_number)
+        record = GroupRecord(name=name, number=number, created_ms=now_ms(), **fields)  # type: ignore[arg-type]
+        if self.groups.get(account, region, name) is None:
+            await self.groups.put(account, region, name, record)
+
+    async def delete_group(self, account: str, region: str, name: str) -> None:
+        """Delete the group with its streams and events."""
+        number = self.group(account, region, name).number
+        await self.groups.delete(account, region, name)
+
+        def delete(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM event WHERE grp=?", (number,))
+            connection.execute("DELETE FROM stream WHERE grp=?", (number,))
+
+        await self.database.write(delete)
+
+    def stream(self, group: GroupRecord, name: str) -> Stream:
+        """The stream, or `ResourceNotFound`."""
+        rows = self.database.reader.execute(
+            f"SELECT {_STREAM} FROM stream WHERE grp=? AND name=?",  # noqa: S608 - a constant
+            (group.number, name),
+        ).fetchall()
+        if not rows:
+            raise ResourceNotFound(NO_STREAM)
+        return _stream(rows[0])
+
+    def has_stream(self, group: GroupRecord, name: str) -> bool:
+        """Whether the group has a stream of that name."""
+        rows = self.database.reader.execute(
+            "SELECT 1 FROM stream WHERE grp=? AND name=?", (group.number, name)
+        )
+        return bool(rows.fetchall())
+
+    async def streams(self, group: GroupRecord, prefix: str = "") -> list[Stream]:
+        """The streams whose name starts with `prefix`, by name."""
+
+        def read(connection: apsw.Connection) -> list[Stream]:
+            rows = connection.execute(
+                f"SELECT {_STREAM} FROM stream WHERE grp=? AND name>=? AND"  # noqa: S608
+                " substr(name, 1, ?)=? ORDER BY name",
+                (group.number, prefix, len(prefix), prefix),
+            )
+            return [_stream(row) for row in rows]
+
+        return await self.database.read(read)
+
+    async def create_stream(self, group: GroupRecord, name: str) -> bool:
+        """Create a stream; False where it was there."""
+
+        def insert(connection: apsw.Connection) -> bool:
+            connection.execute(
+                "INSERT OR IGNORE INTO stream (grp, name, created_ms) VALUES (?,?,?)",
+                (group.number, name, now_ms()),
+            )
+            return connection.changes() > 0
+
+        return await self.database.write(insert)
+
+    async def delete_stream(self, group: GroupRecord, name: str) -> None:
+        """Delete a stream with its events."""
+        number = self.stream(group, name).number
+
+        def delete(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM event WHERE stream=?", (number,))
+            connection.execute("DELETE FROM stream WHERE number=?", (number,))
+
+        await self.database.write(delete)
+
+    async def append(
+        self, group: GroupRecord, stream: str, events: Sequence[tuple[int, str]]
+    ) -> None:
+        """Add (unix milliseconds, message) to a stream that exists; on disk when it returns."""
+        ingested = now_ms()
+
+        def insert(connection: apsw.Connection) -> None:
+            rows = connection.execute(
+                "UPDATE stream SET ingested_ms=?, bytes=bytes+?, last_ms=max(last_ms, ?),"
+                " first_ms=CASE WHEN first_ms=0 THEN ? ELSE min(first_ms, ?) END"
+                " WHERE grp=? AND name=? RETURNING number",
+                (ingested, size, last, first, first, group.number, stream),
+            ).fetchall()
+            if not rows:
+                raise ResourceNotFound(NO_STREAM)
+            number = rows[0][0]
+            connection.executemany(
+                "INSERT INTO event (grp, stream, timestamp_ms, ingested_ms, message)"
+                " VALUES (?,?,?,?,?)",
+                [(group.number, number, at, ingested, text) for at, text in events],
+            )
+
+        if events:
+            first, last = min(at for at, _ in events), max(at for at, _ in events)
+            size = sum(event_bytes(text) for _, text in events)
+            await self.database.write(insert)
+
+    async def events(
+        self,
+        scope: tuple[str, int],
+        *,
+        after: tuple[int, int] | None = None,
+        before: tuple[int, int] | None = None,
+        start_ms: int = 0,
+        end_ms: int = 1 << 62,
+        limit: int,
+    ) -> list[Event]:
+        """Up to `limit` events of `scope`, ("stream" or "grp", number), in their order.
+
+        From the first that follows `after`, or the last that precede `before`, both as
+        (timestamp, number); `start_ms` is inclusive, `end_ms` exclusive.
+        """
+        column, number = scope
+        assert column in {"stream", "grp"}
+        where, values = [f"{column}=?", "timestamp_ms>=?", "timestamp_ms<?"], [number]
+        values += [start_ms, end_ms]
+        if after is not None:
+            where += ["timestamp_ms>=?", "(timestamp_ms, number)>(?,?)"]
+            values += [after[0], *after]
+        if before is not None:
+            where += ["timestamp_ms<=?", "(timestamp_ms, number)<(?,?)"]
+            values += [before[0], *before]
+        direction = "ASC" if before is None else "DESC"
+        query = (
+            f"SELECT {_EVENT} FROM event WHERE {' AND '.join(where)}"  # noqa: S608 - constants
+            f" ORDER BY timestamp_ms {direction}, number {direction} LIMIT ?"
+        )
+
+        def read(connection: apsw.Connection) -> list[Event]:
+            found = [Event(*row) for row in connection.execute(query, (*values, limit))]
+            return found if before is None else found[::-1]
+
+        return await self.database.read(read)
+
+    async def stored_bytes(self, groups: Sequence[GroupRecord]) -> dict[int, int]:
+        """How many bytes each group's events have, as CloudWatch Logs counts them."""
+
+        def read(connection: apsw.Connection) -> dict[int, int]:
+            query = "SELECT coalesce(sum(bytes), 0) FROM stream WHERE grp=?"
+            return {
+                group.number: _number(connection.execute(query, (group.number,)))
+                for group in groups
+            }
+
+        return await self.database.read(read)
+
+    async def expire(self, group: GroupRecord, before_ms: int, batch: int = 5000) -> int:
+        """Delete up to `batch` events older than `before_ms`; returns how many."""
+
+        def delete(connection: apsw.Connection) -> int:
+            freed: Counter[int] = Counter()
+            count = 0
+            for stream, size in connection.execute(
+                "DELETE FROM event WHERE number IN"
+                " (SELECT number FROM event WHERE grp=? AND timestamp_ms<? LIMIT ?)"
+                " RETURNING stream, octet_length(message)",
+                (group.number, before_ms, batch),
+            ):
+                freed[stream] += size + EVENT_OVERHEAD_BYTES
+                count += 1
+            connection.executemany(
+                "UPDATE stream SET bytes=bytes-? WHERE number=?",
+                [(size, stream) for stream, size in freed.items()],
+            )
+            return count
+
+        return await self.database.write(delete)
+
+    async def clear(self) -> None:
+        """Delete all streams and events."""
+
+        def delete(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM event")
+            connection.execute("DELETE FROM stream")
+
+        await self.database.write(delete)
+
+
+def _stream(row: Any) -> Stream:
+    return Stream(*row)
+
+
+def _number(rows: Any) -> int:
+    """The single value of the single row."""
+    return int(rows.fetchall()[0][0])
+
+
+def event_bytes(message: str) -> int:
+    """An event's size as CloudWatch Logs counts it."""
+    return len(message.encode()) + EVENT_OVERHEAD_BYTES
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
