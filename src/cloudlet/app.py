@@ -18,7 +18,8 @@ from cloudlet.aws.endpoint import Endpoint
 from cloudlet.compute.environment import LogSink
 from cloudlet.compute.pool import Compute
 from cloudlet.config import Settings
-from cloudlet.couchbase.supervisor import DocumentServer, DocumentServerOptions
+from cloudlet.couchbase.options import DocumentServerOptions
+from cloudlet.couchbase.supervisor import DocumentServer
 from cloudlet.credentials import Credentials, credentials_for
 from cloudlet.front.asgi import FrontDoor
 from cloudlet.front.server import Server
@@ -71,9 +72,10 @@ class App:
             self.cloud.register(service)
         doors = {kind: door for s in self.cloud.services.values() for kind, door in s.doors.items()}
         status = Status(lambda: list(self.cloud.services), self.reset)
-        self.front = FrontDoor(Endpoint(self.cloud), doors, status)
+        self.front = FrontDoor(Endpoint(self.cloud, settings.region), doors, status)
         self.server = Server(self.front, settings.host, settings.port)
         await self.server.bind()
+        self._stack.push_async_callback(self.server.stop)
         self.endpoint = self.cloud.endpoint = f"http://{_named(settings.host)}:{self.server.port}"
         await self._start_documents()
         await self.compute.start()
@@ -84,7 +86,6 @@ class App:
             if service.start is not None:
                 await service.start()
         await self.server.start()
-        self._stack.push_async_callback(self.server.stop)
         self.started_ms = (time.monotonic() - started) * 1000
 
     async def _start_documents(self) -> None:

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -38,7 +38,7 @@ class CouchbaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     password: str = "password"  # noqa: S105 - the documented default, refused off loopback
     buckets: tuple[str, ...] = ("default",)
     #: When a mutation is answered: "persisted" after its group commit, "memory" at once.
-    acknowledge: str = "persisted"
+    acknowledge: Literal["persisted", "memory"] = "persisted"
     cache_mb: int = 256
 
 

@@ -18,17 +18,14 @@ application = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command, function in {
-    "up": up.up,
-    "env": environment.env,
-    "deploy": deploy.deploy,
-    "demo": demo.demo,
-    "invoke": invoke.invoke,
-    "logs": logs.logs,
-    "reset": reset.reset,
-    "doctor": doctor.doctor,
-}.items():
-    application.command(command)(function)
+application.command()(up.up)
+application.command()(environment.env)
+application.command()(deploy.deploy)
+application.command()(demo.demo)
+application.command()(invoke.invoke)
+application.command()(logs.logs)
+application.command()(reset.reset)
+application.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -74,14 +74,15 @@ def deploy_template(
 
 def read_template(path: Path) -> dict[str, Any]:
     """The template with its short-form intrinsics in their long form."""
-    from cloudlet.services.cloudformation.template import TemplateError, read
+    from cloudlet.aws.errors import AWSError
+    from cloudlet.services.cloudformation.template.reading import read
 
     try:
         return read(path.read_text())
     except OSError as error:
         raise Problem(f"Cannot read {path}: {error.strerror}.") from error
-    except TemplateError as error:
-        raise Problem(f"{path}: {error}") from error
+    except AWSError as error:
+        raise Problem(f"{path}: {error.message}") from error
 
 
 def reachable(found: connection.Connection, value: str) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import shutil
+import tempfile
+from dataclasses import asdict
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cloudlet.cli import screen
+
+#: The runtimes that `doctor` looks for.
+IDENTIFIERS = (
+    *(f"python3.{minor}" for minor in range(8, 15)),
+    *(f"nodejs{major}.x" for major in (18, 20, 22, 24)),
+)
 
 
 def doctor(
@@ -24,9 +34,7 @@ def doctor(
     screen.say(screen.styled("cloudlet " + report["version"], "bold") + f" on {report['system']}")
     screen.say(f"\n{screen.styled('Isolation', 'bold')}: {report['isolation']['summary']}")
     for item in report["isolation"]["items"]:
-        mark = (
-            screen.styled("yes", "green") if item["available"] else screen.styled("no ", "yellow")
-        )
+        mark = screen.styled("yes", "green") if item["active"] else screen.styled("no ", "yellow")
         screen.say(f"  {mark}  {item['name']:<24} {item['detail']}")
     screen.say(f"\n{screen.styled('Runtimes', 'bold')}")
     for runtime in report["runtimes"]:
@@ -38,12 +46,42 @@ def doctor(
 
 def examine() -> dict[str, Any]:
     """What `doctor` prints, as data."""
-    from cloudlet.compute.report import isolation_report, runtime_report
-
     return {
         "version": metadata.version("cloudlet"),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "isolation": isolation_report(),
-        "runtimes": runtime_report(),
+        **asyncio.run(_compute()),
         "programs": {name: shutil.which(name) for name in ("node", "npm", "java", "aws", "sam")},
     }
+
+
+async def _compute() -> dict[str, Any]:
+    """The isolation level that execution environments get here, and the runtimes found."""
+    from cloudlet.compute.errors import RuntimeUnavailable
+    from cloudlet.compute.pool import Compute
+
+    with tempfile.TemporaryDirectory(prefix="cloudlet-doctor-") as folder:
+        compute = Compute(data=Path(folder), code_root=Path(folder), logs=_Nowhere())
+        level = compute.level()
+        runtimes = []
+        for identifier in IDENTIFIERS:
+            try:
+                found = await compute.find_runtime(identifier)
+            except RuntimeUnavailable as error:
+                runtimes.append({"name": identifier, "detail": f"not here: {error}"})
+                continue
+            note = "" if found.exact else "  (the nearest; this machine lacks the exact version)"
+            runtimes.append(
+                {"name": identifier, "detail": f"{found.found} at {found.executable}{note}"}
+            )
+        await compute.stop()
+    return {
+        "isolation": {"summary": level.summary, "items": [asdict(i) for i in level.items]},
+        "runtimes": runtimes,
+    }
+
+
+class _Nowhere:
+    """Takes no logs: nothing runs."""
+
+    def write(self, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
+        """Drop the lines."""
