@@ -31,7 +31,7 @@ class Keys:
         principal = more.pop("principal", root(ACCOUNT))
         self.keys[key] = Credential(key, secret, principal, **more)
 
-    def credential(self, access_key_id: str) -> Credential | None:
+    def credential(self, access_key_id: str, token: str = "") -> Credential | None:
         return self.keys.get(access_key_id)
 
     def policies(self, principal: Principal) -> tuple[Policy, ...]:

@@ -19,11 +19,20 @@ from cloudlet.aws.codec.protocol import Codec, Located
 from cloudlet.aws.codec.protocols import codec_of
 from cloudlet.aws.context import Context
 from cloudlet.aws.errors import AWSError, InternalFailure, NotImplementedOperation
-from cloudlet.aws.http import Request, Response
+from cloudlet.aws.http import Headers, Request, Response
 from cloudlet.aws.model import ServiceModel
 from cloudlet.aws.principal import ANONYMOUS, Principal
 from cloudlet.aws.service import Service
-from cloudlet.aws.sigv4 import Claim, Family, Verified, claim_of, refusals, verify
+from cloudlet.aws.sigv4 import (
+    VERSION_2,
+    Claim,
+    Family,
+    Verified,
+    claim_of,
+    refusals,
+    verify,
+    verify_url,
+)
 
 log = logging.getLogger("cloudlet.aws")
 
@@ -150,6 +159,10 @@ class Endpoint:
         if claim is None:
             payload = declared if chunked.is_declared(declared) else chunked.UNSIGNED
             return None, chunked.content(request, payload, None)
+        if claim.presigned and claim.algorithm == VERSION_2:
+            verified = verify_url(request, claim, self.cloud.identities, self._region)
+            _hoist(request)
+            return verified, chunked.content(request, chunked.UNSIGNED, None)
         if claim.presigned:
             declared = declared or dict(request.query).get("X-Amz-Content-Sha256", "")
             declared = declared or chunked.UNSIGNED
@@ -170,6 +183,8 @@ class Endpoint:
                 ArgumentValue=declared[:128],
             )
         verified = verify(request, claim, Family.S3, self.cloud.identities, declared)
+        if claim.presigned:
+            _hoist(request)
         return verified, chunked.content(request, declared, verified)
 
     async def _verify(self, call: _Call, family: Family, body: bytes) -> Verified | None:
@@ -259,6 +274,17 @@ class Endpoint:
 
 def _has_action(request: Request) -> bool:
     return any(name == "Action" for name, _ in request.query)
+
+
+def _hoist(request: Request) -> None:
+    """S3 takes what a presigned URL has as x-amz- parameters for headers; sent ones come first."""
+    found = [
+        (name.lower(), value)
+        for name, value in request.query
+        if name.lower().startswith("x-amz-") and name.lower() not in request.headers
+    ]
+    if found:
+        request.headers = Headers([*request.headers.items, *found])
 
 
 def _parse(codec: Codec, located: Located, request: Request, body: bytes | Body) -> Any:

@@ -3,8 +3,18 @@
 After the IAM User Guide's "Create a signed AWS API request" and S3's "Authenticating Requests".
 """
 
-from cloudlet.aws.sigv4.parsing import Claim, Scope, claim_of
+from cloudlet.aws.sigv4.parsing import VERSION_2, Claim, Scope, claim_of
 from cloudlet.aws.sigv4.refusals import Family
 from cloudlet.aws.sigv4.verifying import Verified, verify
+from cloudlet.aws.sigv4.version2 import verify_url
 
-__all__ = ["Claim", "Family", "Scope", "Verified", "claim_of", "verify"]
+__all__ = [
+    "VERSION_2",
+    "Claim",
+    "Family",
+    "Scope",
+    "Verified",
+    "claim_of",
+    "verify",
+    "verify_url",
+]

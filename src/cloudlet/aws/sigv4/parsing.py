@@ -12,6 +12,8 @@ from cloudlet.aws.sigv4 import refusals
 from cloudlet.aws.sigv4.refusals import Family
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+#: As the Authorization header has it; a presigned URL names no algorithm.
+VERSION_2 = "AWS"
 MAX_EXPIRES_S = 604_800
 MAX_LENGTH = 8192
 
@@ -81,8 +83,9 @@ def _from_header(request: Request, authorization: str) -> Claim | None:
 
 def _from_query(query: dict[str, str]) -> Claim | None:
     if "X-Amz-Algorithm" not in query and "X-Amz-Signature" not in query:
-        if {"Signature", "AWSAccessKeyId"} <= query.keys():  # Signature Version 2
-            return Claim("AWS", None, (), query["Signature"], "", None, presigned=True)
+        if {"Signature", "AWSAccessKeyId"} <= query.keys():
+            token = query.get("x-amz-security-token") or None
+            return Claim(VERSION_2, None, (), query["Signature"], "", token, presigned=True)
         return None
     return Claim(
         algorithm=query.get("X-Amz-Algorithm", ""),

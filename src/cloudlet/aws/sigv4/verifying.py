@@ -80,7 +80,7 @@ def verify(
     now = time.time() if now is None else now
     scope, at = check_form(claim, family)
     _check_time(claim, family, at, now)
-    credential = _credential(claim, scope, family, identities, now)
+    credential = credential_of(claim, scope, family, identities, now)
     canonical = canonical_request(request, claim, family, payload)
     digest = hashlib.sha256(canonical.encode(errors="replace")).hexdigest()
     string_to_sign = f"AWS4-HMAC-SHA256\n{claim.stamp}\n{scope}\n{digest}"
@@ -108,9 +108,10 @@ def _check_time(claim: Claim, family: Family, at: float, now: float) -> None:
         raise refusals.skewed(family, at, now)
 
 
-def _credential(
+def credential_of(
     claim: Claim, scope: Scope, family: Family, identities: Identities, now: float
 ) -> Credential:
+    """The active access key that the claim names; raises the family's errors."""
     credential = identities.credential(scope.access_key_id, claim.token or "")
     if credential is None and claim.token is not None:
         raise refusals.invalid_token(family)
