@@ -93,6 +93,14 @@ class Sandbox:
         self._loop.add_reader(pipes.answers, self._on_answer)
 
     # --- initialisation ---------------------------------------------------------------------
+    async def prepare(self) -> None:
+        """Let the blank go on once it is limited: what it starts then is limited too."""
+        assert self.meter is not None
+        meter = await asyncio.shield(self.meter)
+        if self._measured is None:
+            self._measured = meter
+            self._send(b"P", b"")
+
     async def assign(
         self, spec: EnvironmentSpec, message: dict[str, Any], log: EnvironmentLog, limit_s: float
     ) -> Ended | None:
@@ -100,9 +108,10 @@ class Sandbox:
 
         Raises SandboxFailed where the environment cannot be built.
         """
-        assert self.meter is not None
         self.spec, self.log = spec, log
-        meter = self._measured = await self.meter
+        await self.prepare()
+        meter = self._measured
+        assert meter is not None
         meter.limit(spec.memory_mb, spec.tmp_mb)
         if self.status == "dead":
             raise SandboxFailed("the environment ended before it was used")

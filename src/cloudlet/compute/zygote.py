@@ -102,8 +102,7 @@ class Zygote:
     async def _fork_blank(self) -> None:
         with contextlib.suppress(SandboxFailed, ComputeStopped):
             sandbox = await self._fork()
-            assert sandbox.meter is not None
-            await sandbox.meter
+            await sandbox.prepare()
             if sandbox.status == "blank":
                 self._blanks.append(sandbox)
                 self.refill_later()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("node") is None and shutil.which("nodejs") is None, reason="no Node.js"
+)
+NODE = {"runtime": "nodejs20.x"}
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+async def test_event_context_log_and_reuse(make_bench, namespaces) -> None:
+    bench = await make_bench(reserve=1, namespaces=namespaces)
+    spec = bench.function(
+        """
+let calls = 0;
+exports.handler = async (event, context) => {
+  console.log('one\\nevent', { a: 1 });
+  return { event, id: context.awsRequestId, name: context.functionName, calls: ++calls,
+           colour: process.env.COLOUR, left: context.getRemainingTimeInMillis() > 4000 };
+};
+""",
+        **NODE,
+    )
+    answer = {
+        "event": {"ä": 1}, "id": "request-1", "name": "fn", "calls": 1, "colour": "blue",
+        "left": True,
+    }  # fmt: skip
+    assert await bench.call(spec, {"ä": 1}) == answer
+    assert await bench.call(spec, None) == answer | {"event": None, "id": "request-2", "calls": 2}
+    lines = [text for text in bench.log.texts if "INFO" in text]
+    assert re.fullmatch(r"[\d-]+T[\d:.]+Z\trequest-1\tINFO\tone\nevent \{ a: 1 \}", lines[0])
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ("exports.handler = (e, c, done) => { setTimeout(() => done(null, 'late'), 30); };", "late"),
+        ("exports.handler = (e, c, done) => { setTimeout(() => globalThis.after = 1, 30);"
+         " done(null, 'waits'); };", "waits"),
+        ("exports.handler = (e, c, done) => { c.callbackWaitsForEmptyEventLoop = false;"
+         " setInterval(() => {}, 1000); done(null, 'does not wait'); };", "does not wait"),
+        ("exports.handler = (e, c) => {};", None),
+        ("exports.handler = (e, c) => c.succeed('old style');", "old style"),
+    ],
+)  # fmt: skip
+async def test_callbacks(bench, source, answer) -> None:
+    spec = bench.function(source, **NODE)
+    assert await bench.call(spec) == answer
+    assert await bench.call(spec) == answer
+
+
+async def test_ecmascript_modules(bench) -> None:
+    source = "export const handler = async () => import.meta.url;"
+    assert await bench.call(bench.function(source, "mjs", file="app.mjs", **NODE)) == (
+        "file:///var/task/app.mjs"
+    )
+    spec = bench.function(source, "typed", **NODE)
+    (spec.code / "package.json").write_text('{"type": "module"}')
+    assert await bench.call(spec) == "file:///var/task/app.js"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        ("require('nowhere')", "Runtime.ImportModuleError", "Error: Cannot find module 'nowhere'"),
+        ("exports.other = 1", "Runtime.HandlerNotFound", "app.handler is undefined or not exported"),
+        ("exports.handler = (", "Runtime.UserCodeSyntaxError", "SyntaxError: Unexpected"),
+        ("exports.handler = async () => { throw new TypeError('bad'); }", "TypeError", "bad"),
+        ("exports.handler = (e, c, done) => done('text')", "string", "text"),
+        ("exports.handler = async () => { Promise.reject(new Error('lost'));"
+         " await new Promise((done) => setTimeout(done, 1000)); }",
+         "Runtime.UnhandledPromiseRejection", "Error: lost"),
+        ("exports.handler = async () => { setTimeout(() => { throw new Error('later'); }, 5);"
+         " await new Promise((done) => setTimeout(done, 1000)); }", "Error", "later"),
+        ("exports.handler = async () => process.exit(4)", "Runtime.ExitError",
+         "RequestId: request-1 Error: Runtime exited with error: exit status 4"),
+    ],
+)  # fmt: skip
+async def test_failures_by_name(bench, source, kind, message) -> None:
+    outcome = await bench.invoke(bench.function(source, **NODE))
+    document = json.loads(outcome.payload)
+    assert outcome.error == "Unhandled"
+    assert document["errorType"] == kind
+    assert document["errorMessage"].startswith(message)
+
+
+async def test_time_out_and_memory(bench) -> None:
+    forever = bench.function("exports.handler = async () => { for (;;); }", timeout_s=0.3, **NODE)
+    assert (await bench.call(forever))["errorType"] == "Sandbox.Timedout"
+    greedy = bench.function(
+        "exports.handler = async () => { const held = [];"
+        " for (;;) held.push(Buffer.alloc(1 << 20, 1)); }",
+        "greedy",
+        **NODE,
+    )
+    answer = await bench.call(greedy)
+    assert answer["errorType"] in ("Runtime.OutOfMemory", "Runtime.ExitError")
+
+
+async def test_node_options_are_heeded(bench) -> None:
+    spec = bench.function(
+        "exports.handler = async () => [process.execArgv, process.title];",
+        variables={"NODE_OPTIONS": "--title=mine"},
+        **NODE,
+    )
+    assert (await bench.call(spec))[1] == "mine"
