@@ -1,0 +1,67 @@
+"""What one run of a statement carries along: slot 0 of every row."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
+from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName, UnknownKeyspaceError
+from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.values import MISSING
+
+# How long a query works before it lets others run; the loop's rule is 5 ms.
+_SLICE_S: Final = 0.002
+
+
+class Context:
+    """Parameters, clock and counters of one run.
+
+    `turn` is awaited between batches: it gives way to the event loop when the slice is used up
+    and raises 1080 when the request's time is.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        named: Mapping[str, Any] | None = None,
+        positional: Sequence[Any] = (),
+        timeout_s: float | None = None,
+        timeout_text: str = "",
+    ) -> None:
+        self.catalog = catalog
+        self.named = named or {}
+        self.positional = positional
+        self.now_ms = int(time.time() * 1000)
+        self.query_results: dict[int, list[Any]] = {}
+        self.sort_count: int | None = None
+        self.mutation_count = 0
+        self.errors: list[errors.QueryError] = []
+        self._deadline = time.monotonic() + timeout_s if timeout_s else None
+        self._timeout_text = timeout_text
+        self._slice_end = time.monotonic() + _SLICE_S
+
+    def resolve(self, name: KeyspaceName) -> Keyspace:
+        """The keyspace as it is now; 12003 where it has gone since the plan was made."""
+        try:
+            return self.catalog.keyspace(name)
+        except UnknownKeyspaceError as error:
+            raise errors.keyspace_not_found(error.path) from None
+
+    def seed(self, size: int) -> Row:
+        """An empty row for a statement's frame."""
+        return [self, *([MISSING] * (size - 1))]
+
+    async def turn(self) -> None:
+        """Let others run if the slice is over; 1080 if the time is."""
+        now = time.monotonic()
+        if now < self._slice_end:
+            return
+        if self._deadline is not None and now > self._deadline:
+            raise errors.timed_out(self._timeout_text)
+        await asyncio.sleep(0)
+        self._slice_end = time.monotonic() + _SLICE_S

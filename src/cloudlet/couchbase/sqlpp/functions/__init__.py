@@ -1,0 +1,30 @@
+"""The scalar functions, by family; importing this package fills the table."""
+
+from __future__ import annotations
+
+from cloudlet.couchbase.sqlpp.functions import (
+    arrays,
+    conditional,
+    dates,
+    documents,
+    numbers,
+    objects,
+    regular_expressions,
+    strings,
+    types,
+)
+from cloudlet.couchbase.sqlpp.functions.registry import FUNCTIONS, Function
+
+__all__ = [
+    "FUNCTIONS",
+    "Function",
+    "arrays",
+    "conditional",
+    "dates",
+    "documents",
+    "numbers",
+    "objects",
+    "regular_expressions",
+    "strings",
+    "types",
+]

@@ -1,0 +1,216 @@
+"""The aggregates: NULL and MISSING never count, except for COUNT(*) and ARRAY_AGG's NULL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from cloudlet.couchbase.sqlpp.values import (
+    MISSING,
+    compare,
+    hash_key,
+    is_number,
+    number,
+    scalar_sort_key,
+)
+
+
+class Accumulator(Protocol):
+    """The state of one aggregate of one group."""
+
+    def add(self, value: Any) -> None:
+        """Take one row's value."""
+
+    def result(self) -> Any:
+        """The aggregate of what was taken."""
+
+
+class Count:
+    """COUNT: how many values are known."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, value: Any) -> None:
+        """Count a value that is neither NULL nor MISSING."""
+        if value is not None and value is not MISSING:
+            self._count += 1
+
+    def result(self) -> int:
+        """How many."""
+        return self._count
+
+
+class CountNumbers(Count):
+    """COUNTN: how many values are numbers."""
+
+    __slots__ = ()
+
+    def add(self, value: Any) -> None:
+        """Count a number."""
+        if is_number(value):
+            self._count += 1
+
+
+class Sum:
+    """SUM of the numbers; NULL where there are none."""
+
+    __slots__ = ("_count", "_sum")
+
+    def __init__(self) -> None:
+        self._sum: Any = 0
+        self._count = 0
+
+    def add(self, value: Any) -> None:
+        """Add a number."""
+        kind = type(value)
+        if kind is int or kind is float:
+            self._sum += value
+            self._count += 1
+
+    def result(self) -> Any:
+        """The sum."""
+        return number(self._sum) if self._count else None
+
+
+class Mean(Sum):
+    """AVG of the numbers; NULL where there are none."""
+
+    __slots__ = ()
+
+    def result(self) -> Any:
+        """The mean."""
+        return number(self._sum / self._count) if self._count else None
+
+
+class Extreme:
+    """MIN or MAX in collation order."""
+
+    __slots__ = ("_best", "_sign")
+
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
+        self._best: Any = None
+
+    def add(self, value: Any) -> None:
+        """Keep a better value."""
+        if value is None or value is MISSING:
+            return
+        if self._best is None or compare(value, self._best) * self._sign > 0:
+            self._best = value
+
+    def result(self) -> Any:
+        """The best value, NULL without any."""
+        return self._best
+
+
+class Collect:
+    """ARRAY_AGG: all values but MISSING, sorted as Couchbase sorts them; NULL without any."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+
+    def add(self, value: Any) -> None:
+        """Keep the value."""
+        if value is not MISSING:
+            self._values.append(value)
+
+    def result(self) -> Any:
+        """The array."""
+        return sorted(self._values, key=scalar_sort_key) if self._values else None
+
+
+class Spread:
+    """MEDIAN, STDDEV and VARIANCE with their variants, over the numbers."""
+
+    __slots__ = ("_calculate", "_values")
+
+    def __init__(self, calculate: Callable[[list[Any]], Any]) -> None:
+        self._values: list[Any] = []
+        self._calculate = calculate
+
+    def add(self, value: Any) -> None:
+        """Keep a number."""
+        if is_number(value):
+            self._values.append(value)
+
+    def result(self) -> Any:
+        """The measure, NULL without numbers."""
+        if not self._values:
+            return None
+        found = self._calculate(self._values)
+        return None if found is None else number(found)
+
+
+class Distinct:
+    """Any aggregate over its distinct values."""
+
+    __slots__ = ("_inner", "_seen")
+
+    def __init__(self, inner: Accumulator) -> None:
+        self._inner = inner
+        self._seen: set[Any] = set()
+
+    def add(self, value: Any) -> None:
+        """Pass a value on the first time."""
+        key = hash_key(value)
+        if key not in self._seen:
+            self._seen.add(key)
+            self._inner.add(value)
+
+    def result(self) -> Any:
+        """The inner aggregate's."""
+        return self._inner.result()
+
+
+def _median(values: list[Any]) -> Any:
+    ordered, middle = sorted(values), len(values) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _variance(values: list[Any], less: int) -> Any:
+    if len(values) <= less:
+        return None if less and len(values) < less else 0
+    mean = math.fsum(values) / len(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - less)
+
+
+def _deviation(values: list[Any], less: int) -> Any:
+    variance = _variance(values, less)
+    return None if variance is None else math.sqrt(variance)
+
+
+def _sample(values: list[Any]) -> Any:
+    return _variance(values, 1)
+
+
+def _population(values: list[Any]) -> Any:
+    return _variance(values, 0)
+
+
+AGGREGATES: Final[dict[str, Callable[[], Accumulator]]] = {
+    "array_agg": Collect,
+    "avg": Mean,
+    "mean": Mean,
+    "count": Count,
+    "countn": CountNumbers,
+    "max": lambda: Extreme(1),
+    "min": lambda: Extreme(-1),
+    "sum": Sum,
+    "median": lambda: Spread(_median),
+    "stddev": lambda: Spread(lambda v: _deviation(v, 1)),
+    "stddev_samp": lambda: Spread(lambda v: _deviation(v, 1)),
+    "stddev_pop": lambda: Spread(lambda v: _deviation(v, 0)),
+    "variance": lambda: Spread(_sample),
+    "variance_samp": lambda: Spread(_sample),
+    "var_samp": lambda: Spread(_sample),
+    "variance_pop": lambda: Spread(_population),
+    "var_pop": lambda: Spread(_population),
+}

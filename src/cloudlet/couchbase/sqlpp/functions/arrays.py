@@ -1,0 +1,273 @@
+"""Array functions. Documents are shared with the cache: every result is a new array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cloudlet.couchbase.sqlpp.functions.registry import (
+    ANY,
+    ARRAY,
+    GENERATED_LIMIT,
+    NUMBER,
+    function,
+    out_of_range,
+    typed,
+    whole,
+)
+from cloudlet.couchbase.sqlpp.values import (
+    MISSING,
+    compare,
+    equals,
+    hash_key,
+    is_number,
+    number,
+    scalar_sort_key,
+)
+
+
+def _numbers(items: list[Any]) -> list[Any]:
+    return [item for item in items if is_number(item)]
+
+
+def _known(items: list[Any]) -> list[Any]:
+    return [item for item in items if item is not None]
+
+
+def distinct(items: Iterable[Any]) -> list[Any]:
+    """The items without repetitions, in their first order."""
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(_identity(item), item)
+    return list(found.values())
+
+
+def _identity(value: Any) -> Any:
+    # Booleans are already told from numbers by hash_key.
+    return hash_key(value)
+
+
+function("array_length")(typed(ARRAY)(lambda items: len(items)))
+function("array_count")(typed(ARRAY)(lambda items: len(_known(items))))
+function("array_distinct")(typed(ARRAY)(distinct))
+function("array_reverse")(typed(ARRAY)(lambda items: items[::-1]))
+function("array_sort")(typed(ARRAY)(lambda items: sorted(items, key=scalar_sort_key)))
+function("array_sum")(typed(ARRAY)(lambda items: number(sum(_numbers(items)))))
+
+
+@function("array_avg")
+@typed(ARRAY)
+def array_avg(items: list[Any]) -> Any:
+    """The mean of the numbers; NULL where there are none."""
+    found = _numbers(items)
+    return number(sum(found) / len(found)) if found else None
+
+
+@function("array_max")
+@typed(ARRAY)
+def array_max(items: list[Any]) -> Any:
+    """The greatest item that is not NULL, in collation order; NULL where there is none."""
+    return max(_known(items), key=scalar_sort_key, default=None)
+
+
+@function("array_min")
+@typed(ARRAY)
+def array_min(items: list[Any]) -> Any:
+    """The least item that is not NULL, in collation order; NULL where there is none."""
+    return min(_known(items), key=scalar_sort_key, default=None)
+
+
+@function("array_append")
+@typed(ARRAY, ANY)
+def array_append(items: list[Any], first: Any, *rest: Any) -> list[Any]:
+    """The array with the values at its end."""
+    return [*items, first, *rest]
+
+
+@function("array_prepend")
+def array_prepend(first: Any, second: Any, *rest: Any) -> Any:
+    """The array, which comes last, with the values before it."""
+    *values, items = (first, second, *rest)
+    if items is MISSING or any(value is MISSING for value in values):
+        return MISSING
+    return [*values, *items] if type(items) is list else None
+
+
+@function("array_put")
+@typed(ARRAY, ANY)
+def array_put(items: list[Any], first: Any, *rest: Any) -> list[Any]:
+    """The array with those values at its end that it does not hold."""
+    result = list(items)
+    held = {hash_key(item) for item in items}
+    for value in (first, *rest):
+        if hash_key(value) not in held:
+            held.add(hash_key(value))
+            result.append(value)
+    return result
+
+
+@function("array_concat")
+@typed(ARRAY)
+def array_concat(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
+    """All arrays in a row."""
+    return [item for items in (first, second, *rest) for item in items]
+
+
+@function("array_contains")
+@typed(ARRAY, ANY)
+def array_contains(items: list[Any], value: Any) -> bool:
+    """Whether the array holds the value."""
+    return any(equals(item, value) is True for item in items)
+
+
+@function("array_position")
+@typed(ARRAY, ANY)
+def array_position(items: list[Any], value: Any) -> int:
+    """The first place of the value from 0, or -1."""
+    return next((at for at, item in enumerate(items) if equals(item, value) is True), -1)
+
+
+@function("array_insert")
+def array_insert(items: Any, position: Any, first: Any, *rest: Any) -> Any:
+    """The array with the values put before a place."""
+    if any(value is MISSING for value in (items, position, first, *rest)):
+        return MISSING
+    at = whole(position)
+    if type(items) is not list or at is None:
+        return None
+    at = at + len(items) if at < 0 else at
+    if not 0 <= at <= len(items):
+        return None
+    return [*items[:at], first, *rest, *items[at:]]
+
+
+@function("array_remove")
+@typed(ARRAY, ANY)
+def array_remove(items: list[Any], first: Any, *rest: Any) -> list[Any]:
+    """The array without any of the values."""
+    unwanted = {hash_key(value) for value in (first, *rest)}
+    return [item for item in items if hash_key(item) not in unwanted]
+
+
+@function("array_replace")
+def array_replace(items: Any, old: Any, new: Any, count: Any = None) -> Any:
+    """The array with a value replaced, everywhere or the first `count` times."""
+    if any(value is MISSING for value in (items, old, new, count)):
+        return MISSING
+    if type(items) is not list:
+        return None
+    left = len(items) if count is None else whole(count)
+    if left is None:
+        return None
+    left = len(items) if left < 0 else left
+    result = []
+    for item in items:
+        if left and hash_key(item) == hash_key(old):
+            left -= 1
+            item = new
+        result.append(item)
+    return result
+
+
+@function("array_flatten")
+@typed(ARRAY, NUMBER)
+def array_flatten(items: list[Any], depth: Any) -> Any:
+    """Nested arrays opened `depth` levels deep, all of them where it is negative."""
+    levels = whole(depth)
+    if levels is None:
+        return None
+    return list(_flattened(items, levels))
+
+
+def _flattened(items: list[Any], levels: int) -> Iterable[Any]:
+    for item in items:
+        if type(item) is list and levels:
+            yield from _flattened(item, levels - 1)
+        else:
+            yield item
+
+
+@function("array_ifnull")
+@typed(ARRAY)
+def array_ifnull(items: list[Any]) -> Any:
+    """The first item that is not NULL."""
+    return next(iter(_known(items)), None)
+
+
+@function("array_range")
+@typed(NUMBER)
+def array_range(start: Any, end: Any, step: Any = 1) -> Any:
+    """Numbers from `start` up to, not including, `end`."""
+    if step == 0 or (end - start) / step <= 0:
+        return []
+    if (end - start) / step > GENERATED_LIMIT:
+        raise out_of_range("ARRAY_RANGE")
+    result, value = [], start
+    while value < end if step > 0 else value > end:
+        result.append(number(value))
+        value += step
+    return result
+
+
+@function("array_repeat")
+def array_repeat(value: Any, count: Any) -> Any:
+    """An array of one value `count` times."""
+    if value is MISSING or count is MISSING:
+        return MISSING
+    times = whole(count) if is_number(count) else None
+    if times is None or times < 0:
+        return None
+    if times > GENERATED_LIMIT:
+        raise out_of_range("ARRAY_REPEAT")
+    return [value] * times
+
+
+@function("array_union")
+@typed(ARRAY)
+def array_union(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
+    """What is in any of the arrays, once."""
+    return distinct(item for items in (first, second, *rest) for item in items)
+
+
+@function("array_intersect")
+@typed(ARRAY)
+def array_intersect(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
+    """What is in all of the arrays, once."""
+    others = [{hash_key(item) for item in items} for items in (second, *rest)]
+    return distinct(
+        item for item in first if all(hash_key(item) in other for other in others)
+    )
+
+
+@function("array_except")
+@typed(ARRAY)
+def array_except(first: list[Any], second: list[Any]) -> list[Any]:
+    """What is in the first array and not in the second, once."""
+    other = {hash_key(item) for item in second}
+    return distinct(item for item in first if hash_key(item) not in other)
+
+
+@function("array_symdiff", "array_symdiff1")
+@typed(ARRAY)
+def array_symdiff(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
+    """What is in exactly one of the arrays."""
+    arrays = [distinct(items) for items in (first, second, *rest)]
+    counts: dict[Any, int] = {}
+    for items in arrays:
+        for item in items:
+            counts[hash_key(item)] = counts.get(hash_key(item), 0) + 1
+    return [item for items in arrays for item in items if counts[hash_key(item)] == 1]
+
+
+@function("array_binary_search")
+@typed(ARRAY, ANY)
+def array_binary_search(items: list[Any], value: Any) -> int:
+    """The first place of the value in a sorted array, or -1."""
+    low, high = 0, len(items)
+    while low < high:
+        middle = (low + high) // 2
+        if compare(items[middle], value) < 0:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(items) and compare(items[low], value) == 0 else -1

@@ -1,0 +1,186 @@
+"""From a statement's text to its tokens, each with its line and column."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from cloudlet.couchbase.sqlpp import errors
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    WORD = "word"  # a keyword or a plain identifier: which one, the parser decides
+    QUOTED = "quoted"  # an identifier in backticks
+    STRING = "string"
+    NUMBER = "number"
+    PARAMETER = "parameter"  # value: a name, a position from 1, or None for ?
+    SYMBOL = "symbol"
+    END = "end"
+
+
+class Token(NamedTuple):
+    """One token; `upper` is a word's text in capitals or a symbol itself, else empty."""
+
+    kind: Kind
+    text: str
+    upper: str
+    value: Any
+    start: int
+    end: int
+
+
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<space>\s+ | --[^\n]* | /\*.*?\*/)
+    | (?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
+    | (?P<word>[A-Za-z_][A-Za-z0-9_$]*)
+    | (?P<string>"(?:[^"\\]|\\.|"")*" | '(?:[^'\\]|\\.|'')*')
+    | (?P<quoted>`(?:[^`\\]|\\.|``)+`i?)
+    | (?P<parameter>[$@](?:[A-Za-z_][A-Za-z0-9_]*|\d+) | \?)
+    | (?P<symbol>\|\| | << | >> | <= | >= | <> | != | == | [-+*/%^=<>()\[\]{},.:;])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_SIMPLE_ESCAPES: Final = {
+    "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
+    "/": "/", "\\": "\\", '"': '"', "'": "'", "`": "`",
+}  # fmt: skip
+_ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)|(\"\"|''|``)", re.DOTALL)
+
+# Words that cannot be an identifier without backticks (reserved words of the reference).
+RESERVED: Final = frozenset(
+    """
+    ADVISE ALL ALTER ANALYZE AND ANY ARRAY AS ASC AT BEGIN BETWEEN BINARY BOOLEAN BREAK BUCKET
+    BUILD BY CALL CASE CAST CLUSTER COLLATE COLLECTION COMMIT COMMITTED CONNECT CONTINUE CORRELATED
+    COVER CREATE CURRENT DATABASE DATASET DATASTORE DECLARE DECREMENT DELETE DERIVED DESC DESCRIBE
+    DISTINCT DO DROP EACH ELEMENT ELSE END EVERY EXCEPT EXCLUDE EXECUTE EXISTS EXPLAIN FALSE FETCH
+    FIRST FLATTEN FLUSH FOLLOWING FOR FORCE FROM FTS FUNCTION GOLANG GRANT GROUP GROUPS GSI HASH
+    HAVING IF IGNORE ILIKE IN INCLUDE INCREMENT INDEX INFER INLINE INNER INSERT INTERSECT INTO IS
+    ISOLATION JAVASCRIPT JOIN KEY KEYS KEYSPACE KNOWN LANGUAGE LAST LEFT LET LETTING LEVEL LIKE
+    LIMIT LSM MAP MAPPING MATCHED MATERIALIZED MERGE MISSING NAMESPACE NEST NEXTVAL NL NO NOT
+    NTH_VALUE NULL NULLS NUMBER OBJECT OFFSET ON OPTION OPTIONS OR ORDER OTHERS OUTER OVER PARSE
+    PARTITION PASSWORD PATH POOL PRECEDING PREPARE PREV PREVVAL PRIMARY PRIVATE PRIVILEGE PROBE
+    PROCEDURE PUBLIC RANGE RAW READ REALM REDUCE RENAME RESPECT RETURN RETURNING REVOKE RIGHT ROLE
+    ROLLBACK ROW ROWS SATISFIES SAVEPOINT SCHEMA SCOPE SELECT SELF SEMI SET SHOW SOME START
+    STATISTICS STRING SYSTEM THEN TIES TO TRAN TRANSACTION TRIGGER TRUE TRUNCATE UNBOUNDED UNDER
+    UNION UNIQUE UNKNOWN UNNEST UNSET UPDATE UPSERT USE USER USING VALIDATE VALUE VALUED VALUES
+    VECTOR VIA VIEW WHEN WHERE WHILE WINDOW WITH WITHIN WORK XOR
+    """.split()
+)
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, both from 1, of an offset in the statement."""
+    line = text.count("\n", 0, offset) + 1
+    return line, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def _unescape(body: str, at: int, text: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        if match.group(2):
+            return match.group(2)[0]
+        escape = match.group(1)
+        if len(escape) == 5:
+            return chr(int(escape[1:], 16))
+        found = _SIMPLE_ESCAPES.get(escape)
+        if found is None:
+            line, column = position(text, at)
+            raise errors.syntax(
+                f"syntax error: invalid escape sequence - line {line}, column {column}, "
+                f"near '{_before(text, at)}', at: {text[at:at + 1]}",
+                line,
+                column,
+            )
+        return found
+
+    value = _ESCAPE.sub(replace, body)
+    # Escaped surrogate pairs make one character, as in JSON; a lone half becomes U+FFFD.
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def _before(text: str, offset: int) -> str:
+    start = text.rfind("\n", 0, offset) + 1
+    before = text[max(start, offset - 20) : offset]
+    return before.rstrip(" \t") + (" " if before != before.rstrip(" \t") else "")
+
+
+def unexpected(text: str, token: Token) -> errors.QueryError:
+    """3000 for a token that cannot stand where it stands."""
+    if token.kind is Kind.END:
+        return errors.syntax("syntax error - at end of input")
+    line, column = position(text, token.start)
+    before = _before(text, token.start)
+    message = f"syntax error - line {line}, column {column}, "
+    if before:
+        message += f"near '{before}', "
+    message += f"at: {token.text}"
+    if token.kind is Kind.WORD and token.upper in RESERVED:
+        message += " (reserved word)"
+    return errors.syntax(message, line, column)
+
+
+def _bad_character(text: str, offset: int) -> errors.QueryError:
+    line, column = position(text, offset)
+    char = text[offset]
+    if char in "\"'`":
+        reason = "syntax error: missing closing quote"
+    elif text.startswith("/*", offset):
+        reason = "syntax error: unterminated comment"
+    else:
+        reason = "syntax error: invalid character"
+    return errors.syntax(
+        f"{reason} - line {line}, column {column}, "
+        f"near '{_before(text, offset)}', at: {text[offset:offset + 20]}",
+        line,
+        column,
+    )
+
+
+def _number(text: str) -> int | float:
+    if text.isdigit():
+        value = int(text) if len(text) < 25 else float(text)
+        return value if value <= 2**63 - 1 else float(value)
+    return float(text)
+
+
+def tokenize(text: str) -> list[Token]:
+    """All tokens of a statement, ending with one of kind END; QueryError 3000 on bad text."""
+    tokens: list[Token] = []
+    offset, size = 0, len(text)
+    match_at = _TOKEN.match
+    while offset < size:
+        match = match_at(text, offset)
+        if match is None or text.startswith("/*", offset) and match.lastgroup != "space":
+            raise _bad_character(text, offset)
+        start, offset = offset, match.end()
+        group = match.lastgroup
+        if group == "space":
+            continue
+        lexeme = match.group()
+        tokens.append(_token(group or "", lexeme, start, offset, text))
+    tokens.append(Token(Kind.END, "", "", None, size, size))
+    return tokens
+
+
+def _token(group: str, lexeme: str, start: int, end: int, text: str) -> Token:
+    if group == "word":
+        return Token(Kind.WORD, lexeme, lexeme.upper(), lexeme, start, end)
+    if group == "symbol":
+        return Token(Kind.SYMBOL, lexeme, lexeme, None, start, end)
+    if group == "number":
+        return Token(Kind.NUMBER, lexeme, "", _number(lexeme), start, end)
+    if group == "string":
+        return Token(Kind.STRING, lexeme, "", _unescape(lexeme[1:-1], start, text), start, end)
+    if group == "quoted":
+        bare = lexeme.removesuffix("i") if lexeme.endswith("`i") else lexeme
+        return Token(Kind.QUOTED, lexeme, "", _unescape(bare[1:-1], start, text), start, end)
+    name: str | int | None = lexeme[1:] or None
+    if isinstance(name, str) and name.isdigit():
+        name = int(name)
+    return Token(Kind.PARAMETER, lexeme, "", name, start, end)

@@ -1,0 +1,86 @@
+"""GROUP BY and the aggregates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
+from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES, Accumulator, Distinct
+from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, described
+from cloudlet.couchbase.sqlpp.operators.scans import chunks
+from cloudlet.couchbase.sqlpp.values import hash_key, truth
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateCall:
+    """One aggregate: what it takes from a row and where its result goes."""
+
+    name: str
+    slot: int
+    argument: Evaluate | None
+    distinct: bool
+    condition: Evaluate | None
+    text: str
+
+    def accumulator(self) -> Accumulator:
+        """A fresh state."""
+        inner = AGGREGATES[self.name]()
+        return Distinct(inner) if self.distinct else inner
+
+
+@dataclass(slots=True)
+class Group:
+    """One row a group: the group's first row with keys and aggregates in their slots.
+
+    Without GROUP BY keys there is exactly one group, be it empty.
+    """
+
+    source: Operator
+    keys: list[tuple[int, Evaluate]]
+    aggregates: list[AggregateCall]
+    texts: list[str]
+
+    def run(self, seed: Row) -> Batches:
+        """The groups in order of their first rows, after all input is read."""
+        groups: dict[Any, tuple[Row, list[Accumulator]]] = {}
+        if not self.keys:
+            groups[()] = (seed.copy(), [call.accumulator() for call in self.aggregates])
+        for batch in self.source.run(seed):
+            self._take(batch, groups)
+            yield []
+        rows = []
+        for row, states in groups.values():
+            for call, state in zip(self.aggregates, states, strict=True):
+                row[call.slot] = state.result()
+            rows.append(row)
+            if len(rows) >= 64:
+                yield rows
+                rows = []
+        yield from chunks(rows)
+
+    def _take(
+        self, batch: list[Row], groups: dict[Any, tuple[Row, list[Accumulator]]]
+    ) -> None:
+        keys, calls = self.keys, self.aggregates
+        for row in batch:
+            values = [evaluate(row) for _, evaluate in keys]
+            identity = tuple([hash_key(value) for value in values])
+            found = groups.get(identity)
+            if found is None:
+                for (slot, _), value in zip(keys, values, strict=True):
+                    row[slot] = value
+                found = groups[identity] = (row, [call.accumulator() for call in calls])
+            for call, state in zip(calls, found[1], strict=True):
+                if call.condition is not None and truth(call.condition(row)) is not True:
+                    continue
+                state.add(1 if call.argument is None else call.argument(row))
+
+    def explain(self) -> list[dict[str, Any]]:
+        """The group step, which needs no initial and final part in one process."""
+        calls = [call.text for call in self.aggregates]
+        return [
+            *self.source.explain(),
+            described("InitialGroup", aggregates=calls, group_keys=self.texts),
+            described("FinalGroup", aggregates=calls, group_keys=self.texts),
+        ]

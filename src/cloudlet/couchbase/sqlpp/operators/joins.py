@@ -1,0 +1,170 @@
+"""JOIN, NEST and UNNEST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
+from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, described
+from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
+
+
+@dataclass(slots=True)
+class NestedLoopJoin:
+    """For every left row the right side is run anew, with the left row's names in reach."""
+
+    left: Operator
+    right: Operator
+    right_slot: int
+    condition: Evaluate | None
+    outer: bool
+    text: str | None
+    nest: bool = False
+
+    def run(self, seed: Row) -> Batches:
+        """Joined rows; with `outer`, left rows without a partner too."""
+        for batch in self.left.run(seed):
+            for left in batch:
+                yield from self._partners(left)
+            yield []
+
+    def _partners(self, left: Row) -> Batches:
+        found = False
+        nested: list[Any] = []
+        for batch in self.right.run(left):
+            rows = batch
+            if self.condition is not None:
+                condition = self.condition
+                rows = [row for row in batch if truth(condition(row)) is True]
+            found = found or bool(rows)
+            if self.nest:
+                nested.extend(row[self.right_slot] for row in rows)
+                yield []
+            else:
+                yield rows
+        if self.nest and found:
+            left[self.right_slot] = nested
+            yield [left]
+        elif not found and self.outer:
+            if self.nest:
+                left[self.right_slot] = []
+            yield [left]
+
+    def explain(self) -> list[dict[str, Any]]:
+        """NestedLoopJoin with the right side inside."""
+        return [
+            *self.left.explain(),
+            described(
+                "NestedLoopNest" if self.nest else "NestedLoopJoin",
+                on_clause=self.text,
+                outer=True if self.outer else None,
+                **{"~child": {"#operator": "Sequence", "~children": self.right.explain()}},
+            ),
+        ]
+
+
+@dataclass(slots=True)
+class HashJoin:
+    """An equality join: the right side is read once into a table by its keys."""
+
+    left: Operator
+    right: Operator
+    right_slots: tuple[int, ...]
+    left_keys: list[Evaluate]
+    right_keys: list[Evaluate]
+    condition: Evaluate | None
+    outer: bool
+    text: str | None
+
+    def run(self, seed: Row) -> Batches:
+        """Joined rows; with `outer`, left rows without a partner too."""
+        table: dict[Any, list[Row]] = {}
+        for batch in self.right.run(seed):
+            for row in batch:
+                key = _key(self.right_keys, row)
+                if key is not None:
+                    table.setdefault(key, []).append(row)
+            yield []
+        for batch in self.left.run(seed):
+            joined: list[Row] = []
+            for left in batch:
+                key = _key(self.left_keys, left)
+                partners = table.get(key, ()) if key is not None else ()
+                before = len(joined)
+                for partner in partners:
+                    row = left.copy()
+                    for slot in self.right_slots:
+                        row[slot] = partner[slot]
+                    if self.condition is None or truth(self.condition(row)) is True:
+                        joined.append(row)
+                    if len(joined) >= BATCH * 4:
+                        yield joined
+                        joined, before = [], -1
+                if self.outer and len(joined) == before:
+                    joined.append(left)
+            yield joined
+
+    def explain(self) -> list[dict[str, Any]]:
+        """HashJoin with the build side inside."""
+        return [
+            *self.left.explain(),
+            described(
+                "HashJoin",
+                on_clause=self.text,
+                outer=True if self.outer else None,
+                **{"~child": {"#operator": "Sequence", "~children": self.right.explain()}},
+            ),
+        ]
+
+
+def _key(parts: list[Evaluate], row: Row) -> Any:
+    """The joint key, None where a part is NULL or MISSING, which equals nothing."""
+    key = []
+    for part in parts:
+        value = part(row)
+        if value is None or value is MISSING:
+            return None
+        key.append(hash_key(value))
+    return tuple(key)
+
+
+@dataclass(slots=True)
+class Unnest:
+    """One row for every element of an array."""
+
+    left: Operator
+    expression: Evaluate
+    slot: int
+    outer: bool
+    alias: str
+    text: str
+
+    def run(self, seed: Row) -> Batches:
+        """Rows with an element each; with `outer`, rows without an array too."""
+        slot, expression = self.slot, self.expression
+        for batch in self.left.run(seed):
+            rows: list[Row] = []
+            for left in batch:
+                items = expression(left)
+                if type(items) is not list or not items:
+                    if self.outer:
+                        rows.append(left)
+                    continue
+                for item in items:
+                    row = left.copy()
+                    row[slot] = item
+                    rows.append(row)
+                    if len(rows) >= BATCH * 4:
+                        yield rows
+                        rows = []
+            yield rows
+
+    def explain(self) -> list[dict[str, Any]]:
+        """Unnest."""
+        return [
+            *self.left.explain(),
+            described(
+                "Unnest", expr=self.text, outer=True if self.outer else None, **{"as": self.alias}
+            ),
+        ]

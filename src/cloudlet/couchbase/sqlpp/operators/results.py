@@ -1,0 +1,163 @@
+"""Results: projection, DISTINCT and set operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
+from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, QueryPlan, described
+from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTerm:
+    """One term of a result list: a named value, or the fields of one or more objects."""
+
+    name: str | None
+    evaluate: Evaluate
+    text: str
+
+
+def result_object(terms: list[ResultTerm]) -> Evaluate:
+    """A closure that makes the result object; a later field of the same name wins."""
+    if all(term.name is not None for term in terms):
+        named = [(term.name, term.evaluate) for term in terms]
+
+        def plain(row: Row) -> Any:
+            result = {}
+            for name, evaluate in named:
+                value = evaluate(row)
+                if value is not MISSING:
+                    result[name] = value
+            return result
+
+        return plain
+    if len(terms) == 1:
+        only = terms[0].evaluate
+        return lambda row: value if type(value := only(row)) is dict else {}
+
+    def mixed(row: Row) -> Any:
+        result: dict[str, Any] = {}
+        for term in terms:
+            value = term.evaluate(row)
+            if term.name is None:
+                if type(value) is dict:
+                    result.update(value)
+            elif value is not MISSING:
+                result[term.name] = value
+        return result
+
+    return mixed
+
+
+@dataclass(slots=True)
+class Project:
+    """Puts each row's result into a slot."""
+
+    source: Operator
+    slot: int
+    evaluate: Evaluate
+    texts: list[dict[str, Any]]
+    raw: bool
+
+    def run(self, seed: Row) -> Batches:
+        """The rows with the result's slot set."""
+        slot, evaluate = self.slot, self.evaluate
+        for batch in self.source.run(seed):
+            for row in batch:
+                row[slot] = evaluate(row)
+            yield batch
+
+    def explain(self) -> list[dict[str, Any]]:
+        """InitialProject."""
+        return [
+            *self.source.explain(),
+            described("InitialProject", result_terms=self.texts, raw=True if self.raw else None),
+        ]
+
+
+@dataclass(slots=True)
+class Distinct:
+    """Rows whose results differ."""
+
+    source: Operator
+    slot: int
+
+    def run(self, seed: Row) -> Batches:
+        """The first row of every result."""
+        seen: set[Any] = set()
+        slot = self.slot
+        for batch in self.source.run(seed):
+            rows = []
+            for row in batch:
+                key = hash_key(row[slot])
+                if key not in seen:
+                    seen.add(key)
+                    rows.append(row)
+            yield rows
+
+    def explain(self) -> list[dict[str, Any]]:
+        """Distinct."""
+        return [*self.source.explain(), described("Distinct")]
+
+
+@dataclass(slots=True)
+class SetOperation:
+    """UNION, INTERSECT and EXCEPT; with ALL repetitions count, else results come once."""
+
+    operator: str
+    all: bool
+    left: QueryPlan
+    right: QueryPlan
+    slot: int
+
+    def run(self, seed: Row) -> Batches:
+        """Rows with the combined results."""
+        results = self._union(seed) if self.operator == "union" else self._matched(seed)
+        seen: set[Any] = set()
+        for values in results:
+            rows = []
+            for value in values:
+                if not self.all:
+                    key = hash_key(value)
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                row = seed.copy()
+                row[self.slot] = value
+                rows.append(row)
+            yield rows
+
+    def _union(self, seed: Row) -> Batches:
+        yield from self.left.run(seed)
+        yield from self.right.run(seed)
+
+    def _matched(self, seed: Row) -> Batches:
+        counts: dict[Any, int] = {}
+        for values in self.right.run(seed):
+            for value in values:
+                key = hash_key(value)
+                counts[key] = counts.get(key, 0) + 1
+            yield []
+        keep_matches = self.operator == "intersect"
+        for values in self.left.run(seed):
+            kept = []
+            for value in values:
+                key = hash_key(value)
+                matches = counts.get(key, 0) > 0
+                if matches and self.all:
+                    counts[key] -= 1
+                if matches is keep_matches:
+                    kept.append(value)
+            yield kept
+
+    def explain(self) -> list[dict[str, Any]]:
+        """The operation over both sides."""
+        name = {"union": "UnionAll", "intersect": "IntersectAll", "except": "ExceptAll"}
+        sides = [
+            {"#operator": "Sequence", "~children": plan.operator.explain()}
+            for plan in (self.left, self.right)
+        ]
+        step = described(name[self.operator], **{"~children": sides})
+        return [step] if self.all else [step, described("Distinct")]

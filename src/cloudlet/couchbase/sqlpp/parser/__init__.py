@@ -1,0 +1,30 @@
+"""From a statement's text to its tree: recursive descent for clauses, Pratt for expressions."""
+
+from __future__ import annotations
+
+from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.parser.expressions import expression
+from cloudlet.couchbase.sqlpp.parser.statement import statement
+from cloudlet.couchbase.sqlpp.parser.stream import Stream
+from cloudlet.couchbase.sqlpp.statements import Statement
+from cloudlet.couchbase.sqlpp.tree import Expression
+
+
+def parse(text: str) -> Statement:
+    """The tree of one statement; QueryError 3000 with line, column and the text before."""
+    stream = Stream(text)
+    try:
+        tree = statement(stream)
+        stream.symbol(";")
+        stream.expect_end()
+    except RecursionError:
+        raise errors.syntax("syntax error - statement is nested too deeply") from None
+    return tree
+
+
+def parse_expression(text: str) -> Expression:
+    """The tree of one expression, such as an index key kept as text."""
+    stream = Stream(text)
+    tree = expression(stream)
+    stream.expect_end()
+    return tree

@@ -1,0 +1,133 @@
+"""INSERT, UPSERT, UPDATE and DELETE."""
+
+from __future__ import annotations
+
+from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.parser import expressions, queries, terms
+from cloudlet.couchbase.sqlpp.parser.stream import Stream
+from cloudlet.couchbase.sqlpp.tree import Expression
+
+
+def insert(stream: Stream) -> s.Insert:
+    """INSERT or UPSERT INTO a keyspace."""
+    upsert = stream.advance().upper == "UPSERT"
+    stream.expect_word("INTO")
+    path = terms.keyspace_path(stream)
+    alias = terms.alias_of(stream) or path.parts[-1]
+    target = s.KeyspaceTerm(path, alias)
+    key = value = options = None
+    if stream.symbol("("):
+        key, value, options = _header(stream)
+    if key is None and stream.is_word("VALUES"):
+        pairs = _values(stream)
+        returning = _returning(stream)
+        return s.Insert(upsert, target, values=pairs, returning=returning)
+    if key is None or not (queries.starts_query(stream) or stream.is_symbol("(")):
+        raise stream.unexpected()
+    query = queries.query(stream)
+    return s.Insert(
+        upsert,
+        target,
+        key=key,
+        value=value,
+        options=options,
+        query=query,
+        returning=_returning(stream),
+    )
+
+
+def _header(
+    stream: Stream,
+) -> tuple[Expression | None, Expression | None, Expression | None]:
+    """`([PRIMARY] KEY [expr] [, VALUE [expr]] [, OPTIONS [expr]])` after the opening bracket."""
+    stream.word("PRIMARY")
+    stream.expect_word("KEY")
+    parts: list[Expression | None] = [None, None, None]
+    if not stream.is_symbol(",", ")"):
+        parts[0] = expressions.expression(stream)
+    for number, word in ((1, "VALUE"), (2, "OPTIONS")):
+        if stream.is_symbol(",") and stream.ahead().upper == word:
+            stream.advance()
+            stream.advance()
+            if not stream.is_symbol(",", ")"):
+                parts[number] = expressions.expression(stream)
+    stream.expect_symbol(")")
+    return parts[0], parts[1], parts[2]
+
+
+def _values(
+    stream: Stream,
+) -> tuple[tuple[Expression, Expression, Expression | None], ...]:
+    pairs = []
+    stream.expect_word("VALUES")
+    while True:
+        stream.expect_symbol("(")
+        key = expressions.expression(stream)
+        stream.expect_symbol(",")
+        value = expressions.expression(stream)
+        options = expressions.expression(stream) if stream.symbol(",") else None
+        stream.expect_symbol(")")
+        pairs.append((key, value, options))
+        if not stream.symbol(","):
+            return tuple(pairs)
+        stream.word("VALUES")
+
+
+def _returning(stream: Stream) -> s.Returning | None:
+    if not stream.word("RETURNING"):
+        return None
+    return s.Returning(*queries.result_list(stream))
+
+
+def update(stream: Stream) -> s.Update:
+    """UPDATE with SET and UNSET."""
+    stream.advance()
+    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    let = queries.let_bindings(stream, "LET")
+    set_: tuple[s.Assignment, ...] = ()
+    unset: tuple[s.Assignment, ...] = ()
+    if stream.word("SET"):
+        set_ = _assignments(stream, with_value=True)
+    if stream.word("UNSET"):
+        unset = _assignments(stream, with_value=False)
+    if not (set_ or unset):
+        raise stream.unexpected()
+    where = expressions.expression(stream) if stream.word("WHERE") else None
+    limit = expressions.expression(stream) if stream.word("LIMIT") else None
+    return s.Update(target, set_, unset, where, limit, let, _returning(stream))
+
+
+def _assignments(stream: Stream, *, with_value: bool) -> tuple[s.Assignment, ...]:
+    found = []
+    while True:
+        path = expressions.expression(stream, power=140)
+        if not isinstance(path, (tree.Name, tree.Field, tree.Element, tree.DynamicField)):
+            raise stream.unexpected()
+        value = None
+        if with_value:
+            stream.expect_symbol("=")
+            value = expressions.expression(stream)
+        if stream.is_word("FOR"):
+            raise errors.not_supported("UPDATE ... FOR")
+        found.append(s.Assignment(path, value))
+        if not stream.symbol(","):
+            return tuple(found)
+
+
+def delete(stream: Stream) -> s.Delete:
+    """DELETE FROM a keyspace."""
+    stream.advance()
+    stream.expect_word("FROM")
+    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    let = queries.let_bindings(stream, "LET")
+    where = expressions.expression(stream) if stream.word("WHERE") else None
+    limit = offset = None
+    while stream.is_word("LIMIT", "OFFSET"):
+        if limit is None and stream.word("LIMIT"):
+            limit = expressions.expression(stream)
+        elif offset is None and stream.word("OFFSET"):
+            offset = expressions.expression(stream)
+        else:
+            raise stream.unexpected()
+    return s.Delete(target, where, limit, offset, let, _returning(stream))

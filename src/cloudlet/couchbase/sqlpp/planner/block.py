@@ -1,0 +1,334 @@
+"""One SELECT block: its clauses in the order in which they run.
+
+FROM, LET, WHERE, GROUP BY with the aggregates, LETTING, HAVING, result list, DISTINCT, ORDER BY,
+OFFSET and LIMIT.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.evaluation import compile_expression
+from cloudlet.couchbase.sqlpp.operators import grouping, ordering, results, scans, steps
+from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
+from cloudlet.couchbase.sqlpp.operators.prelude import CountScan, Prelude
+from cloudlet.couchbase.sqlpp.planner import access, sources
+from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates, Resolver
+from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
+from cloudlet.couchbase.sqlpp.planner.signatures import signature
+from cloudlet.couchbase.sqlpp.render import render
+from cloudlet.couchbase.sqlpp.tree import Expression
+
+if TYPE_CHECKING:
+    from cloudlet.couchbase.sqlpp.planner.queries import Planner
+
+
+class Block:
+    """The planning of one SELECT block (or of the rows a DML statement works on)."""
+
+    def __init__(self, planner: Planner, outer: Scope | None) -> None:
+        self.planner = planner
+        self.scope = Scope(outer, query=True)
+        self._before: list[tuple[int, QueryPlan]] = []
+        self._aggregates: Aggregates | None = None
+        self._keys: dict[Expression, tree.Variable] = {}
+        self._raw_slots: set[int] = set()
+        self._post: Scope | None = None
+
+    def resolved(self, node: Expression) -> Expression:
+        """An expression of which no part may need this block's rows (keys, FROM terms)."""
+        resolver = Resolver(self.planner, self.scope)
+        found = resolver.resolve(node)
+        self._before.extend(resolver.pending)
+        return found
+
+    def with_subqueries(self, operator: Operator, resolver: Resolver) -> Operator:
+        """The operator followed by those subqueries that need its rows; the rest run before."""
+        own = self._own_slots()
+        late = [(slot, plan) for slot, plan in resolver.pending if plan.reached & own]
+        self._before.extend(item for item in resolver.pending if item not in late)
+        resolver.pending.clear()
+        return steps.Subqueries(operator, late) if late else operator
+
+    def _own_slots(self) -> set[int]:
+        found: set[int] = set()
+        for scope in (self.scope, self._post):
+            if scope is not None:
+                for binding in scope.bindings.values():
+                    found.add(binding.slot)
+                    if binding.keyspace:
+                        found.add(binding.slot + 1)
+        return found
+
+    def rows(
+        self,
+        source: s.FromTerm | None,
+        let: tuple[s.LetBinding, ...],
+        where: Expression | None,
+    ) -> Operator:
+        """FROM, LET and WHERE."""
+        operator: Operator = (
+            sources.source(self, source) if source is not None else scans.Nothing()
+        )
+        for binding in let:
+            operator = self.variable(operator, binding, self.scope, "Let")
+        if where is not None:
+            operator = self._where(operator, where)
+        return operator
+
+    def variable(
+        self, operator: Operator, binding: s.LetBinding, scope: Scope, what: str
+    ) -> Operator:
+        """One LET, LETTING or WITH variable."""
+        resolver = Resolver(self.planner, scope)
+        value = resolver.resolve(binding.expression)
+        if self._post is not None and what == "Let":
+            value = self._after_group(value)
+        operator = self.with_subqueries(operator, resolver)
+        slot = self.planner.frame.allocate()
+        scope.declare(Binding(binding.name, slot), binding.at)
+        text = {"var": binding.name, "expr": render(value)}
+        if isinstance(operator, steps.Let) and operator.name == what:
+            operator.variables.append((slot, compile_expression(value)))
+            operator.texts.append(text)
+            return operator
+        return steps.Let(operator, [(slot, compile_expression(value))], [text], what)
+
+    def _where(self, operator: Operator, where: Expression) -> Operator:
+        resolver = Resolver(self.planner, self.scope)
+        condition = resolver.resolve(where)
+        found = self.with_subqueries(operator, resolver)
+        if found is operator:
+            fused = access.with_condition(operator, condition)
+            if fused is not None:
+                return fused
+        return steps.Filter(found, compile_expression(condition), render(condition))
+
+    def select(
+        self,
+        select: s.Select,
+        order: tuple[s.OrderTerm, ...],
+        limit: Expression | None,
+        offset: Expression | None,
+    ) -> QueryPlan:
+        """The plan of the whole block."""
+        operator = self.rows(select.source, select.let, select.where)
+        self._raw_slots = self._own_slots()
+        grouped = select.group is not None or self._has_aggregates(select, order)
+        group_place: grouping.Group | None = None
+        if grouped:
+            operator = group_place = self._group(operator, select)
+            for binding in select.letting:
+                assert self._post is not None
+                operator = self._letting(operator, binding)
+            if select.having is not None:
+                operator, condition = self.clause(operator, select.having)
+                operator = steps.Filter(
+                    operator, compile_expression(condition), render(condition)
+                )
+        operator, evaluate, aliases, texts = self.result_list(
+            operator, select.projections, select.raw
+        )
+        terms = []
+        for term in order:
+            operator, value = self.clause(operator, term.expression, aliases)
+            terms.append(
+                ordering.SortTerm(
+                    compile_expression(value), term.descending, term.nulls_last, render(value)
+                )
+            )
+        if group_place is not None:
+            operator = self._finish_group(operator, group_place, select)
+        slot = self.planner.frame.allocate()
+        bounds = self.bounds(limit, offset)
+        project = lambda source: results.Project(source, slot, evaluate, texts, select.raw)  # noqa: E731
+        if select.distinct:
+            operator = results.Distinct(project(operator), slot)
+        if terms:
+            operator = ordering.Order(operator, terms, bounds[0], bounds[1])
+        if limit is not None or offset is not None:
+            operator = steps.Slice(operator, *bounds)
+        if not select.distinct:
+            operator = project(operator)
+        return QueryPlan(
+            self.enclosed(operator), slot, self.reached(), signature(select, texts)
+        )
+
+    def reached(self) -> set[int]:
+        """The outer slots this block needs."""
+        return self.scope.reached
+
+    def enclosed(self, operator: Operator) -> Operator:
+        """The operator after the subqueries that run once before it."""
+        if not self._before:
+            return operator
+        return Prelude(steps.Subqueries(scans.Nothing(), self._before), operator)
+
+    def bounds(
+        self, limit: Expression | None, offset: Expression | None
+    ) -> tuple[Any, Any, str | None, str | None]:
+        """LIMIT and OFFSET compiled, with their texts; they may not name the block's terms."""
+        found: list[Any] = []
+        texts: list[str | None] = []
+        for node in (limit, offset):
+            if node is None:
+                found.append(None)
+                texts.append(None)
+                continue
+            resolver = Resolver(self.planner, Scope(self.scope.parent))
+            value = resolver.resolve(node)
+            self._before.extend(resolver.pending)
+            found.append(compile_expression(value))
+            texts.append(render(value))
+        return found[0], found[1], texts[0], texts[1]
+
+    def clause(
+        self,
+        operator: Operator,
+        node: Expression,
+        aliases: dict[str, Expression] | None = None,
+    ) -> tuple[Operator, Expression]:
+        """An expression over the block's result rows, be they grouped or not."""
+        scope = self._post if self._post is not None else self.scope
+        resolver = Resolver(self.planner, scope, self._aggregates, aliases)
+        value = resolver.resolve(node)
+        operator = self.with_subqueries(operator, resolver)
+        return operator, self._after_group(value)
+
+    def result_list(
+        self, operator: Operator, projections: tuple[s.Projection, ...], raw: bool
+    ) -> tuple[Operator, Any, dict[str, Expression], list[dict[str, Any]]]:
+        """The result's closure, the aliases ORDER BY may use, and the terms' texts."""
+        terms: list[results.ResultTerm] = []
+        aliases: dict[str, Expression] = {}
+        texts: list[dict[str, Any]] = []
+        unnamed = 0
+        for projection in projections:
+            if projection.expression is None:
+                value = self._star()
+                texts.append({"expr": "self", "star": True})
+            else:
+                operator, value = self.clause(operator, projection.expression)
+                texts.append(_term_text(projection, value))
+            name = None if projection.star else projection.alias
+            if name is not None:
+                aliases.setdefault(name, value)
+            elif not projection.star:
+                unnamed += 1
+                name = f"${unnamed}"
+            if name is not None and not raw and any(term.name == name for term in terms):
+                raise errors.semantic(4020, f"Duplicate result alias {name}")
+            terms.append(results.ResultTerm(name, compile_expression(value), render(value)))
+        if raw:
+            return operator, terms[0].evaluate, aliases, texts
+        return operator, results.result_object(terms), aliases, texts
+
+    def _star(self) -> Expression:
+        """`*`: an object of all FROM terms."""
+        star = tree.ObjectConstruct(
+            tuple(
+                (tree.Literal(term.name), tree.Variable(term.slot, term.name))
+                for term in self.scope.terms
+            )
+        )
+        return self._after_group(star)
+
+    def _has_aggregates(self, select: s.Select, order: tuple[s.OrderTerm, ...]) -> bool:
+        nodes = [p.expression for p in select.projections if p.expression is not None]
+        nodes += [term.expression for term in order]
+        return any(
+            isinstance(part, tree.Aggregate) for node in nodes for part in tree.walk(node)
+        )
+
+    def _group(self, operator: Operator, select: s.Select) -> grouping.Group:
+        keys, texts = [], []
+        aliases: list[Binding] = []
+        for term in select.group or ():
+            resolver = Resolver(self.planner, self.scope)
+            value = resolver.resolve(term.expression)
+            operator = self.with_subqueries(operator, resolver)
+            slot = self.planner.frame.allocate()
+            name = term.alias or render(value)
+            self._keys[value] = tree.Variable(slot, name)
+            keys.append((slot, compile_expression(value)))
+            texts.append(render(value))
+            if term.alias is not None:
+                aliases.append(Binding(term.alias, slot))
+        self._aggregates = Aggregates(self.planner.frame, self.scope)
+        self._post = Scope(self.scope)
+        for alias in aliases:
+            self._post.declare(alias)
+        return grouping.Group(operator, keys, [], texts)
+
+    def _letting(self, operator: Operator, binding: s.LetBinding) -> Operator:
+        assert self._post is not None
+        operator, value = self.clause(operator, binding.expression)
+        slot = self.planner.frame.allocate()
+        self._post.declare(Binding(binding.name, slot), binding.at)
+        text = {"var": binding.name, "expr": render(value)}
+        return steps.Let(operator, [(slot, compile_expression(value))], [text], "Letting")
+
+    def _finish_group(
+        self, operator: Operator, group: grouping.Group, select: s.Select
+    ) -> Operator:
+        """Give the group step the aggregates that the clauses after it turned out to need."""
+        assert self._aggregates is not None
+        for call, slot in self._aggregates.slots.items():
+            group.aggregates.append(
+                grouping.AggregateCall(
+                    call.name,
+                    slot,
+                    compile_expression(call.argument) if call.argument is not None else None,
+                    call.distinct,
+                    compile_expression(call.condition) if call.condition is not None else None,
+                    render(call),
+                )
+            )
+        return self._counted(operator, group, select)
+
+    def _counted(
+        self, operator: Operator, group: grouping.Group, select: s.Select
+    ) -> Operator:
+        """COUNT(*) of a whole keyspace needs no scan."""
+        source = group.source
+        assert self._aggregates is not None
+        only_count = list(self._aggregates.slots) == [tree.Aggregate("count", None, False)]
+        if (
+            operator is group
+            and only_count
+            and not group.keys
+            and isinstance(source, scans.KeyspaceScan)
+            and source.condition is None
+            and not select.let
+        ):
+            return CountScan(source.keyspace, source.alias, group.aggregates[0].slot)
+        return operator
+
+    def _after_group(self, node: Expression) -> Expression:
+        """Group keys replaced by their slots; 4210 for what is neither key nor aggregate."""
+        if self._aggregates is None:
+            return node
+        replaced: Expression = self._with_keys(node)
+        for part in tree.walk(replaced):
+            if isinstance(part, (tree.Variable, tree.MetaOf)) and part.slot in self._raw_slots:
+                raise errors.semantic(
+                    4210,
+                    f"Expression {render(node)} must depend only on group keys or aggregates.",
+                )
+        return replaced
+
+    def _with_keys(self, node: Any) -> Any:
+        if isinstance(node, Expression) and node in self._keys:
+            return self._keys[node]
+        return tree.rebuild(node, self._with_keys)
+
+
+def _term_text(projection: s.Projection, value: Expression) -> dict[str, Any]:
+    text: dict[str, Any] = {"expr": render(value)}
+    if projection.star:
+        text["star"] = True
+    elif projection.alias is not None:
+        text["as"] = projection.alias
+    return text

@@ -1,0 +1,117 @@
+"""Which keyspaces and indexes there are, and what a written name means in a query context."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.keyspace import (
+    IndexDefinition,
+    Keyspace,
+    KeyspaceName,
+    Keyspaces,
+    UnknownKeyspaceError,
+)
+from cloudlet.couchbase.sqlpp.statements import Path
+from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET, SystemKeyspaces
+
+_DEFAULT: Final = "_default"
+_CONTEXT: Final = re.compile(
+    r"\s*(?:default)?:?\s*(?:`(?P<qb>[^`]+)`|(?P<b>[^`.:]+))\s*\.\s*(?:`(?P<qs>[^`]+)`|(?P<s>[^`.]+))\s*"
+)
+
+
+def query_context(text: str) -> tuple[str, str] | None:
+    """The bucket and scope of a `query_context` parameter; None for an empty one; 10201."""
+    if not text.strip() or text.strip() in ("default:", "default"):
+        return None
+    found = _CONTEXT.fullmatch(text)
+    if found is None:
+        raise errors.QueryError(
+            10201, f"Invalid query context specified: {text}", http=400, fatal=True
+        )
+    return found["qb"] or found["b"], found["qs"] or found["s"]
+
+
+class Catalog:
+    """Keyspaces by name, the system's own among them, and their index definitions."""
+
+    def __init__(self, keyspaces: Keyspaces, system: SystemKeyspaces) -> None:
+        self.keyspaces = keyspaces
+        self.system = system
+        self.generation = 0  # grows with every change of definitions: cached plans are old then
+
+    def keyspace(self, name: KeyspaceName) -> Keyspace:
+        """The keyspace; UnknownKeyspaceError where there is none."""
+        if name.bucket == SYSTEM_BUCKET:
+            return self.system.keyspace(name.collection)
+        return self.keyspaces.resolve(*name)
+
+    def indexes(self, name: KeyspaceName) -> list[IndexDefinition]:
+        """The definitions of the keyspace's indexes."""
+        return [
+            index
+            for index in self.keyspaces.index_definitions()
+            if (index.bucket, index.scope, index.collection) == name
+        ]
+
+    def primary_index(self, name: KeyspaceName) -> IndexDefinition | None:
+        """An online primary index of the keyspace."""
+        return next(
+            (i for i in self.indexes(name) if i.is_primary and i.state == "online"), None
+        )
+
+    def name(self, path: Path, context: tuple[str, str] | None) -> KeyspaceName:
+        """What a written keyspace means; 12003, 12021 or 10205 where it means nothing."""
+        name = full_name(path, context)
+        try:
+            self.keyspace(name)
+        except UnknownKeyspaceError as error:
+            raise _unknown(error, path, name) from None
+        return name
+
+
+def full_name(path: Path, context: tuple[str, str] | None) -> KeyspaceName:
+    """The full name of a written keyspace, whether it exists or not."""
+    namespace = (path.namespace or "default").lower()
+    if namespace in ("system", "#system"):
+        return KeyspaceName(SYSTEM_BUCKET, _DEFAULT, ".".join(path.parts).lower())
+    if namespace != "default":
+        raise errors.QueryError(
+            12002,
+            f"Namespace not found in CB datastore: {namespace}",
+            http=404,
+            fatal=True,
+        )
+    parts = path.parts
+    if len(parts) == 1 and context is not None and path.namespace is None:
+        return KeyspaceName(context[0], context[1], parts[0])
+    if len(parts) == 1:
+        return KeyspaceName(parts[0], _DEFAULT, _DEFAULT)
+    if len(parts) == 3:
+        return KeyspaceName(*parts)
+    raise errors.semantic(
+        10205,
+        f"Keyspace resolves to 'default:{'.'.join(parts)}' - only 2 or 4 parts are valid",
+    )
+
+
+def _unknown(
+    error: UnknownKeyspaceError, path: Path, name: KeyspaceName
+) -> errors.QueryError:
+    if name.bucket == SYSTEM_BUCKET:
+        return errors.QueryError(
+            11002,
+            f"Keyspace not found in system namespace: {name.collection}",
+            http=404,
+            fatal=True,
+        )
+    written = name.path() if len(path.parts) == 3 or not name.is_default() else (
+        f"default:{name.bucket}"
+    )
+    if error.kind == "bucket":
+        return errors.bucket_not_found(written, name.bucket)
+    if error.kind == "scope":
+        return errors.scope_not_found(f"default:{name.bucket}.{name.scope}")
+    return errors.keyspace_not_found(written)

@@ -1,0 +1,99 @@
+"""Whole queries: WITH, set operations, and the ordering over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.evaluation import compile_expression
+from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
+from cloudlet.couchbase.sqlpp.operators import ordering, results, scans, steps
+from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
+from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
+from cloudlet.couchbase.sqlpp.planner.block import Block
+from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
+from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
+from cloudlet.couchbase.sqlpp.render import render
+
+
+class Planner:
+    """Plans one statement: all its queries share one frame."""
+
+    def __init__(self, catalog: Catalog, context: tuple[str, str] | None) -> None:
+        self.catalog = catalog
+        self.context = context
+        self.frame = Frame()
+
+    def keyspace(self, path: s.Path) -> KeyspaceName:
+        """What a written keyspace means; an error where it means nothing."""
+        return self.catalog.name(path, self.context)
+
+    def scan_index(self, name: KeyspaceName) -> str:
+        """The name of the index a scan of the whole keyspace is said to use."""
+        index = self.catalog.primary_index(name)
+        return index.name if index is not None else "#sequentialscan"
+
+    def query(self, query: s.Query, scope: Scope | None) -> QueryPlan:
+        """The plan of a query whose names may also come from `scope`."""
+        if not query.with_:
+            return self._body(query, scope)
+        block = Block(self, scope)
+        operator: Operator = scans.Nothing()
+        for binding in query.with_:
+            operator = block.variable(operator, binding, block.scope, "With")
+        body = self._body(query, block.scope)
+        own = {binding.slot for binding in block.scope.bindings.values()}
+        whole = block.enclosed(Prelude(operator, body.operator))
+        # What the body reaches beyond the WITH variables passed through this scope too.
+        reached = (body.reached | block.scope.reached) - own
+        return QueryPlan(whole, body.slot, reached, body.signature)
+
+    def _body(self, query: s.Query, scope: Scope | None) -> QueryPlan:
+        body = query.body
+        if isinstance(body, s.Select):
+            block = Block(self, scope)
+            return block.select(body, query.order, query.limit, query.offset)
+        if isinstance(body, s.Query):
+            inner = self.query(body, scope)
+            if not (query.order or query.limit is not None or query.offset is not None):
+                return inner
+            operator: Operator = scans.SubqueryScan(inner, "", inner.slot)
+            return self._bounded(query, operator, inner, scope, inner.reached)
+        left, right = self.query(body.left, scope), self.query(body.right, scope)
+        slot = self.frame.allocate()
+        operator = results.SetOperation(body.operator, body.all, left, right, slot)
+        combined = QueryPlan(operator, slot, left.reached | right.reached, left.signature)
+        return self._bounded(query, operator, combined, scope, combined.reached)
+
+    def _bounded(
+        self,
+        query: s.Query,
+        operator: Operator,
+        plan: QueryPlan,
+        scope: Scope | None,
+        reached: set[int],
+    ) -> QueryPlan:
+        """ORDER BY, OFFSET and LIMIT over results: names are fields of the result."""
+        block = Block(self, scope)
+        block.scope.declare(Binding("", plan.slot, term=True))
+        terms: list[Any] = []
+        for term in query.order:
+            resolver = Resolver(self, block.scope)
+            value = resolver.resolve(term.expression)
+            operator = block.with_subqueries(operator, resolver)
+            terms.append(
+                ordering.SortTerm(
+                    compile_expression(value), term.descending, term.nulls_last, render(value)
+                )
+            )
+        bounds = block.bounds(query.limit, query.offset)
+        if terms:
+            operator = ordering.Order(operator, terms, bounds[0], bounds[1])
+        if query.limit is not None or query.offset is not None:
+            operator = steps.Slice(operator, *bounds)
+        return QueryPlan(
+            block.enclosed(operator), plan.slot, reached | block.scope.reached, plan.signature
+        )
+
+

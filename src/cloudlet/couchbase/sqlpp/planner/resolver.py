@@ -1,0 +1,219 @@
+"""The semantic check: every name becomes a slot, every subquery a plan, aggregates are found.
+
+What comes out has one canonical form, so that two ways to write the same expression (with and
+without the term's alias, say) compare equal; GROUP BY relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery
+from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
+from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
+from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
+from cloudlet.couchbase.sqlpp.statements import Query
+from cloudlet.couchbase.sqlpp.tree import Expression
+from cloudlet.couchbase.sqlpp.values import MISSING
+
+
+class QueryPlanner(Protocol):
+    """What plans the subqueries."""
+
+    frame: Frame
+
+    def query(self, query: Query, scope: Scope) -> QueryPlan:
+        """The plan of a query whose names may also come from `scope`."""
+
+
+class Aggregates:
+    """The aggregates of one SELECT block, each with the slot of its result."""
+
+    def __init__(self, frame: Frame, scope: Scope) -> None:
+        self._frame = frame
+        self.scope = scope
+        self.slots: dict[tree.Aggregate, int] = {}
+
+    def slot(self, aggregate: tree.Aggregate) -> int:
+        """The slot of a resolved aggregate's result."""
+        if aggregate not in self.slots:
+            self.slots[aggregate] = self._frame.allocate()
+        return self.slots[aggregate]
+
+
+class Resolver:
+    """Resolves the expressions of one clause.
+
+    `pending` collects the subqueries to be run before the clause's operator, with the slots
+    where their results go.
+    """
+
+    def __init__(
+        self,
+        planner: QueryPlanner,
+        scope: Scope,
+        aggregates: Aggregates | None = None,
+        substitutes: dict[str, Expression] | None = None,
+    ) -> None:
+        self._planner = planner
+        self._scope = scope
+        self._aggregates = aggregates
+        self._substitutes = substitutes or {}
+        self._range_slots: set[int] = set()
+        self.pending: list[tuple[int, QueryPlan]] = []
+
+    def resolve(self, node: Expression) -> Expression:
+        """The expression with slots for names."""
+        special = _SPECIAL.get(type(node))
+        if special is not None:
+            return special(self, node)
+        resolved: Expression = tree.rebuild(node, self.resolve)
+        return resolved
+
+    def name(self, node: tree.Name) -> Expression:
+        """A variable, or a field of the only FROM term."""
+        if node.name in self._substitutes:
+            return self._substitutes[node.name]
+        found = self._scope.find(node.name)
+        if found is not None:
+            return tree.Variable(found.slot, found.name)
+        term = self._scope.default_term(node.name, node.at)
+        if node.name == "self":
+            return tree.Variable(term.slot, term.name)
+        return tree.Field(tree.Variable(term.slot, term.name), node.name)
+
+    def field(self, node: tree.Field) -> Expression:
+        """`base.name`; an ORDER BY name that is a result alias is not one inside a path."""
+        return tree.Field(self.resolve(node.base), node.name)
+
+    def call(self, node: tree.Call) -> Expression:
+        """A function call; META() stands for its keyspace term."""
+        if node.name == "meta":
+            return self._meta(node)
+        resolved: Expression = tree.rebuild(node, self.resolve)
+        return resolved
+
+    def _meta(self, node: tree.Call) -> Expression:
+        if len(node.arguments) > 1:
+            raise errors.syntax(
+                f"Number of arguments to function META{errors.near(node.at)} "
+                "must be between 0 and 1."
+            )
+        if node.arguments:
+            argument = node.arguments[0]
+            if not isinstance(argument, tree.Name):
+                return tree.Literal(MISSING)
+            found = self._scope.find(argument.name)
+            if found is None:
+                raise errors.ambiguous(argument.name, argument.at)
+        else:
+            found = self._only_term(node)
+        if not found.keyspace:
+            return tree.Literal(MISSING)
+        return tree.MetaOf(found.slot, found.name)
+
+    def _only_term(self, node: tree.Call) -> Binding:
+        try:
+            return self._scope.default_term("META", node.at)
+        except errors.QueryError:
+            raise errors.semantic(
+                4310,
+                "META() in query with multiple FROM terms requires an argument"
+                f"{errors.near(node.at)}.",
+            ) from None
+
+    def aggregate(self, node: tree.Aggregate) -> Expression:
+        """The slot of an aggregate, where one may stand."""
+        if self._aggregates is None:
+            raise errors.syntax(
+                f"Aggregate function {node.name.upper()}{errors.near(node.at)} not allowed here."
+            )
+        if node.name not in AGGREGATES:
+            raise errors.not_supported(f"{node.name.upper()}()")
+        inner = Resolver(self._planner, self._aggregates.scope)
+        argument = inner.resolve(node.argument) if node.argument is not None else None
+        condition = inner.resolve(node.condition) if node.condition is not None else None
+        if inner.pending:
+            raise errors.not_supported("Subquery in an aggregate")
+        resolved = replace(node, argument=argument, condition=condition)
+        return tree.Variable(self._aggregates.slot(resolved), node.name.upper())
+
+    def quantified(self, node: tree.Quantified) -> Expression:
+        """ANY and EVERY with their variables."""
+        bindings, scope = self._bindings(node.bindings)
+        condition = self._within(scope, bindings, lambda: self.resolve(node.condition))
+        return replace(node, bindings=bindings, condition=condition)
+
+    def comprehension(self, node: tree.Comprehension) -> Expression:
+        """ARRAY, FIRST and OBJECT with their variables."""
+        bindings, scope = self._bindings(node.bindings)
+
+        def inside() -> Expression:
+            return replace(
+                node,
+                bindings=bindings,
+                key=self.resolve(node.key) if node.key is not None else None,
+                value=self.resolve(node.value),
+                condition=self.resolve(node.condition) if node.condition is not None else None,
+            )
+
+        return self._within(scope, bindings, inside)
+
+    def _bindings(
+        self, bindings: tuple[tree.RangeBinding, ...]
+    ) -> tuple[tuple[tree.RangeBinding, ...], Scope]:
+        scope = Scope(self._scope)
+        resolved = []
+        for binding in bindings:
+            collection = self.resolve(binding.collection)
+            slot = self._declare(scope, binding.variable)
+            name_slot = -1
+            if binding.name_variable is not None:
+                name_slot = self._declare(scope, binding.name_variable)
+            resolved.append(
+                replace(binding, collection=collection, slot=slot, name_slot=name_slot)
+            )
+        return tuple(resolved), scope
+
+    def _declare(self, scope: Scope, name: str) -> int:
+        slot = self._planner.frame.allocate()
+        scope.declare(Binding(name, slot))
+        return slot
+
+    def _within(
+        self,
+        scope: Scope,
+        bindings: tuple[tree.RangeBinding, ...],
+        action: Callable[[], Expression],
+    ) -> Expression:
+        outer, slots, hidden = self._scope, self._range_slots, self._substitutes
+        self._scope = scope
+        self._range_slots = slots | {s for b in bindings for s in (b.slot, b.name_slot)}
+        self._substitutes = {n: e for n, e in hidden.items() if n not in scope.bindings}
+        try:
+            return action()
+        finally:
+            self._scope, self._range_slots, self._substitutes = outer, slots, hidden
+
+    def subquery(self, node: tree.Subquery) -> Expression:
+        """A slot filled beforehand, or a query in place where a range variable is needed."""
+        plan = self._planner.query(node.query, self._scope)
+        if plan.reached & self._range_slots:
+            return InlineQuery(plan, node.text)
+        slot = self._planner.frame.allocate()
+        self.pending.append((slot, plan))
+        return tree.Variable(slot, node.text)
+
+
+_SPECIAL: dict[type[Expression], Callable[[Resolver, object], Expression]] = {
+    tree.Name: Resolver.name,  # type: ignore[dict-item]
+    tree.Field: Resolver.field,  # type: ignore[dict-item]
+    tree.Call: Resolver.call,  # type: ignore[dict-item]
+    tree.Aggregate: Resolver.aggregate,  # type: ignore[dict-item]
+    tree.Quantified: Resolver.quantified,  # type: ignore[dict-item]
+    tree.Comprehension: Resolver.comprehension,  # type: ignore[dict-item]
+    tree.Subquery: Resolver.subquery,  # type: ignore[dict-item]
+}

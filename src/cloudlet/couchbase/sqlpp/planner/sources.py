@@ -1,0 +1,179 @@
+"""FROM: each term becomes a scan, each join an operator over two sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.evaluation import compile_expression
+from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
+from cloudlet.couchbase.sqlpp.operators import joins, scans
+from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.planner.access import conjuncts, slots_of
+from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
+from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
+from cloudlet.couchbase.sqlpp.render import render
+
+if TYPE_CHECKING:
+    from cloudlet.couchbase.sqlpp.planner.block import Block
+
+
+def source(block: Block, term: s.FromTerm) -> Operator:
+    """The operator that gives a FROM clause's rows; its aliases are declared in the scope."""
+    if isinstance(term, s.KeyspaceTerm):
+        return _keyspace(block, term)
+    if isinstance(term, s.ExpressionTerm):
+        return _expression(block, term)
+    left = source(block, term.left)
+    if isinstance(term, s.Unnest):
+        return _unnest(block, term, left)
+    return _join(block, term, left)
+
+
+def _keyspace(block: Block, term: s.KeyspaceTerm) -> Operator:
+    parts = term.path.parts
+    if term.path.namespace is None and block.scope.find(parts[0]) is not None:
+        value: tree.Expression = tree.Name(parts[0], term.path.at)
+        for part in parts[1:]:
+            value = tree.Field(value, part)
+        return _expression(block, s.ExpressionTerm(value, term.alias))
+    name = block.planner.keyspace(term.path)
+    if term.use_keys is not None:
+        return key_scan(block, term, name, term.use_keys)
+    slot = declare_keyspace(block, term)
+    return scans.KeyspaceScan(name, term.alias, slot, block.planner.scan_index(name))
+
+
+def declare_keyspace(block: Block, term: s.KeyspaceTerm) -> int:
+    """The slot of a keyspace's documents; their meta is in the next one."""
+    slot = block.planner.frame.allocate(2)
+    binding = Binding(term.alias, slot, keyspace=True, term=True)
+    block.scope.declare(binding, term.path.at, what="FROM")
+    return slot
+
+
+def key_scan(
+    block: Block, term: s.KeyspaceTerm, name: KeyspaceName, keys: tree.Expression
+) -> scans.KeyScan:
+    """The scan of given keys, which may not name the term itself."""
+    resolved = block.resolved(keys)
+    slot = declare_keyspace(block, term)
+    return scans.KeyScan(name, term.alias, slot, compile_expression(resolved), render(resolved))
+
+
+def _declare_value(block: Block, alias: str, what: str) -> int:
+    slot = block.planner.frame.allocate()
+    block.scope.declare(Binding(alias, slot, term=True), what=what)
+    return slot
+
+
+def _expression(block: Block, term: s.ExpressionTerm) -> Operator:
+    if isinstance(term.expression, tree.Subquery):
+        plan = block.planner.query(term.expression.query, block.scope)
+        return scans.SubqueryScan(plan, term.alias, _declare_value(block, term.alias, "FROM"))
+    resolved = block.resolved(term.expression)
+    slot = _declare_value(block, term.alias, "FROM")
+    return scans.ExpressionScan(
+        compile_expression(resolved), term.alias, slot, render(resolved)
+    )
+
+
+def _unnest(block: Block, term: s.Unnest, left: Operator) -> Operator:
+    resolver = Resolver(block.planner, block.scope)
+    resolved = resolver.resolve(term.expression)
+    left = block.with_subqueries(left, resolver)
+    slot = _declare_value(block, term.alias, "UNNEST")
+    return joins.Unnest(
+        left, compile_expression(resolved), slot, term.outer, term.alias, render(resolved)
+    )
+
+
+def _join(block: Block, term: s.Join, left: Operator) -> Operator:
+    if term.kind == "right":
+        raise errors.not_supported("RIGHT OUTER JOIN")
+    before = {binding.slot for binding in block.scope.terms}
+    right = _right_side(block, term)
+    binding = block.scope.terms[-1]
+    own = {binding.slot, binding.slot + 1} if binding.keyspace else {binding.slot}
+    condition, text = None, None
+    if term.condition is not None:
+        resolver = Resolver(block.planner, block.scope)
+        condition = resolver.resolve(term.condition)
+        left = block.with_subqueries(left, resolver)
+        text = render(condition)
+    outer = term.kind == "left"
+    if condition is not None and not term.nest and _independent(right, before, block.scope):
+        hashed = _hash_join(left, right, condition, own, before, outer=outer)
+        if hashed is not None:
+            return hashed
+    if term.nest:
+        _becomes_array(block, binding)
+    compiled = compile_expression(condition) if condition is not None else None
+    return joins.NestedLoopJoin(left, right, binding.slot, compiled, outer, text, term.nest)
+
+
+def _right_side(block: Block, term: s.Join) -> Operator:
+    if term.on_keys is None:
+        return source(block, term.right)
+    if not isinstance(term.right, s.KeyspaceTerm):
+        raise errors.semantic(4100, f"No index available for join term {term.right.alias}")
+    name = block.planner.keyspace(term.right.path)
+    return key_scan(block, term.right, name, term.on_keys)
+
+
+def _becomes_array(block: Block, binding: Binding) -> None:
+    nested = Binding(binding.name, binding.slot, term=True)
+    block.scope.bindings[binding.name] = nested
+    block.scope.terms[-1] = nested
+
+
+def _independent(right: Operator, before: set[int], scope: Scope) -> bool:
+    """Whether the right side can be read once, whatever the left row is."""
+    if isinstance(right, scans.KeyspaceScan):
+        return True
+    return isinstance(right, scans.SubqueryScan) and not (right.plan.reached & before) and (
+        scope is not None
+    )
+
+
+def _hash_join(
+    left: Operator,
+    right: Operator,
+    condition: tree.Expression,
+    own: set[int],
+    before: set[int],
+    *,
+    outer: bool,
+) -> Operator | None:
+    """A hash join over the condition's equalities between the two sides, if it has any."""
+    left_keys, right_keys, rest = [], [], []
+    for part in conjuncts(condition):
+        sides = _sides(part, own, before)
+        if sides is None:
+            rest.append(part)
+        else:
+            left_keys.append(compile_expression(sides[0]))
+            right_keys.append(compile_expression(sides[1]))
+    if not left_keys:
+        return None
+    remaining = None
+    if rest:
+        whole = rest[0] if len(rest) == 1 else tree.And(tuple(rest))
+        remaining = compile_expression(whole)
+    slots = tuple(sorted(own))
+    return joins.HashJoin(
+        left, right, slots, left_keys, right_keys, remaining, outer, render(condition)
+    )
+
+
+def _sides(
+    part: tree.Expression, own: set[int], before: set[int]
+) -> tuple[tree.Expression, tree.Expression] | None:
+    if not isinstance(part, tree.Comparison) or part.operator != "=":
+        return None
+    for a, b in ((part.left, part.right), (part.right, part.left)):
+        slots_a, slots_b = slots_of(a), slots_of(b)
+        if slots_b & own and not slots_b & before and not slots_a & own:
+            return a, b
+    return None

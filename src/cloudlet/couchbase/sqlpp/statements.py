@@ -1,0 +1,270 @@
+"""The tree of statements, as the parser leaves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cloudlet.couchbase.sqlpp.tree import NOWHERE, Expression, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A keyspace's name as written: one part, or bucket.scope.collection; or `system:name`."""
+
+    parts: tuple[str, ...]
+    namespace: str | None
+    at: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """One result term: an expression with an alias, `*`, or `path.*` (star with expression)."""
+
+    expression: Expression | None
+    alias: str | None = None
+    star: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTerm:
+    """`expression [ASC|DESC] [NULLS FIRST|LAST]`; the parts are expressions that may be
+    parameters only for NULLS and direction in the reference; here they are fixed."""
+
+    expression: Expression
+    descending: bool = False
+    nulls_last: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetBinding:
+    """`name = expression` of LET, LETTING or WITH."""
+
+    name: str
+    expression: Expression
+    at: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTerm:
+    """One GROUP BY expression with its alias."""
+
+    expression: Expression
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyspaceTerm:
+    """A keyspace in FROM."""
+
+    path: Path
+    alias: str
+    use_keys: Expression | None = None
+    use_indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionTerm:
+    """A subquery, variable path or other expression in FROM, iterated when it is an array."""
+
+    expression: Expression
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """`left JOIN right ON condition` (kind inner, left or right), or NEST (nest=True).
+
+    Lookup joins have `on_keys` instead; index joins also name the term `for_term`.
+    """
+
+    left: FromTerm
+    right: KeyspaceTerm | ExpressionTerm
+    kind: str
+    condition: Expression | None
+    on_keys: Expression | None = None
+    nest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unnest:
+    """`left [LEFT OUTER] UNNEST expression AS alias`"""
+
+    left: FromTerm
+    expression: Expression
+    alias: str
+    outer: bool
+
+
+FromTerm = KeyspaceTerm | ExpressionTerm | Join | Unnest
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """One SELECT block."""
+
+    projections: tuple[Projection, ...]
+    raw: bool = False
+    distinct: bool = False
+    source: FromTerm | None = None
+    let: tuple[LetBinding, ...] = ()
+    where: Expression | None = None
+    group: tuple[GroupTerm, ...] | None = None
+    letting: tuple[LetBinding, ...] = ()
+    having: Expression | None = None
+    with_: tuple[LetBinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetOperation:
+    """`left UNION|INTERSECT|EXCEPT [ALL] right`"""
+
+    operator: str
+    all: bool
+    left: Query
+    right: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A whole query: blocks with what is ordered and limited over them."""
+
+    body: Select | SetOperation | Query
+    order: tuple[OrderTerm, ...] = ()
+    limit: Expression | None = None
+    offset: Expression | None = None
+    with_: tuple[LetBinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """RETURNING: like a SELECT's result list."""
+
+    projections: tuple[Projection, ...]
+    raw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """INSERT or UPSERT, from VALUES pairs or from a query."""
+
+    upsert: bool
+    target: KeyspaceTerm
+    values: tuple[tuple[Expression, Expression, Expression | None], ...] = ()
+    key: Expression | None = None
+    value: Expression | None = None
+    options: Expression | None = None
+    query: Query | None = None
+    returning: Returning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`SET path = value` or `UNSET path` (value None), META(...).expiration included."""
+
+    path: Expression
+    value: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """UPDATE."""
+
+    target: KeyspaceTerm
+    set_: tuple[Assignment, ...]
+    unset: tuple[Assignment, ...]
+    where: Expression | None = None
+    limit: Expression | None = None
+    let: tuple[LetBinding, ...] = ()
+    returning: Returning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """DELETE."""
+
+    target: KeyspaceTerm
+    where: Expression | None = None
+    limit: Expression | None = None
+    offset: Expression | None = None
+    let: tuple[LetBinding, ...] = ()
+    returning: Returning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex:
+    """CREATE [PRIMARY] INDEX."""
+
+    name: str
+    path: Path
+    primary: bool
+    keys: tuple[tuple[Expression, bool], ...] = ()
+    where: Expression | None = None
+    if_not_exists: bool = False
+    options: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropIndex:
+    """DROP [PRIMARY] INDEX."""
+
+    name: str
+    path: Path
+    primary: bool
+    if_exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildIndex:
+    """BUILD INDEX ON keyspace (names)."""
+
+    path: Path
+    names: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeScope:
+    """CREATE or DROP SCOPE."""
+
+    create: bool
+    path: Path
+    tolerant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCollection:
+    """CREATE or DROP COLLECTION."""
+
+    create: bool
+    path: Path
+    tolerant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """EXPLAIN statement."""
+
+    statement: Statement
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """PREPARE [FORCE] [name FROM|AS] statement."""
+
+    name: str | None
+    force: bool
+    statement: Statement
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """EXECUTE name [USING parameters]."""
+
+    name: str
+    using: Expression | None
+
+
+Dml = Insert | Update | Delete
+Ddl = CreateIndex | DropIndex | BuildIndex | ChangeScope | ChangeCollection
+Statement = Query | Dml | Ddl | Explain | Prepare | Execute

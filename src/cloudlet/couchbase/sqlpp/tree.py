@@ -1,0 +1,333 @@
+"""The expression tree: frozen nodes, compared by structure (positions do not count)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudlet.couchbase.sqlpp.statements import Query
+
+Position = tuple[int, int]
+NOWHERE: Position = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Anything in an expression tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(Node):
+    """Something that has a value for a row."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal(Expression):
+    """A constant: JSON scalar or MISSING."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Literal)
+            and type(self.value) is type(other.value)
+            and self.value == other.value
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Expression):
+    """An identifier as written; resolution replaces it."""
+
+    name: str
+    at: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Expression):
+    """A resolved name: a slot of the row."""
+
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetaOf(Expression):
+    """META(alias): what the store knows of the document in a keyspace term's slot."""
+
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Expression):
+    """A named (str) or positional (int, from 1) parameter."""
+
+    name: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Expression):
+    """`base.name`"""
+
+    base: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicField(Expression):
+    """`base.[name expression]`"""
+
+    base: Expression
+    name: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Element(Expression):
+    """`base[index]`"""
+
+    base: Expression
+    index: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Expression):
+    """`base[start:end]`, either side optional."""
+
+    base: Expression
+    start: Expression | None
+    end: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread(Expression):
+    """`base[*]`: the rest of the path is applied to every element."""
+
+    base: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Expression):
+    """`-operand`"""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Expression):
+    """`left op right` with one of + - * / % ^ and ||."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Expression):
+    """`left op right` with one of = != < <= > >=."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class And(Expression):
+    """Conjunction of two or more operands."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Expression):
+    """Disjunction of two or more operands."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Expression):
+    """`NOT operand`"""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Is(Expression):
+    """`operand IS what` with NULL, MISSING, VALUED (KNOWN); negation is a Not around it,
+    except that IS NOT NULL and IS NOT MISSING have rules of their own."""
+
+    operand: Expression
+    what: str
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Expression):
+    """`operand BETWEEN low AND high`"""
+
+    operand: Expression
+    low: Expression
+    high: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Like(Expression):
+    """`operand LIKE pattern [ESCAPE escape]`"""
+
+    operand: Expression
+    pattern: Expression
+    escape: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class In(Expression):
+    """`operand IN collection`, or WITHIN, which descends."""
+
+    operand: Expression
+    collection: Expression
+    within: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exists(Expression):
+    """`EXISTS operand`: a non-empty array."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Expression):
+    """Both forms of CASE; `operand` is None in the searched form."""
+
+    operand: Expression | None
+    branches: tuple[tuple[Expression, Expression], ...]
+    otherwise: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeBinding(Node):
+    """`[name :] variable IN|WITHIN collection` of a range expression."""
+
+    variable: str
+    name_variable: str | None
+    collection: Expression
+    within: bool
+    slot: int = -1
+    name_slot: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified(Expression):
+    """`ANY|EVERY|ANY AND EVERY bindings SATISFIES condition END`"""
+
+    quantifier: str
+    bindings: tuple[RangeBinding, ...]
+    condition: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comprehension(Expression):
+    """`ARRAY|FIRST|OBJECT [key:] value FOR bindings [WHEN condition] END`"""
+
+    kind: str
+    key: Expression | None
+    value: Expression
+    bindings: tuple[RangeBinding, ...]
+    condition: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayConstruct(Expression):
+    """`[a, b, ...]`"""
+
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectConstruct(Expression):
+    """`{name: value, ...}`"""
+
+    pairs: tuple[tuple[Expression, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expression):
+    """A scalar function call; `name` is in lower case."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    at: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Expression):
+    """An aggregate call; COUNT(*) has no argument."""
+
+    name: str
+    argument: Expression | None
+    distinct: bool
+    condition: Expression | None = None
+    at: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Subquery(Expression):
+    """A parenthesised query as an expression: the array of its results."""
+
+    query: Query
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubqueryPlan(Expression):
+    """A resolved subquery: the number of its plan in the statement's list."""
+
+    number: int
+    text: str = ""
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The direct parts of a node, in written order."""
+    for part in fields(node):
+        yield from _nodes(getattr(node, part.name))
+
+
+def _nodes(value: Any) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything under it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def rebuild(node: Any, transform: Callable[[Any], Any]) -> Any:
+    """The node with `transform` applied to its direct parts."""
+    changes = {}
+    for part in fields(node):
+        old = getattr(node, part.name)
+        new = _transformed(old, transform)
+        if new is not old:
+            changes[part.name] = new
+    return replace(node, **changes) if changes else node
+
+
+def _transformed(value: Any, transform: Callable[[Any], Any]) -> Any:
+    if isinstance(value, Node):
+        return transform(value)
+    if isinstance(value, tuple) and value:
+        items = tuple(_transformed(item, transform) for item in value)
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    return value
