@@ -133,10 +133,11 @@ class ObjectStore:
         key: str,
         attributes: Attributes,
         condition: Condition | None = None,
+        etag: str = "",
     ) -> Summary:
         """Make an object with the content of `source`, which must be open, without copying bytes.
 
-        Its ETag is the source's, so this is for sources of one part.
+        Its ETag is the source's unless another is given: that of a multipart object will not do.
         """
         segments: list[Segment] = []
         for segment in source.segments:
@@ -145,7 +146,8 @@ class ObjectStore:
         about = source.about
         try:
             return await self._replace(
-                bucket, key, about.size, about.etag, attributes, source.content, tuple(segments),
+                bucket, key, about.size, etag or about.etag, attributes, source.content,
+                tuple(segments),
                 condition,
             )  # fmt: skip
         except Exception:

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from cloudlet.aws.body import Body
 from cloudlet.aws.models.s3.structures import (
+    AccessControlPolicy,
+    CORSConfiguration,
     CompletedMultipartUpload,
     CreateBucketConfiguration,
     Delete,
+    OwnershipControls,
+    PublicAccessBlockConfiguration,
+    ServerSideEncryptionConfiguration,
+    Tagging,
+    VersioningConfiguration,
+    WebsiteConfiguration,
 )
 from cloudlet.aws.shape import Shape, Timestamp
 
@@ -155,6 +163,36 @@ class DeleteBucketRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
+class DeleteBucketCorsRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class DeleteBucketEncryptionRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class DeleteBucketOwnershipControlsRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class DeleteBucketPolicyRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class DeleteBucketTaggingRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class DeleteBucketWebsiteRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
 class DeleteObjectRequest(Shape, kw_only=True):
     bucket: str
     key: str
@@ -168,6 +206,13 @@ class DeleteObjectRequest(Shape, kw_only=True):
     if_match_size: int | None = None
 
 
+class DeleteObjectTaggingRequest(Shape, kw_only=True):
+    bucket: str
+    key: str
+    version_id: str | None = None
+    expected_bucket_owner: str | None = None
+
+
 class DeleteObjectsRequest(Shape, kw_only=True):
     bucket: str
     delete: Delete
@@ -178,7 +223,88 @@ class DeleteObjectsRequest(Shape, kw_only=True):
     checksum_algorithm: str | None = None
 
 
+class DeletePublicAccessBlockRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketAccelerateConfigurationRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+    request_payer: str | None = None
+
+
+class GetBucketAclRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketCorsRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketEncryptionRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketLifecycleConfigurationRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
 class GetBucketLocationRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketLoggingRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketNotificationConfigurationRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketOwnershipControlsRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketPolicyRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketPolicyStatusRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketReplicationRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketRequestPaymentRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketTaggingRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketVersioningRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetBucketWebsiteRequest(Shape, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
@@ -207,6 +333,14 @@ class GetObjectRequest(Shape, kw_only=True):
     checksum_mode: str | None = None
 
 
+class GetObjectAclRequest(Shape, kw_only=True):
+    bucket: str
+    key: str
+    version_id: str | None = None
+    request_payer: str | None = None
+    expected_bucket_owner: str | None = None
+
+
 class GetObjectAttributesRequest(Shape, kw_only=True):
     bucket: str
     key: str
@@ -219,6 +353,24 @@ class GetObjectAttributesRequest(Shape, kw_only=True):
     request_payer: str | None = None
     expected_bucket_owner: str | None = None
     object_attributes: list[str]
+
+
+class GetObjectLockConfigurationRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
+
+
+class GetObjectTaggingRequest(Shape, kw_only=True):
+    bucket: str
+    key: str
+    version_id: str | None = None
+    expected_bucket_owner: str | None = None
+    request_payer: str | None = None
+
+
+class GetPublicAccessBlockRequest(Shape, kw_only=True):
+    bucket: str
+    expected_bucket_owner: str | None = None
 
 
 class HeadBucketRequest(Shape, kw_only=True):
@@ -255,6 +407,142 @@ class ListBucketsRequest(Shape, kw_only=True):
     continuation_token: str | None = None
     prefix: str | None = None
     bucket_region: str | None = None
+
+
+class ListMultipartUploadsRequest(Shape, kw_only=True):
+    bucket: str
+    delimiter: str | None = None
+    encoding_type: str | None = None
+    key_marker: str | None = None
+    max_uploads: int | None = None
+    prefix: str | None = None
+    upload_id_marker: str | None = None
+    expected_bucket_owner: str | None = None
+    request_payer: str | None = None
+
+
+class ListObjectVersionsRequest(Shape, kw_only=True):
+    bucket: str
+    delimiter: str | None = None
+    encoding_type: str | None = None
+    key_marker: str | None = None
+    max_keys: int | None = None
+    prefix: str | None = None
+    version_id_marker: str | None = None
+    expected_bucket_owner: str | None = None
+    request_payer: str | None = None
+    optional_object_attributes: list[str] | None = None
+
+
+class ListObjectsRequest(Shape, kw_only=True):
+    bucket: str
+    delimiter: str | None = None
+    encoding_type: str | None = None
+    marker: str | None = None
+    max_keys: int | None = None
+    prefix: str | None = None
+    request_payer: str | None = None
+    expected_bucket_owner: str | None = None
+    optional_object_attributes: list[str] | None = None
+
+
+class ListObjectsV2Request(Shape, kw_only=True):
+    bucket: str
+    delimiter: str | None = None
+    encoding_type: str | None = None
+    max_keys: int | None = None
+    prefix: str | None = None
+    continuation_token: str | None = None
+    fetch_owner: bool | None = None
+    start_after: str | None = None
+    request_payer: str | None = None
+    expected_bucket_owner: str | None = None
+    optional_object_attributes: list[str] | None = None
+
+
+class ListPartsRequest(Shape, kw_only=True):
+    bucket: str
+    key: str
+    max_parts: int | None = None
+    part_number_marker: int | None = None
+    upload_id: str
+    request_payer: str | None = None
+    expected_bucket_owner: str | None = None
+    sse_customer_algorithm: str | None = None
+    sse_customer_key: str | None = None
+    sse_customer_key_md5: str | None = None
+
+
+class PutBucketAclRequest(Shape, kw_only=True):
+    acl: str | None = None
+    access_control_policy: AccessControlPolicy | None = None
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    grant_full_control: str | None = None
+    grant_read: str | None = None
+    grant_read_acp: str | None = None
+    grant_write: str | None = None
+    grant_write_acp: str | None = None
+    expected_bucket_owner: str | None = None
+
+
+class PutBucketCorsRequest(Shape, kw_only=True):
+    bucket: str
+    cors_configuration: CORSConfiguration
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    expected_bucket_owner: str | None = None
+
+
+class PutBucketEncryptionRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    server_side_encryption_configuration: ServerSideEncryptionConfiguration
+    expected_bucket_owner: str | None = None
+
+
+class PutBucketOwnershipControlsRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    expected_bucket_owner: str | None = None
+    ownership_controls: OwnershipControls
+    checksum_algorithm: str | None = None
+
+
+class PutBucketPolicyRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    confirm_remove_self_bucket_access: bool | None = None
+    policy: str
+    expected_bucket_owner: str | None = None
+
+
+class PutBucketTaggingRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    tagging: Tagging
+    expected_bucket_owner: str | None = None
+
+
+class PutBucketVersioningRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    mfa: str | None = None
+    versioning_configuration: VersioningConfiguration
+    expected_bucket_owner: str | None = None
+
+
+class PutBucketWebsiteRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    website_configuration: WebsiteConfiguration
+    expected_bucket_owner: str | None = None
 
 
 class PutObjectRequest(Shape, kw_only=True):
@@ -306,6 +594,42 @@ class PutObjectRequest(Shape, kw_only=True):
     object_lock_event_hold: str | None = None
     object_lock_event_hold_duration_days: int | None = None
     object_lock_event_hold_duration_years: int | None = None
+    expected_bucket_owner: str | None = None
+
+
+class PutObjectAclRequest(Shape, kw_only=True):
+    acl: str | None = None
+    access_control_policy: AccessControlPolicy | None = None
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    grant_full_control: str | None = None
+    grant_read: str | None = None
+    grant_read_acp: str | None = None
+    grant_write: str | None = None
+    grant_write_acp: str | None = None
+    key: str
+    request_payer: str | None = None
+    version_id: str | None = None
+    expected_bucket_owner: str | None = None
+
+
+class PutObjectTaggingRequest(Shape, kw_only=True):
+    bucket: str
+    key: str
+    version_id: str | None = None
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    tagging: Tagging
+    expected_bucket_owner: str | None = None
+    request_payer: str | None = None
+
+
+class PutPublicAccessBlockRequest(Shape, kw_only=True):
+    bucket: str
+    content_md5: str | None = None
+    checksum_algorithm: str | None = None
+    public_access_block_configuration: PublicAccessBlockConfiguration
     expected_bucket_owner: str | None = None
 
 

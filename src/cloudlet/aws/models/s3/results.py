@@ -8,13 +8,39 @@ from __future__ import annotations
 from cloudlet.aws.body import Body
 from cloudlet.aws.models.s3.structures import (
     Bucket,
+    CORSRule,
     Checksum,
+    CommonPrefix,
     CopyObjectResult,
     CopyPartResult,
+    DeleteMarkerEntry,
     DeletedObject,
     Error,
+    ErrorDocument,
+    EventBridgeConfiguration,
     GetObjectAttributesParts,
+    Grant,
+    IndexDocument,
+    Initiator,
+    LambdaFunctionConfiguration,
+    LifecycleRule,
+    LoggingEnabled,
+    MultipartUpload,
+    Object,
+    ObjectLockConfiguration,
+    ObjectVersion,
     Owner,
+    OwnershipControls,
+    Part,
+    PolicyStatus,
+    PublicAccessBlockConfiguration,
+    QueueConfiguration,
+    RedirectAllRequestsTo,
+    ReplicationConfiguration,
+    RoutingRule,
+    ServerSideEncryptionConfiguration,
+    Tag,
+    TopicConfiguration,
 )
 from cloudlet.aws.shape import Shape, Timestamp
 
@@ -91,14 +117,88 @@ class DeleteObjectOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
+class DeleteObjectTaggingOutput(Shape, kw_only=True):
+    version_id: str | None = None
+
+
 class DeleteObjectsOutput(Shape, kw_only=True):
     deleted: list[DeletedObject] | None = None
     request_charged: str | None = None
     errors: list[Error] | None = None
 
 
+class GetBucketAccelerateConfigurationOutput(Shape, kw_only=True):
+    status: str | None = None
+    request_charged: str | None = None
+
+
+class GetBucketAclOutput(Shape, kw_only=True):
+    owner: Owner | None = None
+    grants: list[Grant] | None = None
+
+
+class GetBucketCorsOutput(Shape, kw_only=True):
+    cors_rules: list[CORSRule] | None = None
+
+
+class GetBucketEncryptionOutput(Shape, kw_only=True):
+    server_side_encryption_configuration: ServerSideEncryptionConfiguration | None = None
+
+
+class GetBucketLifecycleConfigurationOutput(Shape, kw_only=True):
+    rules: list[LifecycleRule] | None = None
+    transition_default_minimum_object_size: str | None = None
+
+
 class GetBucketLocationOutput(Shape, kw_only=True):
     location_constraint: str | None = None
+
+
+class GetBucketLoggingOutput(Shape, kw_only=True):
+    logging_enabled: LoggingEnabled | None = None
+
+
+class NotificationConfiguration(Shape, kw_only=True):
+    topic_configurations: list[TopicConfiguration] | None = None
+    queue_configurations: list[QueueConfiguration] | None = None
+    lambda_function_configurations: list[LambdaFunctionConfiguration] | None = None
+    event_bridge_configuration: EventBridgeConfiguration | None = None
+
+
+class GetBucketOwnershipControlsOutput(Shape, kw_only=True):
+    ownership_controls: OwnershipControls | None = None
+
+
+class GetBucketPolicyOutput(Shape, kw_only=True):
+    policy: str | None = None
+
+
+class GetBucketPolicyStatusOutput(Shape, kw_only=True):
+    policy_status: PolicyStatus | None = None
+
+
+class GetBucketReplicationOutput(Shape, kw_only=True):
+    replication_configuration: ReplicationConfiguration | None = None
+
+
+class GetBucketRequestPaymentOutput(Shape, kw_only=True):
+    payer: str | None = None
+
+
+class GetBucketTaggingOutput(Shape, kw_only=True):
+    tag_set: list[Tag]
+
+
+class GetBucketVersioningOutput(Shape, kw_only=True):
+    status: str | None = None
+    mfa_delete: str | None = None
+
+
+class GetBucketWebsiteOutput(Shape, kw_only=True):
+    redirect_all_requests_to: RedirectAllRequestsTo | None = None
+    index_document: IndexDocument | None = None
+    error_document: ErrorDocument | None = None
+    routing_rules: list[RoutingRule] | None = None
 
 
 class GetObjectOutput(Shape, kw_only=True):
@@ -150,6 +250,12 @@ class GetObjectOutput(Shape, kw_only=True):
     object_lock_event_hold_duration_years: int | None = None
 
 
+class GetObjectAclOutput(Shape, kw_only=True):
+    owner: Owner | None = None
+    grants: list[Grant] | None = None
+    request_charged: str | None = None
+
+
 class GetObjectAttributesOutput(Shape, kw_only=True):
     delete_marker: bool | None = None
     last_modified: Timestamp | None = None
@@ -160,6 +266,19 @@ class GetObjectAttributesOutput(Shape, kw_only=True):
     object_parts: GetObjectAttributesParts | None = None
     storage_class: str | None = None
     object_size: int | None = None
+
+
+class GetObjectLockConfigurationOutput(Shape, kw_only=True):
+    object_lock_configuration: ObjectLockConfiguration | None = None
+
+
+class GetObjectTaggingOutput(Shape, kw_only=True):
+    version_id: str | None = None
+    tag_set: list[Tag]
+
+
+class GetPublicAccessBlockOutput(Shape, kw_only=True):
+    public_access_block_configuration: PublicAccessBlockConfiguration | None = None
 
 
 class HeadBucketOutput(Shape, kw_only=True):
@@ -226,6 +345,89 @@ class ListBucketsOutput(Shape, kw_only=True):
     prefix: str | None = None
 
 
+class ListMultipartUploadsOutput(Shape, kw_only=True):
+    bucket: str | None = None
+    key_marker: str | None = None
+    upload_id_marker: str | None = None
+    next_key_marker: str | None = None
+    prefix: str | None = None
+    delimiter: str | None = None
+    next_upload_id_marker: str | None = None
+    max_uploads: int | None = None
+    is_truncated: bool | None = None
+    uploads: list[MultipartUpload] | None = None
+    common_prefixes: list[CommonPrefix] | None = None
+    encoding_type: str | None = None
+    request_charged: str | None = None
+
+
+class ListObjectVersionsOutput(Shape, kw_only=True):
+    is_truncated: bool | None = None
+    key_marker: str | None = None
+    version_id_marker: str | None = None
+    next_key_marker: str | None = None
+    next_version_id_marker: str | None = None
+    versions: list[ObjectVersion] | None = None
+    delete_markers: list[DeleteMarkerEntry] | None = None
+    name: str | None = None
+    prefix: str | None = None
+    delimiter: str | None = None
+    max_keys: int | None = None
+    common_prefixes: list[CommonPrefix] | None = None
+    encoding_type: str | None = None
+    request_charged: str | None = None
+
+
+class ListObjectsOutput(Shape, kw_only=True):
+    is_truncated: bool | None = None
+    marker: str | None = None
+    next_marker: str | None = None
+    contents: list[Object] | None = None
+    name: str | None = None
+    prefix: str | None = None
+    delimiter: str | None = None
+    max_keys: int | None = None
+    common_prefixes: list[CommonPrefix] | None = None
+    encoding_type: str | None = None
+    request_charged: str | None = None
+
+
+class ListObjectsV2Output(Shape, kw_only=True):
+    is_truncated: bool | None = None
+    contents: list[Object] | None = None
+    name: str | None = None
+    prefix: str | None = None
+    delimiter: str | None = None
+    max_keys: int | None = None
+    common_prefixes: list[CommonPrefix] | None = None
+    encoding_type: str | None = None
+    key_count: int | None = None
+    continuation_token: str | None = None
+    next_continuation_token: str | None = None
+    start_after: str | None = None
+    request_charged: str | None = None
+
+
+class ListPartsOutput(Shape, kw_only=True):
+    abort_date: Timestamp | None = None
+    abort_rule_id: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+    upload_id: str | None = None
+    part_number_marker: int | None = None
+    next_part_number_marker: int | None = None
+    max_parts: int | None = None
+    is_truncated: bool | None = None
+    parts: list[Part] | None = None
+    initiator: Initiator | None = None
+    owner: Owner | None = None
+    storage_class: str | None = None
+    request_charged: str | None = None
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+    version_id: str | None = None
+
+
 class PutObjectOutput(Shape, kw_only=True):
     expiration: str | None = None
     etag: str | None = None
@@ -249,6 +451,14 @@ class PutObjectOutput(Shape, kw_only=True):
     bucket_key_enabled: bool | None = None
     size: int | None = None
     request_charged: str | None = None
+
+
+class PutObjectAclOutput(Shape, kw_only=True):
+    request_charged: str | None = None
+
+
+class PutObjectTaggingOutput(Shape, kw_only=True):
+    version_id: str | None = None
 
 
 class UploadPartOutput(Shape, kw_only=True):

@@ -92,6 +92,293 @@ class Error(Shape, kw_only=True):
     message: str | None = None
 
 
+class Owner(Shape, kw_only=True):
+    display_name: str | None = None
+    id: str | None = None
+
+
+class Grantee(Shape, kw_only=True):
+    display_name: str | None = None
+    email_address: str | None = None
+    id: str | None = None
+    type: str
+    uri: str | None = None
+
+
+class Grant(Shape, kw_only=True):
+    grantee: Grantee | None = None
+    permission: str | None = None
+
+
+class CORSRule(Shape, kw_only=True):
+    id: str | None = None
+    allowed_headers: list[str] | None = None
+    allowed_methods: list[str]
+    allowed_origins: list[str]
+    expose_headers: list[str] | None = None
+    max_age_seconds: int | None = None
+
+
+class ServerSideEncryptionByDefault(Shape, kw_only=True):
+    sse_algorithm: str
+    kms_master_key_id: str | None = None
+
+
+class BlockedEncryptionTypes(Shape, kw_only=True):
+    encryption_type: list[str] | None = None
+
+
+class ServerSideEncryptionRule(Shape, kw_only=True):
+    apply_server_side_encryption_by_default: ServerSideEncryptionByDefault | None = None
+    bucket_key_enabled: bool | None = None
+    blocked_encryption_types: BlockedEncryptionTypes | None = None
+
+
+class ServerSideEncryptionConfiguration(Shape, kw_only=True):
+    rules: list[ServerSideEncryptionRule]
+
+
+class LifecycleExpiration(Shape, kw_only=True):
+    date: Timestamp | None = None
+    days: int | None = None
+    expired_object_delete_marker: bool | None = None
+
+
+class LifecycleRuleAndOperator(Shape, kw_only=True):
+    prefix: str | None = None
+    tags: list[Tag] | None = None
+    object_size_greater_than: int | None = None
+    object_size_less_than: int | None = None
+
+
+class LifecycleRuleFilter(Shape, kw_only=True):
+    prefix: str | None = None
+    tag: Tag | None = None
+    object_size_greater_than: int | None = None
+    object_size_less_than: int | None = None
+    and_: LifecycleRuleAndOperator | None = None
+
+
+class Transition(Shape, kw_only=True):
+    date: Timestamp | None = None
+    days: int | None = None
+    storage_class: str | None = None
+
+
+class NoncurrentVersionTransition(Shape, kw_only=True):
+    noncurrent_days: int | None = None
+    storage_class: str | None = None
+    newer_noncurrent_versions: int | None = None
+
+
+class NoncurrentVersionExpiration(Shape, kw_only=True):
+    noncurrent_days: int | None = None
+    newer_noncurrent_versions: int | None = None
+
+
+class AbortIncompleteMultipartUpload(Shape, kw_only=True):
+    days_after_initiation: int | None = None
+
+
+class LifecycleRule(Shape, kw_only=True):
+    expiration: LifecycleExpiration | None = None
+    id: str | None = None
+    prefix: str | None = None
+    filter: LifecycleRuleFilter | None = None
+    status: str
+    transitions: list[Transition] | None = None
+    noncurrent_version_transitions: list[NoncurrentVersionTransition] | None = None
+    noncurrent_version_expiration: NoncurrentVersionExpiration | None = None
+    abort_incomplete_multipart_upload: AbortIncompleteMultipartUpload | None = None
+
+
+class TargetGrant(Shape, kw_only=True):
+    grantee: Grantee | None = None
+    permission: str | None = None
+
+
+class SimplePrefix(Shape, kw_only=True):
+    pass
+
+
+class PartitionedPrefix(Shape, kw_only=True):
+    partition_date_source: str | None = None
+
+
+class TargetObjectKeyFormat(Shape, kw_only=True):
+    simple_prefix: SimplePrefix | None = None
+    partitioned_prefix: PartitionedPrefix | None = None
+
+
+class LoggingEnabled(Shape, kw_only=True):
+    target_bucket: str
+    target_grants: list[TargetGrant] | None = None
+    target_prefix: str
+    target_object_key_format: TargetObjectKeyFormat | None = None
+
+
+class FilterRule(Shape, kw_only=True):
+    name: str | None = None
+    value: str | None = None
+
+
+class S3KeyFilter(Shape, kw_only=True):
+    filter_rules: list[FilterRule] | None = None
+
+
+class NotificationConfigurationFilter(Shape, kw_only=True):
+    key: S3KeyFilter | None = None
+
+
+class TopicConfiguration(Shape, kw_only=True):
+    id: str | None = None
+    topic_arn: str
+    events: list[str]
+    filter: NotificationConfigurationFilter | None = None
+
+
+class QueueConfiguration(Shape, kw_only=True):
+    id: str | None = None
+    queue_arn: str
+    events: list[str]
+    filter: NotificationConfigurationFilter | None = None
+
+
+class LambdaFunctionConfiguration(Shape, kw_only=True):
+    id: str | None = None
+    lambda_function_arn: str
+    events: list[str]
+    filter: NotificationConfigurationFilter | None = None
+
+
+class EventBridgeConfiguration(Shape, kw_only=True):
+    pass
+
+
+class OwnershipControlsRule(Shape, kw_only=True):
+    object_ownership: str
+
+
+class OwnershipControls(Shape, kw_only=True):
+    rules: list[OwnershipControlsRule]
+
+
+class PolicyStatus(Shape, kw_only=True):
+    is_public: bool | None = None
+
+
+class ReplicationRuleAndOperator(Shape, kw_only=True):
+    prefix: str | None = None
+    tags: list[Tag] | None = None
+
+
+class ReplicationRuleFilter(Shape, kw_only=True):
+    prefix: str | None = None
+    tag: Tag | None = None
+    and_: ReplicationRuleAndOperator | None = None
+
+
+class SseKmsEncryptedObjects(Shape, kw_only=True):
+    status: str
+
+
+class ReplicaModifications(Shape, kw_only=True):
+    status: str
+
+
+class SourceSelectionCriteria(Shape, kw_only=True):
+    sse_kms_encrypted_objects: SseKmsEncryptedObjects | None = None
+    replica_modifications: ReplicaModifications | None = None
+
+
+class ExistingObjectReplication(Shape, kw_only=True):
+    status: str
+
+
+class AccessControlTranslation(Shape, kw_only=True):
+    owner: str
+
+
+class EncryptionConfiguration(Shape, kw_only=True):
+    replica_kms_key_id: str | None = None
+
+
+class ReplicationTimeValue(Shape, kw_only=True):
+    minutes: int | None = None
+
+
+class ReplicationTime(Shape, kw_only=True):
+    status: str
+    time: ReplicationTimeValue
+
+
+class Metrics(Shape, kw_only=True):
+    status: str
+    event_threshold: ReplicationTimeValue | None = None
+
+
+class Destination(Shape, kw_only=True):
+    bucket: str
+    account: str | None = None
+    storage_class: str | None = None
+    access_control_translation: AccessControlTranslation | None = None
+    encryption_configuration: EncryptionConfiguration | None = None
+    replication_time: ReplicationTime | None = None
+    metrics: Metrics | None = None
+
+
+class DeleteMarkerReplication(Shape, kw_only=True):
+    status: str | None = None
+
+
+class ReplicationRule(Shape, kw_only=True):
+    id: str | None = None
+    priority: int | None = None
+    prefix: str | None = None
+    filter: ReplicationRuleFilter | None = None
+    status: str
+    source_selection_criteria: SourceSelectionCriteria | None = None
+    existing_object_replication: ExistingObjectReplication | None = None
+    destination: Destination
+    delete_marker_replication: DeleteMarkerReplication | None = None
+
+
+class ReplicationConfiguration(Shape, kw_only=True):
+    role: str
+    rules: list[ReplicationRule]
+
+
+class RedirectAllRequestsTo(Shape, kw_only=True):
+    host_name: str
+    protocol: str | None = None
+
+
+class IndexDocument(Shape, kw_only=True):
+    suffix: str
+
+
+class ErrorDocument(Shape, kw_only=True):
+    key: str
+
+
+class Condition(Shape, kw_only=True):
+    http_error_code_returned_equals: str | None = None
+    key_prefix_equals: str | None = None
+
+
+class Redirect(Shape, kw_only=True):
+    host_name: str | None = None
+    http_redirect_code: str | None = None
+    protocol: str | None = None
+    replace_key_prefix_with: str | None = None
+    replace_key_with: str | None = None
+
+
+class RoutingRule(Shape, kw_only=True):
+    condition: Condition | None = None
+    redirect: Redirect
+
+
 class Checksum(Shape, kw_only=True):
     checksum_crc32: str | None = None
     checksum_crc32_c: str | None = None
@@ -130,6 +417,34 @@ class GetObjectAttributesParts(Shape, kw_only=True):
     parts: list[ObjectPart] | None = None
 
 
+class EventHoldDuration(Shape, kw_only=True):
+    days: int | None = None
+    years: int | None = None
+
+
+class DefaultRetention(Shape, kw_only=True):
+    mode: str | None = None
+    days: int | None = None
+    years: int | None = None
+    default_event_hold: EventHoldDuration | None = None
+
+
+class ObjectLockRule(Shape, kw_only=True):
+    default_retention: DefaultRetention | None = None
+
+
+class ObjectLockConfiguration(Shape, kw_only=True):
+    object_lock_enabled: str | None = None
+    rule: ObjectLockRule | None = None
+
+
+class PublicAccessBlockConfiguration(Shape, kw_only=True):
+    block_public_acls: bool | None = None
+    ignore_public_acls: bool | None = None
+    block_public_policy: bool | None = None
+    restrict_public_buckets: bool | None = None
+
+
 class Bucket(Shape, kw_only=True):
     name: str | None = None
     creation_date: Timestamp | None = None
@@ -137,9 +452,106 @@ class Bucket(Shape, kw_only=True):
     bucket_arn: str | None = None
 
 
-class Owner(Shape, kw_only=True):
-    display_name: str | None = None
+class Initiator(Shape, kw_only=True):
     id: str | None = None
+    display_name: str | None = None
+
+
+class MultipartUpload(Shape, kw_only=True):
+    upload_id: str | None = None
+    key: str | None = None
+    initiated: Timestamp | None = None
+    storage_class: str | None = None
+    owner: Owner | None = None
+    initiator: Initiator | None = None
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+    version_id: str | None = None
+
+
+class CommonPrefix(Shape, kw_only=True):
+    prefix: str | None = None
+
+
+class RestoreStatus(Shape, kw_only=True):
+    is_restore_in_progress: bool | None = None
+    restore_expiry_date: Timestamp | None = None
+
+
+class ObjectVersion(Shape, kw_only=True):
+    etag: str | None = None
+    checksum_algorithm: list[str] | None = None
+    checksum_type: str | None = None
+    size: int | None = None
+    storage_class: str | None = None
+    key: str | None = None
+    version_id: str | None = None
+    is_latest: bool | None = None
+    last_modified: Timestamp | None = None
+    owner: Owner | None = None
+    restore_status: RestoreStatus | None = None
+
+
+class DeleteMarkerEntry(Shape, kw_only=True):
+    owner: Owner | None = None
+    key: str | None = None
+    version_id: str | None = None
+    is_latest: bool | None = None
+    last_modified: Timestamp | None = None
+
+
+class Object(Shape, kw_only=True):
+    key: str | None = None
+    last_modified: Timestamp | None = None
+    etag: str | None = None
+    checksum_algorithm: list[str] | None = None
+    checksum_type: str | None = None
+    size: int | None = None
+    storage_class: str | None = None
+    owner: Owner | None = None
+    restore_status: RestoreStatus | None = None
+
+
+class Part(Shape, kw_only=True):
+    part_number: int | None = None
+    last_modified: Timestamp | None = None
+    etag: str | None = None
+    size: int | None = None
+    checksum_crc32: str | None = None
+    checksum_crc32_c: str | None = None
+    checksum_crc64_nvme: str | None = None
+    checksum_sha1: str | None = None
+    checksum_sha256: str | None = None
+    checksum_sha512: str | None = None
+    checksum_md5: str | None = None
+    checksum_xxhash64: str | None = None
+    checksum_xxhash3: str | None = None
+    checksum_xxhash128: str | None = None
+
+
+class AccessControlPolicy(Shape, kw_only=True):
+    grants: list[Grant] | None = None
+    owner: Owner | None = None
+
+
+class CORSConfiguration(Shape, kw_only=True):
+    cors_rules: list[CORSRule]
+
+
+class Tagging(Shape, kw_only=True):
+    tag_set: list[Tag]
+
+
+class VersioningConfiguration(Shape, kw_only=True):
+    mfa_delete: str | None = None
+    status: str | None = None
+
+
+class WebsiteConfiguration(Shape, kw_only=True):
+    error_document: ErrorDocument | None = None
+    index_document: IndexDocument | None = None
+    redirect_all_requests_to: RedirectAllRequestsTo | None = None
+    routing_rules: list[RoutingRule] | None = None
 
 
 class CopyPartResult(Shape, kw_only=True):
