@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.aws.codec.everything import complete
+
 from cloudlet.aws.body import Body
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.codec import members
@@ -15,7 +17,6 @@ from cloudlet.aws.model import ServiceModel
 from cloudlet.aws.policy import Policy
 from cloudlet.aws.principal import Credential, Principal, root
 from cloudlet.aws.service import Operation, Service
-from tests.aws.codec.everything import complete
 
 ACCOUNT = "000000000000"
 USER = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ann", "AIDAANN", "ann")

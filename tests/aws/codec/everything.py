@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any
 
 from botocore.model import ServiceModel as BotocoreModel
+from scripts import models as generator
 
 from cloudlet.aws.model import ServiceModel
-from scripts import models as generator
 
 SERVICES = tuple(generator.SERVICES)
 
@@ -45,15 +45,15 @@ def example(shape: Any, depth: int = 0, *, full: bool = True) -> Any:
     if kind == "structure":
         if depth > 6:
             return {}
+        wanted = list(shape.members) if full else shape.required_members
+        # An empty structure cannot be told from an absent one in the query protocol.
+        wanted = wanted or list(shape.members)[: min(depth, 1)]
         return {
-            name: example(member, depth + 1, full=full)
-            for name, member in shape.members.items()
-            if (full or name in shape.required_members)
-            and not (
-                depth > 3
-                and member.type_name in ("structure", "list", "map")
-                and name not in shape.required_members
-            )
+            name: example(shape.members[name], depth + 1, full=full)
+            for name in wanted
+            if depth < 4
+            or shape.members[name].type_name not in ("structure", "list", "map")
+            or name in shape.required_members
         }
     if kind == "list":
         return [example(shape.member, depth + 1, full=full) for _ in range(2)]

@@ -3,64 +3,70 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
-import botocore.parsers
-import botocore.serialize
 import pytest
-from botocore.awsrequest import prepare_request_dict
-from tests.aws.codec.everything import SERVICES, botocore as botocore_model, complete, example
+from botocore.awsrequest import HeadersDict, prepare_request_dict
+from botocore.parsers import ResponseParserFactory
+from botocore.serialize import create_serializer
+from tests.aws.codec.everything import SERVICES, complete, example
+from tests.aws.codec.everything import botocore as botocore_model
 from tests.aws.standin import request_of, result_of
 
 from cloudlet.aws.body import Body
 from cloudlet.aws.codec import members, validation
+from cloudlet.aws.codec.protocol import Located
 from cloudlet.aws.codec.protocols import codec_of
+from cloudlet.aws.shape import Shape
+
+#: Operations that botocore itself cannot tell apart or reads with code of its own.
+EXCEPTIONS = {"ListDirectoryBuckets", "GetBucketLocation"}
 
 
-def operations(service: str, *, outputs: bool) -> list[str]:
-    model = botocore_model(service)
-    found = []
-    for name in model.operation_names:
-        operation = model.operation_model(name)
-        if operation.has_event_stream_output or operation.has_event_stream_input:
-            continue
-        if outputs and operation.output_shape is None:
-            continue
-        found.append(name)
-    return found
+def operations(service: str) -> list[str]:
+    """Those without event streams; S3's deprecated ones share their successors' routes."""
+    theirs = botocore_model(service)
+    found = [theirs.operation_model(name) for name in theirs.operation_names]
+    return [
+        operation.name
+        for operation in found
+        if not (operation.has_event_stream_output or operation.has_event_stream_input)
+        and operation.name not in EXCEPTIONS
+        and not (operation.deprecated and service == "s3")
+    ]
 
 
-def read(value: Any) -> Any:
-    """Bodies as bytes, so that requests can be compared."""
+def plain(value: Any) -> Any:
+    """A struct for comparison: without absent members, bodies read."""
     if isinstance(value, Body):
-        return asyncio.run(value.read())
-    return value
-
-
-def plain(struct: Any) -> Any:
-    return {name: read(getattr(struct, name)) for name in struct.__struct_fields__}
+        return asyncio.run(value.read()) or None
+    if isinstance(value, Shape):
+        found = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: member for name, member in found.items() if member is not None} or None
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "required"])
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_botocore_serialises_is_parsed(service: str, full: bool, monkeypatch: Any) -> None:
-    monkeypatch.setattr(members.validation, "check", lambda _m, _o, request: request)
+def test_what_botocore_serialises_is_parsed(
+    service: str, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "check", lambda _model, _operation, request: request)
     model, theirs = complete(service), botocore_model(service)
     codec = codec_of(model)
-    serialiser = botocore.serialize.create_serializer(
-        theirs.metadata["protocol"], include_validation=False
-    )
-    for name in operations(service, outputs=False):
+    serialiser = create_serializer(theirs.metadata["protocol"], include_validation=False)
+    for name in operations(service):
         operation = theirs.operation_model(name)
         shape = operation.input_shape
-        if service == "s3" and operation.deprecated:
-            continue
         given = example(shape, full=full) if shape is not None else {}
-        if service == "s3":
-            given.pop("Bucket", None)
-            if shape is not None and "Bucket" in shape.members:
-                given["Bucket"] = "some-bucket"
+        if "Bucket" in given:
+            given["Bucket"] = "some-bucket"
+        if "RequestRoute" in given:
+            given["RequestRoute"] = "a-host-label"
         wire = serialiser.serialize_to_request(given, operation)
         prepare_request_dict(wire, "http://localhost:4566")
         body = wire["body"]
@@ -70,11 +76,8 @@ def test_what_botocore_serialises_is_parsed(service: str, full: bool, monkeypatc
         request = request_of(wire["method"], wire["url"], wire["headers"], body)
         located = codec.locate(request, body)
         assert located.operation.name == name
-        if shape is None:
-            continue
         parsed = codec.parse(located, request, Body.of(body) if located.streaming else body)
-        expected = members.parse(model, name, given)
-        assert plain(parsed) == plain(expected), name
+        assert plain(parsed) == plain(members.parse(model, name, given)), name
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "required"])
@@ -82,60 +85,52 @@ def test_what_botocore_serialises_is_parsed(service: str, full: bool, monkeypatc
 def test_what_is_serialised_botocore_parses(service: str, full: bool) -> None:
     model, theirs = complete(service), botocore_model(service)
     codec = codec_of(model)
-    parser = botocore.parsers.ResponseParserFactory().create_parser(theirs.metadata["protocol"])
-    for name in operations(service, outputs=True):
+    parser = ResponseParserFactory().create_parser(theirs.metadata["protocol"])
+    for name in operations(service):
         operation = theirs.operation_model(name)
-        if operation.http.get("method") == "HEAD" and service != "s3":
+        shape = operation.output_shape
+        if shape is None:
             continue
-        given = example(operation.output_shape, full=full)
-        located_operation = model.operations[name]
-        result = result_of(model, name, given)
-        from cloudlet.aws.codec.protocol import Located
-
-        response = codec.answer(Located(located_operation), result, "request-1")
-        body = response.body
-        assert not hasattr(body, "__anext__")
+        given = example(shape, full=full)
+        response = codec.answer(
+            Located(model.operations[name]), result_of(model, name, given), "request-1"
+        )
+        body: Any = response.body
         content = asyncio.run(body.read()) if isinstance(body, Body) else body
-        streamed = operation.has_streaming_output
-        parsed = (
-            parser.parse(
-                {
-                    "status_code": response.status,
-                    "headers": {k.lower(): v for k, v in response.headers},
-                    "body": content,
-                },
-                operation.output_shape,
-            )
-            if not streamed
-            else None
+        if operation.has_streaming_output:
+            content = BytesIO(content)
+        parsed = parser.parse(
+            {
+                "status_code": response.status,
+                "headers": HeadersDict(response.headers),
+                "body": content,
+            },
+            shape,
         )
-        if parsed is None:
-            continue
-        parsed.pop("ResponseMetadata")
-        assert same(given, parsed, operation.output_shape), (name, given, parsed, content)
+        assert parsed.pop("ResponseMetadata")["HTTPStatusCode"] == response.status
+        if not full:  # botocore fills in a status and an empty payload
+            parsed = {member: value for member, value in parsed.items() if member in given}
+        assert_same(given, parsed, shape, name)
 
 
-def same(given: Any, parsed: Any, shape: Any) -> bool:
-    """Whether botocore read what was given; it gives empty collections for absent ones."""
+def assert_same(given: Any, parsed: Any, shape: Any, at: str) -> None:
+    """botocore read what was given; it gives empty collections for absent ones."""
     kind = shape.type_name
-    if kind == "structure":
-        if getattr(shape, "is_document_type", False):
-            return True
-        return all(
-            name in parsed and same(value, parsed[name], shape.members[name])
-            for name, value in given.items()
-            if value is not None
-        ) and all(name in given or not value for name, value in parsed.items())
-    if kind == "list":
-        return len(given) == len(parsed) and all(
-            same(g, p, shape.member) for g, p in zip(given, parsed, strict=True)
-        )
-    if kind == "map":
-        return given.keys() == parsed.keys() and all(
-            same(given[k], parsed[k], shape.value) for k in given
-        )
-    if kind == "timestamp":
-        return parsed.timestamp() == given
-    if kind == "blob":
-        return (parsed if isinstance(parsed, bytes) else parsed.encode()) == given
-    return bool(given == parsed)
+    if kind == "structure" and not shape.is_document_type:
+        assert not [name for name, value in parsed.items() if value and name not in given], at
+        for name, value in given.items():
+            assert_same(value, parsed.get(name), shape.members[name], f"{at}.{name}")
+    elif kind == "list":
+        assert len(given) == len(parsed), at
+        for one, other in zip(given, parsed, strict=True):
+            assert_same(one, other, shape.member, at)
+    elif kind == "map":
+        assert given.keys() == parsed.keys(), at
+        for key in given:
+            assert_same(given[key], parsed[key], shape.value, at)
+    elif kind == "timestamp":
+        assert parsed.timestamp() == given, at
+    elif kind == "blob":
+        assert (parsed.read() if hasattr(parsed, "read") else parsed) == given, at
+    else:
+        assert parsed == given, at
