@@ -17,6 +17,10 @@ from cloudlet.couchbase.sqlpp.values import MISSING
 _SLICE_S: Final = 0.002
 
 
+class StoppedError(Exception):
+    """The request was cancelled while it ran."""
+
+
 class Context:
     """Parameters, clock and counters of one run.
 
@@ -32,6 +36,7 @@ class Context:
         positional: Sequence[Any] = (),
         timeout_s: float | None = None,
         timeout_text: str = "",
+        preserve_expiry: bool = False,
     ) -> None:
         self.catalog = catalog
         self.named = named or {}
@@ -40,6 +45,8 @@ class Context:
         self.query_results: dict[int, list[Any]] = {}
         self.sort_count: int | None = None
         self.mutation_count = 0
+        self.preserve_expiry = preserve_expiry
+        self.stopped = False  # set from outside: the client is gone, or an administrator
         self.errors: list[errors.QueryError] = []
         self._deadline = time.monotonic() + timeout_s if timeout_s else None
         self._timeout_text = timeout_text
@@ -58,6 +65,8 @@ class Context:
 
     async def turn(self) -> None:
         """Let others run if the slice is over; 1080 if the time is."""
+        if self.stopped:
+            raise StoppedError
         now = time.monotonic()
         if now < self._slice_end:
             return

@@ -99,16 +99,12 @@ def bucket_not_found(path: str, bucket: str) -> QueryError:
 
 def scope_not_found(path: str) -> QueryError:
     """12021: the bucket has no such scope."""
-    return QueryError(
-        12021, f"Scope not found in CB datastore: {path}", http=404, fatal=True
-    )
+    return QueryError(12021, f"Scope not found in CB datastore: {path}", http=404, fatal=True)
 
 
 def index_exists(name: str) -> QueryError:
     """4300: an index of this name is there already."""
-    return QueryError(
-        4300, f"The index {name} already exists.", http=409, reason={"name": name}
-    )
+    return QueryError(4300, f"The index {name} already exists.", http=409, reason={"name": name})
 
 
 def index_not_found(name: str) -> QueryError:
@@ -125,9 +121,7 @@ def primary_index_not_found() -> QueryError:
 
 def no_such_prepared(name: str, context: str) -> QueryError:
     """4040: EXECUTE of a name that is not prepared."""
-    return semantic(
-        4040, f"No such prepared statement: {name}, context: {context or 'unset'}"
-    )
+    return semantic(4040, f"No such prepared statement: {name}, context: {context or 'unset'}")
 
 
 def evaluation(what: str, cause: str) -> QueryError:

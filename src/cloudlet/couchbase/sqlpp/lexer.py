@@ -91,7 +91,7 @@ def _unescape(body: str, at: int, text: str) -> str:
             line, column = position(text, at)
             raise errors.syntax(
                 f"syntax error: invalid escape sequence - line {line}, column {column}, "
-                f"near '{_before(text, at)}', at: {text[at:at + 1]}",
+                f"near '{_before(text, at)}', at: {text[at : at + 1]}",
                 line,
                 column,
             )
@@ -136,7 +136,7 @@ def _bad_character(text: str, offset: int) -> errors.QueryError:
         reason = "syntax error: invalid character"
     return errors.syntax(
         f"{reason} - line {line}, column {column}, "
-        f"near '{_before(text, offset)}', at: {text[offset:offset + 20]}",
+        f"near '{_before(text, offset)}', at: {text[offset : offset + 20]}",
         line,
         column,
     )

@@ -81,9 +81,7 @@ def _bindings(bindings: tuple[tree.RangeBinding, ...]) -> str:
 
 
 def _quantified(node: tree.Quantified) -> str:
-    return (
-        f"{node.quantifier} {_bindings(node.bindings)} satisfies {render(node.condition)} end"
-    )
+    return f"{node.quantifier} {_bindings(node.bindings)} satisfies {render(node.condition)} end"
 
 
 def _comprehension(node: tree.Comprehension) -> str:
@@ -121,9 +119,7 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     tree.Or: lambda n: "(" + " or ".join(map(render, n.operands)) + ")",
     tree.Not: lambda n: f"(not {render(n.operand)})",
     tree.Is: _is,
-    tree.Between: lambda n: (
-        f"({render(n.operand)} between {render(n.low)} and {render(n.high)})"
-    ),
+    tree.Between: lambda n: f"({render(n.operand)} between {render(n.low)} and {render(n.high)})",
     tree.Like: _like,
     tree.In: lambda n: (
         f"({render(n.operand)} {'within' if n.within else 'in'} {render(n.collection)})"

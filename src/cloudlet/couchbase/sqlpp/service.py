@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import asyncio
+import base64
+import binascii
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+import msgspec
+
+from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.context import Context, StoppedError
+from cloudlet.couchbase.sqlpp.durations import format_duration
+from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
+from cloudlet.couchbase.sqlpp.execute import parameters_of
 from cloudlet.couchbase.sqlpp.keyspace import Keyspaces
+from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.request import Request, read_request
+from cloudlet.couchbase.sqlpp.response import ResponseBody
+from cloudlet.couchbase.sqlpp.system import SystemKeyspaces
+
+_log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# Rows are sent when this much is ready; before that the status line can still tell of errors.
+_FLUSH_BYTES: Final = 32_768
+_BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_JSON: Final = b"application/json; version=7.6.0"
+
+
+@dataclass(slots=True)
+class Active:
+    """A request that is running."""
+
+    request_id: str
+    text: str
+    client_context_id: str | None
+    began: float = field(default_factory=time.monotonic)
+    context: Context | None = None
 
 
 class QueryService:
@@ -26,16 +63,280 @@ class QueryService:
         authenticate: Callable[[str, str], bool],
         version: str = "7.6.0-cloudlet",
     ) -> None:
-        self._keyspaces = keyspaces
+        system = SystemKeyspaces(keyspaces, version=version)
+        system.add("active_requests", self._active_documents)
+        system.add("prepareds", self._prepared_documents)
+        self.engine = Engine(Catalog(keyspaces, system))
         self._authenticate = authenticate
-        self._version = version
+        self._active: dict[str, Active] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closing = False
 
     async def start(self) -> None:
         """Make ready for requests."""
+        self._closing = False
 
     async def close(self) -> None:
         """Cancel the running requests and wait for their end."""
+        self._closing = True
+        for active in self._active.values():
+            if active.context is not None:
+                active.context.stopped = True
+        await self._idle.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        raise NotImplementedError
+        if scope["type"] != "http":
+            return
+        method, path = scope["method"], scope["path"]
+        if path == "/admin/ping" and method == "GET":
+            await _respond(send, 200, b'{"status":"OK"}')
+        elif not self._authentic(scope):
+            await _refuse(send)
+        elif path in ("/query/service", "/query") and method in ("POST", "GET"):
+            await self._query(scope, receive, send)
+        elif path.startswith("/admin/active_requests"):
+            await self._administer(method, path.removeprefix("/admin/active_requests"), send)
+        elif path in ("/query/service", "/query"):
+            error = errors.QueryError(1170, f"Unsupported method {method}")
+            await _respond(send, 405, msgspec.json.encode({"errors": [error.body()]}))
+        else:
+            await _respond(send, 404, b'{"errors":[{"code":404,"msg":"Not found"}]}')
+
+    def _authentic(self, scope: Scope) -> bool:
+        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        kind, _, encoded = header.partition(" ")
+        if kind.lower() != "basic":
+            return False
+        try:
+            text = base64.b64decode(encoded.strip(), validate=True).decode()
+        except (binascii.Error, ValueError):
+            return False
+        username, _, password = text.partition(":")
+        return self._authenticate(username, password)
+
+    async def _query(self, scope: Scope, receive: Receive, send: Send) -> None:
+        active = Active(str(uuid.uuid4()), "", None)
+        self._active[active.request_id] = active
+        self._idle.clear()
+        try:
+            if self._closing:
+                raise errors.QueryError(1180, "Service shutting down", http=503, fatal=True)
+            body = await _body(receive)
+            headers = dict(scope["headers"])
+            request = read_request(
+                scope.get("query_string", b""),
+                body,
+                headers.get(b"content-type", b"").decode("latin-1"),
+                readonly=scope["method"] == "GET",
+            )
+            await self._answer(active, request, receive, send)
+        except errors.QueryError as error:
+            await _respond(send, error.http, _failed(active, error))
+        finally:
+            del self._active[active.request_id]
+            if not self._active:
+                self._idle.set()
+
+    async def _answer(self, active: Active, request: Request, receive: Receive, send: Send) -> None:
+        active.text = request.statement or ""
+        active.client_context_id = request.client_context_id
+        body = ResponseBody(active.request_id, request.client_context_id, metrics=request.metrics)
+        prepared: str | None = None
+        try:
+            compiled = await self._compiled(request)
+            if request.auto_execute and isinstance(compiled.tree, s.Prepare):
+                kept = self.engine.prepare(compiled.tree, compiled.text, request.query_context)
+                compiled, prepared = kept.compiled, kept.name
+            if isinstance(compiled.tree, s.Execute):
+                parameters_of(compiled.tree, request)
+                compiled = self.engine.find_prepared(compiled.tree.name, request.query_context)
+            if request.readonly and not compiled.readonly:
+                raise errors.QueryError(
+                    1000,
+                    "The server or request is read-only and cannot accept this write statement.",
+                    http=403,
+                    fatal=True,
+                )
+        except errors.QueryError as error:
+            await _respond(send, error.http, body.head() + body.tail("fatal", [error], None))
+            return
+        active.text = compiled.text
+        context = active.context = Context(
+            self.engine.catalog,
+            named=request.named,
+            positional=request.positional,
+            timeout_s=request.timeout_s,
+            timeout_text=request.timeout_text,
+            preserve_expiry=request.preserve_expiry,
+        )
+        watcher = asyncio.create_task(_watch(receive, context))
+        try:
+            signature = compiled.signature if request.signature else None
+            await self._stream(compiled, context, body, body.head(signature, prepared), send)
+        finally:
+            watcher.cancel()
+
+    async def _compiled(self, request: Request) -> Compiled:
+        if request.prepared is not None:
+            return self.engine.find_prepared(
+                request.prepared, request.query_context, request.encoded_plan
+            )
+        return await self.engine.compile(request.statement or "", request.query_context)
+
+    async def _stream(
+        self, compiled: Compiled, context: Context, body: ResponseBody, head: bytes, send: Send
+    ) -> None:
+        sender = _Sender(send, head)
+        status = "success"
+        body.running()
+        try:
+            async for values in self.engine.run(compiled, context):
+                await sender.add(body.batch(values))
+        except StoppedError:
+            status = "stopped"
+        except errors.QueryError as error:
+            status = "timeout" if error.code == 1080 else "fatal" if error.fatal else "errors"
+            context.errors.append(error)
+        except RecursionError:
+            status = "errors"
+            context.errors.append(errors.evaluation("expression", "nested too deeply"))
+        except Exception:
+            _log.exception("query failed: %s", compiled.text[:200])
+            status = "errors"
+            context.errors.append(errors.QueryError(5000, "Internal error", http=500))
+        if context.errors and status == "success":
+            status = "errors"
+        http = context.errors[0].http if context.errors else 200
+        await sender.finish(http, body.tail(status, context.errors, context))
+
+    async def _administer(self, method: str, rest: str, send: Send) -> None:
+        request_id = rest.strip("/")
+        if not request_id and method == "GET":
+            documents = [document for _, document in self._active_documents()]
+            await _respond(send, 200, msgspec.json.encode(documents))
+            return
+        active = self._active.get(request_id)
+        if active is None:
+            await _respond(send, 404, b'{"errors":[{"code":404,"msg":"No such request"}]}')
+        elif method == "GET":
+            await _respond(send, 200, msgspec.json.encode(_document(active)))
+        elif method == "DELETE":
+            if active.context is not None:
+                active.context.stopped = True
+            await _respond(send, 200, b"")
+        else:
+            await _respond(send, 405, b"")
+
+    def _active_documents(self) -> Iterator[tuple[str, Any]]:
+        for active in list(self._active.values()):
+            yield active.request_id, _document(active)
+
+    def _prepared_documents(self) -> Iterator[tuple[str, Any]]:
+        for prepared in list(self.engine.prepared.values()):
+            yield (
+                prepared.name,
+                {
+                    "encoded_plan": prepared.encoded_plan(),
+                    "name": prepared.name,
+                    "namespace": "default",
+                    "statement": prepared.text,
+                    "uses": prepared.uses,
+                },
+            )
+
+
+def _document(active: Active) -> dict[str, Any]:
+    document = {
+        "elapsedTime": format_duration(time.monotonic() - active.began),
+        "requestId": active.request_id,
+        "state": "running",
+        "statement": active.text,
+    }
+    if active.client_context_id is not None:
+        document["clientContextID"] = active.client_context_id
+    return document
+
+
+class _Sender:
+    """Collects the body; the status line goes out with the first full buffer or at the end."""
+
+    def __init__(self, send: Send, head: bytes) -> None:
+        self._send = send
+        self._buffer = bytearray(head)
+        self._started = False
+
+    async def add(self, data: bytes) -> None:
+        """Some more of the body."""
+        self._buffer += data
+        if len(self._buffer) >= _FLUSH_BYTES:
+            await self._flush(200, more=True)
+
+    async def finish(self, status: int, tail: bytes) -> None:
+        """The end of the body; the status counts only where nothing is sent yet."""
+        self._buffer += tail
+        await self._flush(status, more=False)
+
+    async def _flush(self, status: int, *, more: bool) -> None:
+        if not self._started:
+            self._started = True
+            headers = [(b"content-type", _JSON)]
+            if not more:
+                headers.append((b"content-length", str(len(self._buffer)).encode()))
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+async def _watch(receive: Receive, context: Context) -> None:
+    """Stop the run when the client goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    context.stopped = True
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b""
+        part = message.get("body", b"")
+        size += len(part)
+        if size > _BODY_LIMIT_BYTES:
+            raise errors.QueryError(
+                1193, "User has exceeded input network traffic limit", http=413, fatal=True
+            )
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _failed(active: Active, error: errors.QueryError) -> bytes:
+    body = ResponseBody(active.request_id, active.client_context_id, metrics=True)
+    return body.head() + body.tail("fatal", [error], None)
+
+
+async def _refuse(send: Send) -> None:
+    error = errors.QueryError(
+        13014,
+        "User does not have credentials to run queries. "
+        "Check the user name and password, or add the role query_select.",
+    )
+    active = Active(str(uuid.uuid4()), "", None)
+    headers = [(b"www-authenticate", b'Basic realm="Couchbase Server"')]
+    await _respond(send, 401, _failed(active, error), headers)
+
+
+async def _respond(
+    send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    fields = [
+        (b"content-type", _JSON),
+        (b"content-length", str(len(body)).encode()),
+        *(headers or []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

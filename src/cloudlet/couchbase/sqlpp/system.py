@@ -131,25 +131,31 @@ class SystemKeyspaces:
 
     def _buckets(self) -> Iterator[tuple[str, Any]]:
         for bucket in self._keyspaces.buckets():
-            yield bucket, {
-                "datastore_id": "local",
-                "name": bucket,
-                "namespace": "default",
-                "namespace_id": "default",
-                "path": f"default:{bucket}",
-            }
+            yield (
+                bucket,
+                {
+                    "datastore_id": "local",
+                    "name": bucket,
+                    "namespace": "default",
+                    "namespace_id": "default",
+                    "path": f"default:{bucket}",
+                },
+            )
 
     def _scopes(self) -> Iterator[tuple[str, Any]]:
         for bucket in self._keyspaces.buckets():
             for scope in self._keyspaces.scopes(bucket):
-                yield f"default:{bucket}.{scope}", {
-                    "bucket": bucket,
-                    "datastore_id": "local",
-                    "name": scope,
-                    "namespace": "default",
-                    "namespace_id": "default",
-                    "path": f"default:{bucket}.{scope}",
-                }
+                yield (
+                    f"default:{bucket}.{scope}",
+                    {
+                        "bucket": bucket,
+                        "datastore_id": "local",
+                        "name": scope,
+                        "namespace": "default",
+                        "namespace_id": "default",
+                        "path": f"default:{bucket}.{scope}",
+                    },
+                )
 
     def _names(self) -> Iterator[KeyspaceName]:
         for bucket in self._keyspaces.buckets():
@@ -160,25 +166,31 @@ class SystemKeyspaces:
     def _keyspace_documents(self) -> Iterator[tuple[str, Any]]:
         for name in self._names():
             if name.is_default():
-                yield f"default:{name.bucket}", {
-                    "datastore_id": "local",
-                    "id": name.bucket,
-                    "name": name.bucket,
-                    "namespace": "default",
-                    "namespace_id": "default",
-                    "path": f"default:{name.bucket}",
-                }
+                yield (
+                    f"default:{name.bucket}",
+                    {
+                        "datastore_id": "local",
+                        "id": name.bucket,
+                        "name": name.bucket,
+                        "namespace": "default",
+                        "namespace_id": "default",
+                        "path": f"default:{name.bucket}",
+                    },
+                )
             else:
-                yield name.path(), {
-                    "bucket": name.bucket,
-                    "datastore_id": "local",
-                    "id": name.collection,
-                    "name": name.collection,
-                    "namespace": "default",
-                    "namespace_id": "default",
-                    "path": name.path(),
-                    "scope": name.scope,
-                }
+                yield (
+                    name.path(),
+                    {
+                        "bucket": name.bucket,
+                        "datastore_id": "local",
+                        "id": name.collection,
+                        "name": name.collection,
+                        "namespace": "default",
+                        "namespace_id": "default",
+                        "path": name.path(),
+                        "scope": name.scope,
+                    },
+                )
 
     def _keyspace_counts(self) -> Iterator[tuple[str, Any]]:
         for key, document in self._keyspace_documents():

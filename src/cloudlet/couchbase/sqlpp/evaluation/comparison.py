@@ -44,9 +44,7 @@ def comparison(node: tree.Comparison) -> Evaluate:
     return _ordered(_ORDER[node.operator], left, right)
 
 
-def _ordered(
-    order: Callable[[Any, Any], Any], left: Evaluate, right: Evaluate
-) -> Evaluate:
+def _ordered(order: Callable[[Any, Any], Any], left: Evaluate, right: Evaluate) -> Evaluate:
     def ordered(row: Row) -> Any:
         a, b = left(row), right(row)
         if (type(a), type(b)) in NUMBER_OR_TEXT:

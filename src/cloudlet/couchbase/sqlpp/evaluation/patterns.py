@@ -13,9 +13,7 @@ _ANY: Final = "\0any"  # one element standing for `_`; real elements are single 
 def like_matcher(pattern: str, escape: str) -> Callable[[str], bool]:
     """A function that says whether a text is like the pattern."""
     pieces = _pieces(pattern, escape)
-    plain = [
-        "".join(piece) if _ANY not in piece else None for piece in pieces
-    ]
+    plain = ["".join(piece) if _ANY not in piece else None for piece in pieces]
     if len(pieces) == 1 and plain[0] is not None:
         whole = plain[0]
         return lambda text: text == whole
@@ -46,9 +44,7 @@ def _pieces(pattern: str, escape: str) -> list[list[str]]:
 
 
 def _fits(piece: list[str], text: str, at: int) -> bool:
-    return all(
-        wanted is _ANY or wanted == text[at + offset] for offset, wanted in enumerate(piece)
-    )
+    return all(wanted is _ANY or wanted == text[at + offset] for offset, wanted in enumerate(piece))
 
 
 def _match(pieces: list[list[str]], plain: list[str | None], text: str) -> bool:

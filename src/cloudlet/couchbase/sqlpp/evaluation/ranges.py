@@ -29,9 +29,7 @@ class _Bindings:
         self._collections = [
             (compile_expression(b.collection), b.within, b.name_slot >= 0) for b in bindings
         ]
-        self.slots = [
-            slot for b in bindings for slot in (b.name_slot, b.slot) if slot >= 0
-        ]
+        self.slots = [slot for b in bindings for slot in (b.name_slot, b.slot) if slot >= 0]
 
     def steps(self, row: Row) -> Steps | None | Any:
         """The values for the slots, step by step; MISSING or None where there are none."""

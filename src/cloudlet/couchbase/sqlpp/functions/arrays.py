@@ -234,9 +234,7 @@ def array_union(first: list[Any], second: list[Any], *rest: list[Any]) -> list[A
 def array_intersect(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
     """What is in all of the arrays, once."""
     others = [{hash_key(item) for item in items} for items in (second, *rest)]
-    return distinct(
-        item for item in first if all(hash_key(item) in other for other in others)
-    )
+    return distinct(item for item in first if all(hash_key(item) in other for other in others))
 
 
 @function("array_except")

@@ -61,9 +61,7 @@ def function(*names: str, context: bool = False) -> Callable[[Run], Run]:
 
     def register(run: Run) -> Run:
         parameters = list(inspect.signature(run).parameters.values())[1 if context else 0 :]
-        least = sum(
-            p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters
-        )
+        least = sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters)
         most = None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
         for name in names:
             FUNCTIONS[name] = Function(name, run, least, most, context)

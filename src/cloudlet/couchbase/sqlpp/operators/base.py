@@ -47,9 +47,7 @@ class QueryPlan:
         cache = seed[0].query_results
         if not self.reached and id(self) in cache:
             return cache[id(self)]  # type: ignore[no-any-return]
-        found = [
-            None if value is MISSING else value for batch in self.run(seed) for value in batch
-        ]
+        found = [None if value is MISSING else value for batch in self.run(seed) for value in batch]
         if not self.reached:
             cache[id(self)] = found
         return found

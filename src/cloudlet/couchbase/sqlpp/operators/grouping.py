@@ -59,9 +59,7 @@ class Group:
                 rows = []
         yield from chunks(rows)
 
-    def _take(
-        self, batch: list[Row], groups: dict[Any, tuple[Row, list[Accumulator]]]
-    ) -> None:
+    def _take(self, batch: list[Row], groups: dict[Any, tuple[Row, list[Accumulator]]]) -> None:
         keys, calls = self.keys, self.aggregates
         for row in batch:
             values = [evaluate(row) for _, evaluate in keys]

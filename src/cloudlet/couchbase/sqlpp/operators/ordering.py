@@ -111,8 +111,7 @@ class Order:
     def explain(self) -> list[dict[str, Any]]:
         """Order."""
         terms = [
-            described("", expr=t.text, desc='"desc"' if t.descending else None)
-            for t in self.terms
+            described("", expr=t.text, desc='"desc"' if t.descending else None) for t in self.terms
         ]
         for term in terms:
             del term["#operator"]

@@ -127,9 +127,7 @@ def _word_operator(stream: Stream, word: str, left: Expression) -> Expression:
     return tree.In(left, expression(stream, _IN), word == "WITHIN")
 
 
-def _operands(
-    left: Expression, kind: type[tree.And] | type[tree.Or]
-) -> tuple[Expression, ...]:
+def _operands(left: Expression, kind: type[tree.And] | type[tree.Or]) -> tuple[Expression, ...]:
     return left.operands if isinstance(left, kind) else (left,)
 
 

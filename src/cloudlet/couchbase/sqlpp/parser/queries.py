@@ -27,9 +27,7 @@ def continued(stream: Stream, left: s.Query) -> s.Query:
     return _tail(stream, left, ())
 
 
-def _tail(
-    stream: Stream, body: s.Select | s.Query, with_: tuple[s.LetBinding, ...]
-) -> s.Query:
+def _tail(stream: Stream, body: s.Select | s.Query, with_: tuple[s.LetBinding, ...]) -> s.Query:
     node: s.Select | s.SetOperation | s.Query = body
     while stream.is_word(*_SET_OPERATIONS):
         operator = stream.advance().upper.lower()
@@ -96,9 +94,7 @@ def _block(stream: Stream) -> s.Select:
         source, let, where, group, letting, having = _clauses(stream)
     if stream.is_word("WINDOW"):
         raise expressions.window_refused()
-    return s.Select(
-        projections, raw, distinct, source, let, where, group, letting, having
-    )
+    return s.Select(projections, raw, distinct, source, let, where, group, letting, having)
 
 
 def result_list(stream: Stream) -> tuple[tuple[s.Projection, ...], bool]:

@@ -83,9 +83,7 @@ def _simple(stream: Stream) -> s.KeyspaceTerm | s.ExpressionTerm:
     alias = alias_of(stream) or primaries.implied_alias(value)
     if alias is None:
         kind = "subquery" if isinstance(value, tree.Subquery) else "expression"
-        raise errors.semantic(
-            4010, f"FROM {kind} term{errors.near(at)} must have a name or alias"
-        )
+        raise errors.semantic(4010, f"FROM {kind} term{errors.near(at)} must have a name or alias")
     return s.ExpressionTerm(value, alias)
 
 

@@ -69,9 +69,7 @@ class Block:
         where: Expression | None,
     ) -> Operator:
         """FROM, LET and WHERE."""
-        operator: Operator = (
-            sources.source(self, source) if source is not None else scans.Nothing()
-        )
+        operator: Operator = sources.source(self, source) if source is not None else scans.Nothing()
         for binding in let:
             operator = self.variable(operator, binding, self.scope, "Let")
         if where is not None:
@@ -125,9 +123,7 @@ class Block:
                 operator = self._letting(operator, binding)
             if select.having is not None:
                 operator, condition = self.clause(operator, select.having)
-                operator = steps.Filter(
-                    operator, compile_expression(condition), render(condition)
-                )
+                operator = steps.Filter(operator, compile_expression(condition), render(condition))
         operator, evaluate, aliases, texts = self.result_list(
             operator, select.projections, select.raw
         )
@@ -152,9 +148,7 @@ class Block:
             operator = steps.Slice(operator, *bounds)
         if not select.distinct:
             operator = project(operator)
-        return QueryPlan(
-            self.enclosed(operator), slot, self.reached(), signature(select, texts)
-        )
+        return QueryPlan(self.enclosed(operator), slot, self.reached(), signature(select, texts))
 
     def reached(self) -> set[int]:
         """The outer slots this block needs."""
@@ -238,9 +232,7 @@ class Block:
     def _has_aggregates(self, select: s.Select, order: tuple[s.OrderTerm, ...]) -> bool:
         nodes = [p.expression for p in select.projections if p.expression is not None]
         nodes += [term.expression for term in order]
-        return any(
-            isinstance(part, tree.Aggregate) for node in nodes for part in tree.walk(node)
-        )
+        return any(isinstance(part, tree.Aggregate) for node in nodes for part in tree.walk(node))
 
     def _group(self, operator: Operator, select: s.Select) -> grouping.Group:
         keys, texts = [], []
@@ -288,9 +280,7 @@ class Block:
             )
         return self._counted(operator, group, select)
 
-    def _counted(
-        self, operator: Operator, group: grouping.Group, select: s.Select
-    ) -> Operator:
+    def _counted(self, operator: Operator, group: grouping.Group, select: s.Select) -> Operator:
         """COUNT(*) of a whole keyspace needs no scan."""
         source = group.source
         assert self._aggregates is not None

@@ -58,9 +58,7 @@ class Catalog:
 
     def primary_index(self, name: KeyspaceName) -> IndexDefinition | None:
         """An online primary index of the keyspace."""
-        return next(
-            (i for i in self.indexes(name) if i.is_primary and i.state == "online"), None
-        )
+        return next((i for i in self.indexes(name) if i.is_primary and i.state == "online"), None)
 
     def name(self, path: Path, context: tuple[str, str] | None) -> KeyspaceName:
         """What a written keyspace means; 12003, 12021 or 10205 where it means nothing."""
@@ -97,9 +95,7 @@ def full_name(path: Path, context: tuple[str, str] | None) -> KeyspaceName:
     )
 
 
-def _unknown(
-    error: UnknownKeyspaceError, path: Path, name: KeyspaceName
-) -> errors.QueryError:
+def _unknown(error: UnknownKeyspaceError, path: Path, name: KeyspaceName) -> errors.QueryError:
     if name.bucket == SYSTEM_BUCKET:
         return errors.QueryError(
             11002,
@@ -107,8 +103,8 @@ def _unknown(
             http=404,
             fatal=True,
         )
-    written = name.path() if len(path.parts) == 3 or not name.is_default() else (
-        f"default:{name.bucket}"
+    written = (
+        name.path() if len(path.parts) == 3 or not name.is_default() else (f"default:{name.bucket}")
     )
     if error.kind == "bucket":
         return errors.bucket_not_found(written, name.bucket)

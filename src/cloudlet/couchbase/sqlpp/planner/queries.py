@@ -95,5 +95,3 @@ class Planner:
         return QueryPlan(
             block.enclosed(operator), plan.slot, reached | block.scope.reached, plan.signature
         )
-
-

@@ -173,9 +173,7 @@ class Resolver:
             name_slot = -1
             if binding.name_variable is not None:
                 name_slot = self._declare(scope, binding.name_variable)
-            resolved.append(
-                replace(binding, collection=collection, slot=slot, name_slot=name_slot)
-            )
+            resolved.append(replace(binding, collection=collection, slot=slot, name_slot=name_slot))
         return tuple(resolved), scope
 
     def _declare(self, scope: Scope, name: str) -> int:

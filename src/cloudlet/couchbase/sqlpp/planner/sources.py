@@ -74,9 +74,7 @@ def _expression(block: Block, term: s.ExpressionTerm) -> Operator:
         return scans.SubqueryScan(plan, term.alias, _declare_value(block, term.alias, "FROM"))
     resolved = block.resolved(term.expression)
     slot = _declare_value(block, term.alias, "FROM")
-    return scans.ExpressionScan(
-        compile_expression(resolved), term.alias, slot, render(resolved)
-    )
+    return scans.ExpressionScan(compile_expression(resolved), term.alias, slot, render(resolved))
 
 
 def _unnest(block: Block, term: s.Unnest, left: Operator) -> Operator:
@@ -132,8 +130,10 @@ def _independent(right: Operator, before: set[int], scope: Scope) -> bool:
     """Whether the right side can be read once, whatever the left row is."""
     if isinstance(right, scans.KeyspaceScan):
         return True
-    return isinstance(right, scans.SubqueryScan) and not (right.plan.reached & before) and (
-        scope is not None
+    return (
+        isinstance(right, scans.SubqueryScan)
+        and not (right.plan.reached & before)
+        and (scope is not None)
     )
 
 

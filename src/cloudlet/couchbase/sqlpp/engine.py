@@ -1,0 +1,213 @@
+"""From a statement's text to something that runs: compiled statements, prepared ones, EXPLAIN."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.context import Context
+from cloudlet.couchbase.sqlpp.definitions import define
+from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
+from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
+from cloudlet.couchbase.sqlpp.parser import parse
+from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.planner.changes import plan_change
+from cloudlet.couchbase.sqlpp.planner.queries import Planner
+
+# Longer statements are compiled in a thread, which shares the interpreter in 5 ms turns.
+_LONG_STATEMENT: Final = 4096
+_CACHED_STATEMENTS: Final = 512
+_PREPARED_LIMIT: Final = 16_384
+
+QueryContext = tuple[str, str] | None
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A statement ready to run with any parameters, any number of times."""
+
+    text: str
+    tree: s.Statement
+    query_context: QueryContext
+    generation: int
+    frame_size: int = 1
+    query: QueryPlan | None = None
+    change: ChangePlan | None = None
+    signature: Any = None
+
+    @property
+    def readonly(self) -> bool:
+        """Whether it changes nothing."""
+        return self.query is not None or isinstance(self.tree, (s.Explain, s.Prepare))
+
+    def plan(self) -> dict[str, Any]:
+        """The plan as EXPLAIN and PREPARE show it."""
+        found = self.query.operator if self.query is not None else self.change
+        steps = found.explain() if found is not None else [{"#operator": self.kind()}]
+        return {"#operator": "Sequence", "~children": steps}
+
+    def kind(self) -> str:
+        """The statement's type, as system keyspaces and plans name it."""
+        if isinstance(self.tree, s.Query):
+            return "SELECT"
+        if isinstance(self.tree, s.Insert) and self.tree.upsert:
+            return "UPSERT"
+        name = type(self.tree).__name__
+        return "".join("_" + c if c.isupper() else c for c in name).strip("_").upper()
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A statement kept under a name."""
+
+    name: str
+    text: str
+    compiled: Compiled
+    uses: int = 0
+
+    def encoded_plan(self) -> str:
+        """What a client may send back to have the statement prepared anew."""
+        context = self.compiled.query_context
+        document = {"name": self.name, "text": self.compiled.text,
+                    "context": ".".join(context) if context else ""}  # fmt: skip
+        return base64.b64encode(msgspec.json.encode(document)).decode()
+
+    def row(self) -> dict[str, Any]:
+        """The result of PREPARE."""
+        return {
+            "encoded_plan": self.encoded_plan(),
+            "featureControls": 76,
+            "indexApiVersion": 4,
+            "name": self.name,
+            "namespace": "default",
+            "operator": self.compiled.plan(),
+            "signature": self.compiled.signature,
+            "text": self.text,
+        }
+
+
+class Engine:
+    """Compiles statements and keeps the prepared ones."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.prepared: OrderedDict[tuple[str, QueryContext], Prepared] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, QueryContext], Compiled] = OrderedDict()
+
+    async def compile(self, text: str, context: QueryContext) -> Compiled:
+        """The statement ready to run; QueryError 3000, 3xxx, 4xxx or 12xxx where it cannot."""
+        key = (text, context)
+        found = self._cache.get(key)
+        if found is not None and found.generation == self.catalog.generation:
+            self._cache.move_to_end(key)
+            return found
+        if len(text) > _LONG_STATEMENT:
+            return await asyncio.to_thread(self._compile, text, context)
+        compiled = self._cache[key] = self._compile(text, context)
+        if len(self._cache) > _CACHED_STATEMENTS:
+            self._cache.popitem(last=False)
+        return compiled
+
+    def _compile(self, text: str, context: QueryContext) -> Compiled:
+        return self.compile_tree(parse(text), text, context)
+
+    def compile_tree(self, tree: s.Statement, text: str, context: QueryContext) -> Compiled:
+        """Plan a statement that is parsed already."""
+        compiled = Compiled(text, tree, context, self.catalog.generation)
+        planner = Planner(self.catalog, context)
+        try:
+            if isinstance(tree, s.Query):
+                compiled.query = planner.query(tree, None)
+                compiled.signature = compiled.query.signature
+            elif isinstance(tree, (s.Insert, s.Update, s.Delete)):
+                compiled.change, compiled.signature = plan_change(planner, tree)
+        except RecursionError:
+            raise errors.semantic(4321, "Plan error: statement is nested too deeply") from None
+        compiled.frame_size = planner.frame.size
+        return compiled
+
+    async def run(self, compiled: Compiled, context: Context) -> AsyncIterator[list[Any]]:
+        """Batches of the statement's results, with turns for others in between."""
+        seed = context.seed(compiled.frame_size)
+        if compiled.query is not None:
+            for batch in compiled.query.run(seed):
+                if batch:
+                    yield batch
+                await context.turn()
+        elif compiled.change is not None:
+            async for batch in compiled.change.run(context, seed):
+                if batch:
+                    yield batch
+        elif isinstance(compiled.tree, s.Explain):
+            inner = self.compile_tree(
+                compiled.tree.statement, compiled.tree.text, compiled.query_context
+            )
+            yield [{"plan": inner.plan(), "text": compiled.tree.text}]
+        elif isinstance(compiled.tree, s.Prepare):
+            yield [self.prepare(compiled.tree, compiled.text, compiled.query_context).row()]
+        elif not isinstance(compiled.tree, s.Execute):
+            await define(self.catalog, compiled.tree, compiled.query_context)
+
+    def prepare(self, tree: s.Prepare, text: str, context: QueryContext) -> Prepared:
+        """Keep a statement under its name, or under one made from its text."""
+        inner = tree.statement
+        if isinstance(inner, (s.Prepare, s.Execute, s.Explain)):
+            raise errors.not_supported("PREPARE of this statement")
+        name = tree.name or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{context}{tree.text}"))
+        old = self.prepared.get((name, context))
+        if (
+            old is not None
+            and tree.name is not None
+            and not tree.force
+            and old.compiled.text != tree.text
+        ):
+            raise errors.semantic(4060, f"Unable to add name: duplicate name: {name}")
+        return self._keep(Prepared(name, text, self.compile_tree(inner, tree.text, context)))
+
+    def _keep(self, prepared: Prepared) -> Prepared:
+        key = (prepared.name, prepared.compiled.query_context)
+        self.prepared[key] = prepared
+        self.prepared.move_to_end(key)
+        if len(self.prepared) > _PREPARED_LIMIT:
+            self.prepared.popitem(last=False)
+        return prepared
+
+    def find_prepared(
+        self, name: str, context: QueryContext, encoded_plan: str | None = None
+    ) -> Compiled:
+        """A prepared statement, planned anew where definitions changed; 4040 if unknown."""
+        found = self.prepared.get((name, context)) or self.prepared.get((name, None))
+        if found is None and encoded_plan:
+            found = self._decoded(name, encoded_plan, context)
+        if found is None:
+            raise errors.no_such_prepared(name, "default:" + ".".join(context) if context else "")
+        compiled = found.compiled
+        if compiled.generation != self.catalog.generation:
+            compiled = found.compiled = self.compile_tree(
+                compiled.tree, compiled.text, compiled.query_context
+            )
+        found.uses += 1
+        return compiled
+
+    def _decoded(self, name: str, encoded_plan: str, context: QueryContext) -> Prepared:
+        try:
+            document = msgspec.json.decode(base64.b64decode(encoded_plan, validate=True))
+            text = document["text"]
+            found = document["name"]
+        except (binascii.Error, msgspec.DecodeError, KeyError, TypeError, ValueError):
+            raise errors.semantic(4070, "Unable to decode prepared statement") from None
+        if found != name:
+            raise errors.semantic(
+                4090, f"Mismatching name in encoded plan, expecting: {name}, found: {found}"
+            )
+        return self._keep(Prepared(name, text, self._compile(str(text), context)))

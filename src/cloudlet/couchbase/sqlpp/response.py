@@ -1,0 +1,90 @@
+"""The response body, written as its parts become known.
+
+The fields come in the order that old clients scan for (the 2016 Java client reads text, not a
+tree), without a space before a colon.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.context import Context
+from cloudlet.couchbase.sqlpp.durations import format_duration
+from cloudlet.couchbase.sqlpp.values import MISSING
+
+_encode: Final = msgspec.json.Encoder(enc_hook=lambda _missing: None).encode
+
+
+class ResponseBody:
+    """Makes the pieces of one response body and counts what went into it."""
+
+    def __init__(self, request_id: str, client_context_id: str | None, *, metrics: bool) -> None:
+        self._request_id = request_id
+        self._client_context_id = client_context_id
+        self._metrics = metrics
+        self._began = time.perf_counter()
+        self._running = self._began
+        self.rows = 0
+        self.size = 0
+
+    def running(self) -> None:
+        """The statement starts to run now (queueing and reading do not count as execution)."""
+        self._running = time.perf_counter()
+
+    def head(self, signature: Any = None, prepared: str | None = None) -> bytes:
+        """Everything up to the first row."""
+        parts = [b'{\n"requestID": ', _encode(self._request_id), b",\n"]
+        if self._client_context_id is not None:
+            parts += [b'"clientContextID": ', _encode(self._client_context_id), b",\n"]
+        if prepared is not None:
+            parts += [b'"prepared": ', _encode(prepared), b",\n"]
+        if signature is not None:
+            parts += [b'"signature": ', _encode(signature), b",\n"]
+        parts.append(b'"results": [')
+        return b"".join(parts)
+
+    def batch(self, values: Iterable[Any]) -> bytes:
+        """Some more rows."""
+        parts = []
+        for value in values:
+            encoded = b"null" if value is MISSING else _encode(value)
+            self.size += len(encoded)
+            parts.append(encoded)
+        if not parts:
+            return b""
+        start = b"\n" if self.rows == 0 else b",\n"
+        self.rows += len(parts)
+        return start + b",\n".join(parts)
+
+    def tail(self, status: str, found: list[errors.QueryError], context: Context | None) -> bytes:
+        """Everything after the last row."""
+        parts = [b"\n],\n"]
+        if found:
+            parts += [b'"errors": ', _encode([error.body() for error in found]), b",\n"]
+        parts += [b'"status": ', _encode(status)]
+        if self._metrics:
+            parts += [b',\n"metrics": ', _encode(self._counts(found, context))]
+        parts.append(b"\n}\n")
+        return b"".join(parts)
+
+    def _counts(self, found: list[errors.QueryError], context: Context | None) -> dict[str, Any]:
+        now = time.perf_counter()
+        counts: dict[str, Any] = {
+            "elapsedTime": format_duration(now - self._began),
+            "executionTime": format_duration(now - self._running),
+            "resultCount": self.rows,
+            "resultSize": self.size,
+            "serviceLoad": 1,
+        }
+        if context is not None and context.mutation_count:
+            counts["mutationCount"] = context.mutation_count
+        if context is not None and context.sort_count is not None:
+            counts["sortCount"] = context.sort_count
+        if found:
+            counts["errorCount"] = len(found)
+        return counts
