@@ -118,6 +118,7 @@ def handler(event, context):
                 while True:
                     time.sleep(1)
             os._exit(0)
+    print("forked")
     time.sleep(60)
 """
 GREEDY = """

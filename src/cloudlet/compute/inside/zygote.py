@@ -196,6 +196,16 @@ class Zygote:
             if not self.isolated:
                 self.kill_orphans()
 
+    def end_all(self) -> None:
+        """Without pid namespaces nobody else ends what environments left running."""
+        self.children.clear()
+        while True:
+            self.kill_orphans()
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
     def kill_orphans(self) -> None:
         """Without pid namespaces, what outlives its environment becomes ours: end it."""
         try:
@@ -256,8 +266,6 @@ def main() -> None:
         environment.kernel, environment.confinement = kernel, confinement
         if config["mode"] == "namespaces":
             enter_namespaces(config)
-        else:
-            kernel.die_with_parent()
         sdk = prepare_interpreter(config)
         zygote = Zygote(control, config)
         sys.argv[:] = ["bootstrap"]
@@ -267,7 +275,12 @@ def main() -> None:
         control.send(json.dumps({"fatal": traceback_text()[-8000:]}).encode())
         os._exit(1)
     control.send(json.dumps({"ready": True, "sdk": sdk}).encode())
-    zygote.run(environment.main)
+    try:
+        zygote.run(environment.main)
+    except ConnectionError:  # killed, with messages unread
+        pass
+    if not zygote.isolated:
+        zygote.end_all()
     os._exit(0)
 
 
