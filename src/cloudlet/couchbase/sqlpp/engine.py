@@ -155,7 +155,7 @@ class Engine:
             yield [{"plan": inner.plan(), "text": compiled.tree.text}]
         elif isinstance(compiled.tree, s.Prepare):
             yield [self.prepare(compiled.tree, compiled.text, compiled.query_context).row()]
-        elif not isinstance(compiled.tree, s.Execute):
+        elif isinstance(compiled.tree, s.Ddl):
             await define(self.catalog, compiled.tree, compiled.query_context)
 
     def prepare(self, tree: s.Prepare, text: str, context: QueryContext) -> Prepared:

@@ -69,7 +69,7 @@ RESERVED: Final = frozenset(
     STATISTICS STRING SYSTEM THEN TIES TO TRAN TRANSACTION TRIGGER TRUE TRUNCATE UNBOUNDED UNDER
     UNION UNIQUE UNKNOWN UNNEST UNSET UPDATE UPSERT USE USER USING VALIDATE VALUE VALUED VALUES
     VECTOR VIA VIEW WHEN WHERE WHILE WINDOW WITH WITHIN WORK XOR
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 
@@ -156,7 +156,7 @@ def tokenize(text: str) -> list[Token]:
     match_at = _TOKEN.match
     while offset < size:
         match = match_at(text, offset)
-        if match is None or text.startswith("/*", offset) and match.lastgroup != "space":
+        if match is None or (text.startswith("/*", offset) and match.lastgroup != "space"):
             raise _bad_character(text, offset)
         start, offset = offset, match.end()
         group = match.lastgroup

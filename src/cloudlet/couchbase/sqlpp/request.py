@@ -20,7 +20,7 @@ _TOLERATED: Final = frozenset(
     encoding error_limit format kvtimeout log_level max_parallelism memory_quota namespace numatrs
     pipeline_batch pipeline_cap pretty profile scan_cap scan_vector scan_vectors scan_wait
     sort_projection txdata txstmtnum txtimeout use_cbo use_fts use_replica
-    """.split()
+    """.split()  # noqa: SIM905
 )
 _CONSISTENCY: Final = ("not_bounded", "at_plus", "request_plus", "statement_plus")
 _MISSING_STATEMENT: Final = "No statement or prepared value"

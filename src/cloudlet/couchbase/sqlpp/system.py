@@ -70,19 +70,19 @@ class SystemKeyspace:
         """System documents have no history."""
         return iter(())
 
-    async def insert(self, key: str, value: Any, *, expiration: int = 0) -> Meta:
+    async def insert(self, key: str, value: Any, *, expiration: int = 0) -> Meta:  # noqa: ARG002
         """Refused."""
         raise ReadOnlyError
 
-    async def upsert(self, key: str, value: Any, *, expiration: int = 0) -> Meta:
+    async def upsert(self, key: str, value: Any, *, expiration: int = 0) -> Meta:  # noqa: ARG002
         """Refused."""
         raise ReadOnlyError
 
-    async def replace(self, key: str, value: Any, *, cas: int, expiration: int | None) -> Meta:
+    async def replace(self, key: str, value: Any, *, cas: int, expiration: int | None) -> Meta:  # noqa: ARG002
         """Refused."""
         raise ReadOnlyError
 
-    async def delete(self, key: str, *, cas: int) -> None:
+    async def delete(self, key: str, *, cas: int) -> None:  # noqa: ARG002
         """Refused."""
         raise ReadOnlyError
 

@@ -18,6 +18,10 @@ from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
 class QueryPlan(Protocol):
     """A planned subquery that can be evaluated for a row."""
 
+    @property
+    def reached(self) -> set[int]:
+        """The slots of outer queries that it needs."""
+
     def values(self, row: Row) -> list[Any]:
         """All its results."""
 
@@ -33,8 +37,7 @@ class InlineQuery(tree.Expression):
 @compiles(InlineQuery)
 def inline_query(node: InlineQuery) -> Evaluate:
     """The array of the subquery's results."""
-    plan = node.plan
-    return lambda row: plan.values(row)
+    return node.plan.values
 
 
 @compiles(tree.Call)

@@ -14,7 +14,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compiles,
 )
 from cloudlet.couchbase.sqlpp.evaluation.patterns import like_matcher
-from cloudlet.couchbase.sqlpp.values import NUMBER_OR_TEXT, MISSING, compare, equals, hash_key
+from cloudlet.couchbase.sqlpp.values import MISSING, NUMBER_OR_TEXT, compare, equals, hash_key
 
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "<": operator.lt,
@@ -66,7 +66,7 @@ def _with_constant(symbol: str, left: Evaluate, value: Any) -> Evaluate:
         when_other_type = symbol == "!="
         test = operator.eq if symbol == "=" else operator.ne
     else:
-        when_other_type = None  # type: ignore[assignment]
+        when_other_type = None
         test = _ORDER[symbol]
 
     def evaluate(row: Row) -> Any:

@@ -120,8 +120,7 @@ def _after_spread(base: tree.Expression, evaluate: Evaluate, name: str) -> Evalu
         found = inner(row)
         if type(found) is not list:
             return evaluate(row)
-        picked = [item[name] for item in found if type(item) is dict and name in item]
-        return picked
+        return [item[name] for item in found if type(item) is dict and name in item]
 
     return over_elements
 

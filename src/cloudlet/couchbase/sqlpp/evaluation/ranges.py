@@ -31,7 +31,7 @@ class _Bindings:
         ]
         self.slots = [slot for b in bindings for slot in (b.name_slot, b.slot) if slot >= 0]
 
-    def steps(self, row: Row) -> Steps | None | Any:
+    def steps(self, row: Row) -> Steps | Any | None:
         """The values for the slots, step by step; MISSING or None where there are none."""
         found: list[list[tuple[Any, ...]]] = []
         result: Any = True

@@ -47,7 +47,7 @@ def _identity(value: Any) -> Any:
     return hash_key(value)
 
 
-function("array_length")(typed(ARRAY)(lambda items: len(items)))
+function("array_length")(typed(ARRAY)(len))
 function("array_count")(typed(ARRAY)(lambda items: len(_known(items))))
 function("array_distinct")(typed(ARRAY)(distinct))
 function("array_reverse")(typed(ARRAY)(lambda items: items[::-1]))
@@ -87,7 +87,8 @@ def array_append(items: list[Any], first: Any, *rest: Any) -> list[Any]:
 @function("array_prepend")
 def array_prepend(first: Any, second: Any, *rest: Any) -> Any:
     """The array, which comes last, with the values before it."""
-    *values, items = (first, second, *rest)
+    values: list[Any] = [first, second, *rest]
+    items = values.pop()
     if items is MISSING or any(value is MISSING for value in values):
         return MISSING
     return [*values, *items] if type(items) is list else None

@@ -178,7 +178,9 @@ def truncate(moment: datetime, name: str) -> datetime | None:
         kept = {"hour": moment.hour, "minute": moment.minute, "second": moment.second}
         cut = {unit: value if place < units else 0 for place, (unit, value) in
                enumerate(kept.items())}  # fmt: skip
-        return moment.replace(microsecond=0, **cut)
+        return moment.replace(
+            hour=cut["hour"], minute=cut["minute"], second=cut["second"], microsecond=0
+        )
     start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     if name == "week":
         return start - timedelta(days=start.isoweekday() % 7)

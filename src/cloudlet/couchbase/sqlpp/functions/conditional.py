@@ -74,8 +74,6 @@ def decode(value: Any, search: Any, result: Any, *rest: Any) -> Any:
 @function("is_not_distinct_from")
 def is_not_distinct_from(first: Any, second: Any) -> bool:
     """Equality in which NULL equals NULL and MISSING equals MISSING."""
-    return (
-        bool(hash_key(first) == hash_key(second))
-        and type(first) is type(second)
-        or (equals(first, second) is True)
+    return (bool(hash_key(first) == hash_key(second)) and type(first) is type(second)) or (
+        equals(first, second) is True
     )

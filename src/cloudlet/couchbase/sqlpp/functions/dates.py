@@ -89,8 +89,11 @@ def now_tz(context: Any, zone_name: Any, form: Any = None) -> Any:
 
 @function("str_to_millis", "millis")
 @typed(TEXT)
-def str_to_millis(text: str, form: str | None = None) -> Any:
-    """Milliseconds of a date in one of the supported formats; NULL for any other."""
+def str_to_millis(text: str, form: str | None = None) -> Any:  # noqa: ARG001
+    """Milliseconds of a date in one of the supported formats; NULL for any other.
+
+    The format is found from the text itself, so the second argument need not be read.
+    """
     found = calendar.read(text)
     return None if found is None else millis(found[0])
 

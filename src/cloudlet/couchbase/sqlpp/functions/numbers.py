@@ -43,7 +43,7 @@ function("sign")(_real(lambda x: (x > 0) - (x < 0)))
 function("pi")(lambda: math.pi)
 function("e")(lambda: math.e)
 function("atan2")(typed(NUMBER)(lambda y, x: number(math.atan2(y, x))))
-function("power")(typed(NUMBER)(lambda a, b: power(a, b)))
+function("power")(typed(NUMBER)(power))
 
 
 def _rounded(value: Any, digits: Any, mode: str) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 from cloudlet.couchbase.sqlpp.functions.registry import ANY, OBJECT, TEXT, function, typed
 from cloudlet.couchbase.sqlpp.values import MISSING
 
-function("object_length")(typed(OBJECT)(lambda value: len(value)))
-function("object_names", "object_inner_names")(typed(OBJECT)(lambda value: sorted(value)))
+function("object_length")(typed(OBJECT)(len))
+function("object_names", "object_inner_names")(typed(OBJECT)(lambda value: sorted(value))  # noqa: PLW0108)
 
 
 @function("object_values", "object_inner_values")

@@ -20,7 +20,7 @@ TEXT: Final = frozenset({str})
 NUMBER: Final = frozenset({int, float})
 ARRAY: Final = frozenset({list})
 OBJECT: Final = frozenset({dict})
-ANY: Final = frozenset({str, int, float, list, dict, bool, type(None)})
+ANY: Final[frozenset[type]] = frozenset({str, int, float, list, dict, bool, type(None)})
 
 # More than this many elements or characters is out of range for a generating function.
 GENERATED_LIMIT: Final = 1_000_000

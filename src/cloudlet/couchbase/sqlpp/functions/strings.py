@@ -21,14 +21,14 @@ _SPACE = " \t\n\f\r"
 function("lower")(typed(TEXT)(lambda text: text.lower()))
 function("upper")(typed(TEXT)(lambda text: text.upper()))
 function("length")(typed(TEXT)(lambda text: len(text.encode())))
-function("mb_length")(typed(TEXT)(lambda text: len(text)))
+function("mb_length")(typed(TEXT)(len))
 function("reverse")(typed(TEXT)(lambda text: text[::-1]))
 function("contains")(typed(TEXT)(lambda text, part: part in text))
 function("trim")(typed(TEXT)(lambda text, chars=_SPACE: text.strip(chars)))
 function("ltrim")(typed(TEXT)(lambda text, chars=_SPACE: text.lstrip(chars)))
 function("rtrim")(typed(TEXT)(lambda text, chars=_SPACE: text.rstrip(chars)))
-function("urlencode", "url_encode")(typed(TEXT)(lambda text: urllib.parse.quote_plus(text)))
-function("urldecode", "url_decode")(typed(TEXT)(lambda text: urllib.parse.unquote_plus(text)))
+function("urlencode", "url_encode")(typed(TEXT)(lambda text: urllib.parse.quote_plus(text))  # noqa: PLW0108)
+function("urldecode", "url_decode")(typed(TEXT)(lambda text: urllib.parse.unquote_plus(text))  # noqa: PLW0108)
 
 
 @function("title", "initcap")

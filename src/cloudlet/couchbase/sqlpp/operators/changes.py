@@ -15,9 +15,9 @@ from cloudlet.couchbase.sqlpp.functions.registry import whole
 from cloudlet.couchbase.sqlpp.keyspace import (
     CasMismatchError,
     KeyExistsError,
+    KeyNotFoundError,
     Keyspace,
     KeyspaceName,
-    KeyNotFoundError,
 )
 from cloudlet.couchbase.sqlpp.operators.base import BATCH, Operator, QueryPlan, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks, keyspace_details

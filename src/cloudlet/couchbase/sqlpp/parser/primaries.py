@@ -17,7 +17,7 @@ AGGREGATES: Final = frozenset(
     """
     array_agg avg count countn max min sum mean median stddev stddev_pop stddev_samp
     variance variance_pop variance_samp var_pop var_samp
-    """.split()
+    """.split()  # noqa: SIM905
 )
 _CONSTANTS: Final = {"TRUE": True, "FALSE": False, "NULL": None, "MISSING": MISSING}
 

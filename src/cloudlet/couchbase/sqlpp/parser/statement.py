@@ -14,7 +14,7 @@ _NOT_YET: Final = frozenset(
     """
     ADVISE ALTER ANALYZE BEGIN COMMIT FLUSH GRANT INFER MERGE REVOKE ROLLBACK SAVEPOINT SET START
     TRUNCATE
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 

@@ -139,7 +139,10 @@ class Block:
             operator = self._finish_group(operator, group_place, select)
         slot = self.planner.frame.allocate()
         bounds = self.bounds(limit, offset)
-        project = lambda source: results.Project(source, slot, evaluate, texts, select.raw)  # noqa: E731
+
+        def project(source: Operator) -> Operator:
+            return results.Project(source, slot, evaluate, texts, select.raw)
+
         if select.distinct:
             operator = results.Distinct(project(operator), slot)
         if terms:
