@@ -67,10 +67,11 @@ def as_role(role: str, session: str) -> Principal:
 async def _assume(
     cloud: Cloud, account: str, region: str, role: str, function: str
 ) -> dict[str, Any]:
+    session = function.ljust(2, "-")  # STS wants two characters at least
     answer = await cloud.call(
         "sts",
         "AssumeRole",
-        {"RoleArn": role, "RoleSessionName": function, "DurationSeconds": VALID_S},
+        {"RoleArn": role, "RoleSessionName": session, "DurationSeconds": VALID_S},
         as_=service(SERVICE, account),
         region=region,
     )

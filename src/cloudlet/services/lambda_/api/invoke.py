@@ -57,6 +57,8 @@ async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
 def _check_json(payload: bytes) -> None:
     try:
         _json(payload)
+        if not payload.isascii():
+            payload.decode()  # the decoder skips over strings
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequestContent(f"Could not parse request body into json: {error}") from error
 

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.services.lambda_.world import World, outcome
+
+from cloudlet.compute.environment import Invocation, Outcome
+from cloudlet.services.lambda_.asynchronous import Event, Events, Schedule
+from cloudlet.services.lambda_.errors import ResourceNotFound, TooManyRequests
+from cloudlet.storage.queue import Queue
+
+FAST = Schedule(retry_delays_s=(0.01, 0.02), backoff_s=(0.01, 0.02))
+
+
+class Runs:
+    """Counts runs and gives the answers in their order, the last one for ever."""
+
+    def __init__(self, *answers: Outcome | Exception, stop_at: int = 1) -> None:
+        self.answers = list(answers)
+        self.events: list[Event] = []
+        self.stop_at = stop_at
+        self.reached = asyncio.Event()
+
+    async def __call__(self, event: Event) -> Outcome:
+        self.events.append(event)
+        if len(self.events) == self.stop_at:
+            self.reached.set()
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def _settle(events: Events) -> None:
+    """Until the lanes are empty, which is when the last event is done or put back."""
+    while True:
+        async with asyncio.timeout(5):
+            tasks = [task for lane in events._lanes.values() for task in lane.tasks]
+        if not tasks:
+            return
+        await asyncio.wait(tasks)
+
+
+def _stored(path: Path) -> int:
+    queue = Queue(path)
+    try:
+        return len(queue)
+    finally:
+        queue.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "runs"),
+    [
+        ((outcome(),), 1),
+        ((outcome(error="Unhandled"), outcome()), 2),
+        ((outcome(error="Unhandled"),), 3),
+        ((TooManyRequests("x"), TooManyRequests("x"), outcome()), 3),
+        ((ResourceNotFound("gone"),), 1),
+    ],
+)
+async def test_events_are_tried_as_often_as_aws_does(
+    tmp_path: Path, answers: tuple[Outcome | Exception, ...], runs: int
+):
+    events = Events(Queue(tmp_path / "q.db"), FAST)
+    run = Runs(*answers, stop_at=runs)
+    events.start(run)
+    await events.put(Event("id", "arn", b"{}"))
+    async with asyncio.timeout(5):
+        await run.reached.wait()
+    await _settle(events)
+    await asyncio.sleep(0.05)
+    assert [event.request_id for event in run.events] == ["id"] * runs
+    await events.stop()
+    events.queue.close()
+    assert _stored(tmp_path / "q.db") == 0
+
+
+async def test_an_event_over_its_age_is_dropped(tmp_path: Path):
+    events = Events(Queue(tmp_path / "q.db"), Schedule(maximum_age_s=-1))
+    run = Runs(outcome())
+    events.start(run)
+    await events.put(Event("id", "arn", b"{}"))
+    while events.queue._waiting or events._lanes:
+        await asyncio.sleep(0.005)
+    assert run.events == []
+    await events.stop()
+    events.queue.close()
+    assert _stored(tmp_path / "q.db") == 0
+
+
+async def test_an_event_that_runs_at_the_stop_is_there_at_the_next_start(tmp_path: Path):
+    started = asyncio.Event()
+
+    async def never(_event: Event) -> Outcome:
+        started.set()
+        await asyncio.Event().wait()
+        return outcome()
+
+    events = Events(Queue(tmp_path / "q.db"), FAST)
+    events.start(never)
+    await events.put(Event("id", "arn", b"{}"))
+    await started.wait()
+    await events.stop()
+    events.queue.close()
+    events = Events(Queue(tmp_path / "q.db"), FAST)
+    run = Runs(outcome())
+    events.start(run)
+    async with asyncio.timeout(5):
+        await run.reached.wait()
+    await _settle(events)
+    await events.stop()
+    events.queue.close()
+
+
+async def test_an_event_invocation_is_answered_before_it_runs(world: World):
+    ran = asyncio.Event()
+
+    async def note(invocation: Invocation) -> Outcome:
+        ran.set()
+        return outcome()
+
+    world.compute.answer = note
+    await world.create()
+    answer = await world.call("Invoke", FunctionName="f", InvocationType="Event", Payload=b"[1]")
+    assert answer["StatusCode"] == 202
+    async with asyncio.timeout(5):
+        await ran.wait()
+    assert world.compute.invocations[0][1].payload == b"[1]"
