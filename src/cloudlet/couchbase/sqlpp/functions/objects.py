@@ -8,7 +8,13 @@ from cloudlet.couchbase.sqlpp.functions.registry import ANY, OBJECT, TEXT, funct
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 function("object_length")(typed(OBJECT)(len))
-function("object_names", "object_inner_names")(typed(OBJECT)(lambda value: sorted(value))  # noqa: PLW0108)
+
+
+@function("object_names", "object_inner_names")
+@typed(OBJECT)
+def object_names(value: dict[str, Any]) -> list[str]:
+    """The names, sorted."""
+    return sorted(value)
 
 
 @function("object_values", "object_inner_values")

@@ -27,8 +27,20 @@ function("contains")(typed(TEXT)(lambda text, part: part in text))
 function("trim")(typed(TEXT)(lambda text, chars=_SPACE: text.strip(chars)))
 function("ltrim")(typed(TEXT)(lambda text, chars=_SPACE: text.lstrip(chars)))
 function("rtrim")(typed(TEXT)(lambda text, chars=_SPACE: text.rstrip(chars)))
-function("urlencode", "url_encode")(typed(TEXT)(lambda text: urllib.parse.quote_plus(text))  # noqa: PLW0108)
-function("urldecode", "url_decode")(typed(TEXT)(lambda text: urllib.parse.unquote_plus(text))  # noqa: PLW0108)
+
+
+@function("urlencode", "url_encode")
+@typed(TEXT)
+def url_encode(text: str) -> str:
+    """The text as it stands in an address."""
+    return urllib.parse.quote_plus(text)
+
+
+@function("urldecode", "url_decode")
+@typed(TEXT)
+def url_decode(text: str) -> str:
+    """The text that stands in an address."""
+    return urllib.parse.unquote_plus(text)
 
 
 @function("title", "initcap")
