@@ -55,6 +55,7 @@ class Cloud:
         timestamps epoch seconds; a streamed body goes in as bytes and comes out as a `Body`.
         """
         target = self.services[service]
+        self.operation(service, operation)  # before its structs are looked for
         model = self.model(service)
         context: Context[Any] = Context(
             service=target.state,
@@ -69,6 +70,7 @@ class Cloud:
             source_ip=parent.source_ip if parent else "127.0.0.1",
             user_agent=parent.user_agent if parent else "cloudlet",
         )
+        self.operation(service, operation)  # one without a handler has no structs either
         request = members.parse(model, operation, input_)
         result = await self.perform(context, request)
         return members.serialise(model, operation, result)

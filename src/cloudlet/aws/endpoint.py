@@ -18,6 +18,7 @@ from cloudlet.aws.codec.errors import unlocated_error
 from cloudlet.aws.codec.protocol import Codec, Located
 from cloudlet.aws.codec.protocols import codec_of
 from cloudlet.aws.context import Context
+from cloudlet.aws.digests import check_digests
 from cloudlet.aws.errors import AWSError, InternalFailure, NotImplementedOperation
 from cloudlet.aws.http import Headers, Request, Response
 from cloudlet.aws.model import ServiceModel
@@ -120,7 +121,10 @@ class Endpoint:
         family = Family(codec.model.protocol)
         if family is Family.S3:
             verified, stream = self._verify_s3(call)
-            body = stream if located.streaming else await stream.read(codec.limit)
+            body = stream
+            if not located.streaming:
+                body = await stream.read(codec.limit)
+                check_digests(request.headers, body, located.operation)
         else:
             if not codec.operation_in_body:
                 body = await request.body.read(codec.limit)
@@ -229,7 +233,9 @@ class Endpoint:
         found = services.get(request.host.partition(".")[0])
         if found is not None:
             return found
-        if request.headers.get("content-type").startswith(FORM) or _has_action(request):
+        if request.raw_path == "/" and (
+            request.headers.get("content-type").startswith(FORM) or _has_action(request)
+        ):
             return None
         return services["s3"]
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cloudlet.front.asgi import FrontDoor
 
@@ -15,6 +16,32 @@ KEEP_ALIVE_S = 75
 #: What a request may still take when the server stops.
 GRACE_S = 5
 BACKLOG = 2048
+#: S3 takes 8 KB of headers, API Gateway 10 KB, and presigned URLs are long.
+MAX_HEAD = 128 * 1024
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a bound on the request line and headers, which the parser lacks."""
+
+    _head: int | None = None  # bytes of a head that is not complete
+
+    def on_message_begin(self) -> None:
+        """The parser's call at the first byte of a request."""
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The parser's call at the end of the headers."""
+        self._head = None
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """The transport's call with what has arrived."""
+        super().data_received(data)
+        if self._head is not None and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self.send_400_response("Request header too large.")
 
 
 class Server:
@@ -54,7 +81,7 @@ class Server:
         assert self._socket is not None
         config = uvicorn.Config(
             self._front,
-            http="httptools",
+            http=BoundedProtocol,
             loop="none",
             ws="none",
             lifespan="off",
