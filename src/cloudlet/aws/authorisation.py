@@ -71,7 +71,7 @@ def decide(
         return _ROOT
     identities = cloud.identities
     return evaluate(
-        Question(principal, action, resource, account, RequestKeys(context, conditions)),
+        Question(principal, action, resource, account, RequestKeys(context, account, conditions)),
         identity=identities.policies(principal),
         resource=policy,
         boundary=identities.boundary(principal),
@@ -106,10 +106,13 @@ def message(principal: Principal, action: str, resource: str, decision: Decision
 class RequestKeys(Mapping[str, Values]):
     """A request's condition keys in lower case: the service's own, then the context's."""
 
-    __slots__ = ("_context", "_given", "_lowered")
+    __slots__ = ("_account", "_context", "_given", "_lowered")
 
-    def __init__(self, context: Context[Any], given: Mapping[str, Values] | None) -> None:
+    def __init__(
+        self, context: Context[Any], account: str, given: Mapping[str, Values] | None
+    ) -> None:
         self._context = context
+        self._account = account
         self._given = given
         self._lowered: dict[str, Values] | None = None
 
@@ -119,10 +122,13 @@ class RequestKeys(Mapping[str, Values]):
                 self._lowered = {name.lower(): value for name, value in self._given.items()}
             if key in self._lowered:
                 return self._lowered[key]
+        if key == "aws:resourceaccount":
+            return self._account
         return _CONTEXT_KEYS[key](self._context)
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys([*(name.lower() for name in self._given or ()), *_CONTEXT_KEYS])
+        given = (name.lower() for name in self._given or ())
+        yield from dict.fromkeys([*given, *_CONTEXT_KEYS, "aws:resourceaccount"])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -133,5 +139,4 @@ _CONTEXT_KEYS: dict[str, Callable[[Context[Any]], Values]] = {
     "aws:useragent": lambda context: context.user_agent,
     "aws:securetransport": lambda context: "true" if context.secure else "false",
     "aws:requestedregion": lambda context: context.region,
-    "aws:resourceaccount": lambda context: context.account,
 }

@@ -18,7 +18,7 @@ from cloudlet.aws.principal import Principal
 #: What a policy is attached to decides which elements it may have.
 Kind = Literal["identity", "resource", "trust"]
 
-_VERSIONS = frozenset({"2012-10-17", "2008-10-17"})
+_VERSIONS = ("2012-10-17", "2008-10-17")
 _DOCUMENT_KEYS = frozenset({"Version", "Id", "Statement"})
 _STATEMENT_KEYS = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource",
