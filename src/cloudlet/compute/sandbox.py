@@ -71,7 +71,7 @@ class Sandbox:
         self.born = self.idle_since = perf_counter()
         self.retired = False
         self.spec: EnvironmentSpec | None = None
-        self.meter: asyncio.Future[Meter] | None = None
+        self.meter: Meter | None = None
         self.on_free: Callable[[Sandbox], None] | None = None
         self.on_end: Callable[[Sandbox], None] | None = None
         self.log: EnvironmentLog | None = None
@@ -89,18 +89,9 @@ class Sandbox:
         self._started = 0.0
         self._deadline = 0.0
         self._over_memory = False
-        self._measured: Meter | None = None
         self._loop.add_reader(pipes.answers, self._on_answer)
 
     # --- initialisation ---------------------------------------------------------------------
-    async def prepare(self) -> None:
-        """Let the blank go on once it is limited: what it starts then is limited too."""
-        assert self.meter is not None
-        meter = await asyncio.shield(self.meter)
-        if self._measured is None:
-            self._measured = meter
-            self._send(b"P", b"")
-
     async def assign(
         self, spec: EnvironmentSpec, message: dict[str, Any], log: EnvironmentLog, limit_s: float
     ) -> Ended | None:
@@ -109,12 +100,10 @@ class Sandbox:
         Raises SandboxFailed where the environment cannot be built.
         """
         self.spec, self.log = spec, log
-        await self.prepare()
-        meter = self._measured
-        assert meter is not None
-        meter.limit(spec.memory_mb, spec.tmp_mb)
         if self.status == "dead":
             raise SandboxFailed("the environment ended before it was used")
+        assert self.meter is not None
+        self.meter.limit(spec.memory_mb, spec.tmp_mb)
         self.status = "starting"
         self._initialised = self._loop.create_future()
         self._loop.add_reader(self._pipes.log, self._on_log)
@@ -167,7 +156,7 @@ class Sandbox:
         error_type: str | None = None,
     ) -> None:
         """Close the invocation: END, REPORT, outcome."""
-        job, log, meter = self._job, self.log, self._measured
+        job, log, meter = self._job, self.log, self.meter
         assert job is not None
         assert log is not None
         assert meter is not None
@@ -253,7 +242,7 @@ class Sandbox:
         while self.status != "dead" and self._read_answers():
             pass
         was, self.status = self.status, "dead"
-        meter = self._measured
+        meter = self.meter
         ran_out = self._over_memory or (
             meter is not None and status is not None and status != 0 and meter.ran_out()
         )
@@ -302,8 +291,8 @@ class Sandbox:
             self._time_out()
             return
         assert self.spec is not None
-        assert self._measured is not None
-        if self._measured.over(self.spec.memory_mb * _MB):
+        assert self.meter is not None
+        if self.meter.over(self.spec.memory_mb * _MB):
             self._over_memory = True
             self.kill()
             return

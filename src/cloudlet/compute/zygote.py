@@ -13,7 +13,7 @@ from typing import Any
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.jail import JailPlan
-from cloudlet.compute.memory import CgroupMeter, CgroupRoot, Meter, PolledMeter, host_pid
+from cloudlet.compute.memory import CgroupMeter, CgroupRoot, PolledMeter, host_pid
 from cloudlet.compute.sandbox import Pipes, Sandbox
 
 _SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
@@ -102,7 +102,6 @@ class Zygote:
     async def _fork_blank(self) -> None:
         with contextlib.suppress(SandboxFailed, ComputeStopped):
             sandbox = await self._fork()
-            await sandbox.prepare()
             if sandbox.status == "blank":
                 self._blanks.append(sandbox)
                 self.refill_later()
@@ -121,23 +120,41 @@ class Zygote:
             raise SandboxFailed("the zygote has ended")
         self._numbers += 1
         number = self._numbers
+        cgroup: CgroupMeter | None = None
+        if self._cgroups is not None:
+            name = f"{self.plan.runtime.family}-{id(self):x}-{number}"
+            try:
+                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name)
+            except OSError as error:
+                raise SandboxFailed(f"the environment could not be limited: {error}") from error
         requests, answers, log = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
         for fd in (requests[1], answers[0], log[0]):
             os.set_blocking(fd, False)
         sandbox = Sandbox(number, Pipes(requests[1], answers[0], log[0]))
+        sandbox.meter = cgroup
         future: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
-        self._forking[number] = (sandbox, future)
         theirs = [requests[0], answers[1], log[1]]
         try:
-            socket.send_fds(self._socket, [json.dumps({"fork": number}).encode()], theirs)
+            if self._socket is None:  # lost while the groups were made
+                raise BrokenPipeError
+            fds = theirs + (cgroup.join if cgroup is not None else [])
+            socket.send_fds(self._socket, [json.dumps({"fork": number}).encode()], fds)
+            self._forking[number] = (sandbox, future)
         except OSError as error:
-            self._forking.pop(number, None)
-            sandbox.exited(None)
+            self._discard(sandbox)
             raise SandboxFailed(f"the zygote does not answer: {error}") from error
         finally:
+            if cgroup is not None:
+                cgroup.joined()
             for fd in theirs:
                 os.close(fd)
         return await future
+
+    def _discard(self, sandbox: Sandbox) -> None:
+        """The environment has ended: close it and remove its groups."""
+        sandbox.exited(None)
+        if sandbox.meter is not None:
+            self._own(asyncio.ensure_future(asyncio.to_thread(sandbox.meter.close)))
 
     # --- messages ---------------------------------------------------------------------------
     def _on_message(self) -> None:
@@ -158,7 +175,7 @@ class Zygote:
             self._on_exited(body["exited"], body["status"])
         elif "failed" in body:
             sandbox, future = self._forking.pop(body["failed"])
-            sandbox.exited(None)
+            self._discard(sandbox)
             future.set_exception(SandboxFailed(f"fork: {body['reason']}"))
         elif self._ready is not None and not self._ready.done():
             if "ready" in body:
@@ -171,22 +188,12 @@ class Zygote:
         sandbox, future = self._forking.pop(number)
         self.sandboxes[number] = sandbox
         sandbox.pidfd = pidfd
-        sandbox.meter = asyncio.ensure_future(asyncio.to_thread(self._measure, number, pidfd))
-        self._own(sandbox.meter)
+        if sandbox.meter is None:
+            sandbox.meter = PolledMeter(host_pid(pidfd))
         if future.done():  # nobody waits any more
             sandbox.kill()
         else:
             future.set_result(sandbox)
-
-    def _measure(self, number: int, pidfd: int) -> Meter:
-        try:
-            pid = host_pid(pidfd)
-            if self._cgroups is None:
-                return PolledMeter(pid)
-            name = f"{self.plan.runtime.family}-{os.getpid()}-{id(self):x}-{number}"
-            return CgroupMeter(self._cgroups, name, pid)
-        except OSError as error:
-            raise SandboxFailed(f"the environment could not be limited: {error}") from error
 
     def _on_exited(self, number: int, status: int | None) -> None:
         sandbox = self.sandboxes.pop(number, None)
@@ -195,14 +202,7 @@ class Zygote:
         if sandbox in self._blanks:
             self._blanks.remove(sandbox)
         sandbox.exited(status)
-        self._own(asyncio.ensure_future(self._release(sandbox)))
-
-    @staticmethod
-    async def _release(sandbox: Sandbox) -> None:
-        assert sandbox.meter is not None
-        with contextlib.suppress(SandboxFailed):
-            meter = await sandbox.meter
-            await asyncio.to_thread(meter.close)
+        self._discard(sandbox)
 
     def _lost(self, reason: Exception) -> None:
         """The process is gone or shall go; all of its environments end with it."""
@@ -216,7 +216,7 @@ class Zygote:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(reason)
         for sandbox, future in self._forking.values():
-            sandbox.exited(None)
+            self._discard(sandbox)
             if not future.done():
                 future.set_exception(reason)
         self._forking.clear()

@@ -98,8 +98,8 @@ def seal(config: Dict[str, Any], spec: Dict[str, Any]) -> None:
 
 
 class Channel:
-    """Length-prefixed frames on two pipes: P (limits are set), S (the function), then Q (requests);
-    back go I (initialised) or X or F (not), then R, E, O, D (results, see the platform's end).
+    """Length-prefixed frames on two pipes: S (the function), then Q (requests); back go I
+    (initialised) or X or F (not), then R, E, O, D (results, see the platform's end).
     """
 
     def __init__(self) -> None:

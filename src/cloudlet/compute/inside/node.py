@@ -48,7 +48,6 @@ def main(config: Dict[str, Any]) -> None:
     channel = confinement.Channel()
     try:
         confinement.enter(config)
-        channel.receive()
         pid, write = 0, -1
         if config["mode"] == "namespaces":
             pid, write = start_node(config, {}, {})

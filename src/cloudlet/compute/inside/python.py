@@ -253,7 +253,6 @@ def main(config: dict[str, Any]) -> None:
     channel = confinement.Channel()
     try:
         confinement.enter(config)
-        channel.receive()
         spec = json.loads(channel.receive()[1:])
         confinement.bind_function(config, spec)
         confinement.limit(config)

@@ -2,8 +2,8 @@
 
 Started as a script with an empty environment by any Python from 3.8 on; its argument is the
 number of a descriptor: a SOCK_SEQPACKET socket to the platform. First message: the
-configuration (see jail.py). Then `{"fork": id}` with three descriptors (requests, answers,
-log), answered by `{"forked": id}` with a pidfd, and later `{"exited": id, "status": n}`.
+configuration (see jail.py). Then `{"fork": id}` with the descriptors requests, answers,
+log and those of control groups to join, answered by `{"forked": id}` with a pidfd, and later `{"exited": id, "status": n}`.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class Zygote:
     def serve(self, environment_main: Any) -> bool:
         """Take one request; False when the platform is gone."""
         fds = array.array("i")
-        message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(3 * fds.itemsize))
+        message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(5 * fds.itemsize))
         if not message:
             return False
         for level, kind, data in ancillary:
@@ -226,8 +226,12 @@ def traceback_text() -> str:
 
 
 def adopt(fds: list[int]) -> None:
-    """Make the three descriptors 3 (requests), 4 (answers) and 1, 2 (log); close all others."""
-    moved = [os.dup2(fd, 100 + place) for place, fd in enumerate(fds)]
+    """Join the control groups behind all but three, and make these 3 (requests), 4 (answers) and
+    1, 2 (log); close all others.
+    """
+    for group in fds[3:]:
+        os.write(group, b"0")
+    moved = [os.dup2(fd, 100 + place) for place, fd in enumerate(fds[:3])]
     os.dup2(moved[0], 3)
     os.dup2(moved[1], 4)
     os.dup2(moved[2], 1)
