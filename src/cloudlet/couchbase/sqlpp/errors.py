@@ -133,7 +133,7 @@ def duplicate_key(key: str) -> QueryError:
     """12009 caused by 17012: an INSERT of a key that exists."""
     return QueryError(
         12009,
-        "DML Error, possible causes include CAS mismatch or concurrent modification"
+        "DML Error, possible causes include concurrent modification. "
         f"Failed to perform INSERT on key {key} - cause: Duplicate Key: {key}",
         http=409,
         reason={
@@ -149,7 +149,7 @@ def cas_mismatch(operation: str, key: str) -> QueryError:
     """12009 caused by 12033: the document changed between its read and its write."""
     return QueryError(
         12009,
-        "DML Error, possible causes include CAS mismatch or concurrent modification"
+        "DML Error, possible causes include CAS mismatch. "
         f"Failed to perform {operation} on key {key} - cause: CAS mismatch",
         http=409,
         reason={"code": 12033, "key": "datastore.couchbase.CAS_mismatch", "message": key},
