@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cloudlet.aws import authorisation
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.context import Context
@@ -111,7 +112,7 @@ def test_strangers_need_a_resource_policy() -> None:
         {"Version": "2012-10-17", "Statement": statement}, resource_based=True, owner=ACCOUNT
     )
     check(ANONYMOUS, declared(policy=lambda ctx, req: policy))
-    with pytest.raises(AccessDenied, match="^Access Denied$"):
+    with pytest.raises(AccessDenied, match=r"^Access Denied$"):
         check(ANONYMOUS, declared())
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cloudlet.aws.policy.conditions import BadCondition, compile_conditions
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
 import pytest
-from cloudlet.aws.policy import MalformedPolicy, Policy
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cloudlet.aws.policy import MalformedPolicy, Policy
 
 ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "111122223333"}}
@@ -139,11 +141,10 @@ json_values = st.recursive(
 @given(json_values, st.booleans())
 def test_no_document_raises_anything_else(value: Any, resource_based: bool) -> None:
     for given_document in (value, {"Statement": value}, {"Statement": [value]}):
-        try:
+        with contextlib.suppress(MalformedPolicy):
             Policy.parse(given_document, resource_based=resource_based)
+        with contextlib.suppress(MalformedPolicy):
             Policy.parse_trust(given_document)
-        except MalformedPolicy as error:
-            assert str(error)
 
 
 def test_deep_nesting_is_a_syntax_error() -> None:

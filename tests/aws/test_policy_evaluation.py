@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cloudlet.aws.policy import Decision, Policy, Question, canonical_user, evaluate
-from cloudlet.aws.principal import ANONYMOUS, Principal, root, service
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cloudlet.aws.policy import Decision, Policy, Question, canonical_user, evaluate
+from cloudlet.aws.principal import ANONYMOUS, Principal, root, service
 
 HERE, THERE = "111122223333", "444455556666"
 BOB = Principal("user", HERE, f"arn:aws:iam::{HERE}:user/bob", "AIDAABCDEFGHIJKLMNOPQ", "bob")

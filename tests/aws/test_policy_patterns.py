@@ -4,9 +4,10 @@ import re
 import time
 
 import pytest
-from cloudlet.aws.policy.patterns import Patterns, tokens
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cloudlet.aws.policy.patterns import Patterns, tokens
 
 
 def matches(pattern: str, text: str, *, arns: bool = False, **values: str) -> bool:

@@ -70,7 +70,6 @@ class Cloud:
             source_ip=parent.source_ip if parent else "127.0.0.1",
             user_agent=parent.user_agent if parent else "cloudlet",
         )
-        self.operation(service, operation)  # one without a handler has no structs either
         request = members.parse(model, operation, input_)
         result = await self.perform(context, request)
         return members.serialise(model, operation, result)

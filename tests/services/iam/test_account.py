@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.services.iam.harness import House, policy
+
 from cloudlet.aws.errors import AWSError, NotImplementedOperation
 from cloudlet.aws.principal import root
-from tests.services.iam.harness import House, policy
 
 
 async def test_the_alias(house: House) -> None:

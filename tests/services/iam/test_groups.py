@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from cloudlet.aws.errors import AccessDenied, AWSError
 from tests.services.iam.harness import House, policy
+
+from cloudlet.aws.errors import AccessDenied, AWSError
 
 
 async def test_members_have_the_groups_permissions_while_they_are_in_it(house: House) -> None:

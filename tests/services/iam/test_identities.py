@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cloudlet.config import AccountSettings, Settings
 from tests.services.iam.harness import House, policy
+
+from cloudlet.config import AccountSettings, Settings
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import json
 from urllib.parse import unquote
 
 import pytest
+from tests.services.iam.harness import ACCOUNT, House, policy, trust
+
 from cloudlet.aws.errors import AccessDenied, AWSError
 from cloudlet.aws.policy import Policy
 from cloudlet.services.iam import aws_managed
-from tests.services.iam.harness import ACCOUNT, House, policy, trust
 
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 

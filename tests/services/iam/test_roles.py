@@ -4,8 +4,9 @@ import json
 from urllib.parse import unquote
 
 import pytest
-from cloudlet.aws.errors import AWSError
 from tests.services.iam.harness import ACCOUNT, House, policy, trust
+
+from cloudlet.aws.errors import AWSError
 
 LAMBDA = trust({"Service": "lambda.amazonaws.com"})
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.services.iam.harness import ACCOUNT, ROOT, House, policy
+
 from cloudlet.aws.errors import AccessDenied, AWSError
 from cloudlet.services.iam import ids
-from tests.services.iam.harness import ACCOUNT, ROOT, House, policy
 
 NO_BOB = "The user with name bob cannot be found."
 

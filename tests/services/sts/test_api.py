@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from cloudlet.aws.errors import AccessDenied, AWSError, NotImplementedOperation
 from tests.services.iam.harness import ACCOUNT, ROOT, House, policy
+
+from cloudlet.aws.errors import AccessDenied, AWSError, NotImplementedOperation
 
 
 async def test_anyone_may_ask_who_they_are(house: House) -> None:

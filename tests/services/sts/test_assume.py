@@ -4,10 +4,11 @@ import time
 from typing import Any
 
 import pytest
+from tests.services.iam.harness import ACCOUNT, ROOT, House, policy, trust
+
 from cloudlet.aws.errors import AccessDenied, AWSError
 from cloudlet.aws.principal import Principal, service
 from cloudlet.services.iam.seal import Seal
-from tests.services.iam.harness import ACCOUNT, ROOT, House, policy, trust
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
 MAY_ASSUME = policy(["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"])
