@@ -35,12 +35,8 @@ class Runs:
 
 async def _settle(events: Events) -> None:
     """Until the lanes are empty, which is when the last event is done or put back."""
-    while True:
-        async with asyncio.timeout(5):
-            tasks = [task for lane in events._lanes.values() for task in lane.tasks]
-        if not tasks:
-            return
-        await asyncio.wait(tasks)
+    while tasks := [task for lane in events._lanes.values() for task in lane.tasks]:
+        await asyncio.wait(tasks, timeout=5)
 
 
 def _stored(path: Path) -> int:
@@ -83,8 +79,8 @@ async def test_an_event_over_its_age_is_dropped(tmp_path: Path):
     run = Runs(outcome())
     events.start(run)
     await events.put(Event("id", "arn", b"{}"))
-    while events.queue._waiting or events._lanes:
-        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
+    await _settle(events)
     assert run.events == []
     await events.stop()
     events.queue.close()

@@ -281,7 +281,8 @@ def _values(document: Any, steps: list[str | int]) -> list[Any]:
     return found or [_MISSING]
 
 
-_WORD = re.compile(r'\[([^\]]*)\]|"([^"]*)"|(\S+)')
+_WORD = re.compile(r"\S+")
+_CLOSING = {"[": "]", '"': '"'}
 
 
 class _Delimited(_Reader):
@@ -330,7 +331,22 @@ class _Delimited(_Reader):
 
 
 def _words(message: str) -> list[str]:
-    return [a or b or c for a, b, c in _WORD.findall(message)]
+    """The words of a message; what stands in brackets or quotes is one."""
+    words: list[str] = []
+    position = 0
+    unclosed: set[str] = set()  # what is not closed once is not looked for again
+    while found := _WORD.search(message, position):
+        start, position = found.span()
+        opening = message[start]
+        if opening in _CLOSING and opening not in unclosed:
+            end = message.find(_CLOSING[opening], start + 1)
+            if end >= 0:
+                words.append(message[start + 1 : end])
+                position = end + 1
+                continue
+            unclosed.add(opening)
+        words.append(found[0])
+    return words
 
 
 def _fits(words: list[str], fields: list[Test | None]) -> bool:
