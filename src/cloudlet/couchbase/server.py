@@ -124,13 +124,17 @@ class Server:
         )
         self.query = QueryService(
             keyspaces,
-            authenticate=lambda name, password: self.users.check(name, password) is not None,
+            authenticate=self._may_query,
             version=VERSION,
         )
         await self.query.start()
         await self._serve_http(self.query, self.sockets.query)
         management = ManagementService(self.store, self.users, topology, self.reset)
         await self._serve_http(management, self.sockets.management)
+
+    def _may_query(self, name: str, password: str) -> bool:
+        principal = self.users.check(name, password)
+        return principal is not None and principal.queries
 
     async def _uuid(self) -> str:
         known = self.store.settings.get(_UUID_SETTING)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 import os
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from cloudlet.couchbase.cluster.roles import ROLES
 from cloudlet.couchbase.kv.scram import MECHANISMS, Verifier, make_verifier, proves
 from cloudlet.storage.documents import DocumentStore
 
@@ -25,6 +26,21 @@ class Role(msgspec.Struct, frozen=True, omit_defaults=True):
     bucket_name: str | None = None
     scope_name: str | None = None
     collection_name: str | None = None
+
+    def covers(self, bucket: str, scope: str, collection: str) -> bool:
+        """Whether the role is on this collection; one without a bucket is on all."""
+        return (
+            self.bucket_name in (None, "*", bucket)
+            and self.scope_name in (None, "*", scope)
+            and self.collection_name in (None, "*", collection)
+        )
+
+
+class Access(NamedTuple):
+    """Whether documents may be read, and changed."""
+
+    reads: bool
+    writes: bool
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +70,33 @@ class Principal(msgspec.Struct, frozen=True):
     roles: tuple[Role, ...]
     #: The bucket that the authentication selected (2016 clients), if any.
     bucket: str | None = None
+
+    def access(self, bucket: str, scope: str, collection: str) -> Access:
+        """What it may do with the documents of a collection."""
+        reads = writes = False
+        for role in self.roles:
+            kind = ROLES.get(role.role)
+            if kind is None or not role.covers(bucket, scope, collection):
+                continue
+            reads = reads or kind.reads
+            writes = writes or kind.writes
+        return Access(reads, writes)
+
+    def enters(self, bucket: str) -> bool:
+        """Whether any of its roles is on the bucket."""
+        return any(
+            role.bucket_name in (None, "*", bucket)
+            for role in self.roles
+            if role.bucket_name is not None or role.role == "admin"
+        )
+
+    @property
+    def queries(self) -> bool:
+        """Whether it may use the query service at all."""
+        return any(
+            role.role in ("admin", "bucket_full_access") or role.role.startswith("query_")
+            for role in self.roles
+        )
 
     @property
     def is_administrator(self) -> bool:

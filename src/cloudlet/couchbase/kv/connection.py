@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from typing import Final, cast
 
-from cloudlet.couchbase.cluster.users import Principal
+from cloudlet.couchbase.cluster.users import Access, Principal
 from cloudlet.couchbase.kv.context import Service
 from cloudlet.couchbase.kv.errors import status_of
 from cloudlet.couchbase.kv.frame import (
@@ -81,6 +81,8 @@ class Connection(asyncio.Protocol):
         self.xerror = False
         self.mutation_tokens = False
         self.principal: Principal | None = None
+        self._unrestricted = False
+        self._access: dict[Collection, Access] = {}
         self.bucket: Bucket | None = None
         self.scram: ScramServer | None = None
 
@@ -283,10 +285,11 @@ class Connection(asyncio.Protocol):
 
     # What verbs call.
 
-    def collection(self, request: Request) -> Collection:
+    def collection(self, request: Request, *, writes: bool = False) -> Collection:
         """The collection of the request's key, which loses its collection id.
 
-        Refuses a request outside a bucket, of an unknown vbucket or collection.
+        Refuses a request outside a bucket, of an unknown vbucket or collection, and one that
+        the user's roles do not allow.
         """
         bucket = self.bucket
         if bucket is None or not bucket.live:
@@ -312,7 +315,26 @@ class Connection(asyncio.Protocol):
             )
         if not 0 < len(request.key) <= 250:
             raise StatusError(Status.INVALID)
+        if not self._unrestricted:
+            self._authorise(found, writes=writes)
         return found
+
+    def _authorise(self, collection: Collection, *, writes: bool) -> None:
+        access = self._access.get(collection)
+        if access is None:
+            assert self.principal is not None
+            scope = collection.scope_name
+            access = self.principal.access(collection.bucket.name, scope, collection.name)
+            self._access[collection] = access
+        if not (access.writes if writes else access.reads):
+            raise StatusError(Status.NO_ACCESS)
+
+    def enter(self, principal: Principal, bucket: Bucket | None) -> None:
+        """Be this user in this bucket from here on."""
+        self.principal = principal
+        self.bucket = bucket
+        self._unrestricted = principal.is_administrator
+        self._access = {}
 
     def mutated(self, durability: int) -> None:
         """Hold the answer until the mutation just made is on disk, where that was asked for."""

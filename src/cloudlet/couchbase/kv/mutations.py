@@ -53,7 +53,7 @@ def _store_arguments(request: Request) -> tuple[int, int]:
 
 def upsert(connection: Connection, request: Request) -> bytes:
     """Store whether or not there is a document."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     flags, expiry = _store_arguments(request)
     document = writes.upsert(
         collection,
@@ -70,7 +70,7 @@ def upsert(connection: Connection, request: Request) -> bytes:
 
 def insert(connection: Connection, request: Request) -> bytes:
     """Store where there is no document."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     flags, expiry = _store_arguments(request)
     if request.cas or request.preserve_expiry:
         raise StatusError(Status.INVALID)
@@ -87,7 +87,7 @@ def insert(connection: Connection, request: Request) -> bytes:
 
 def replace(connection: Connection, request: Request) -> bytes:
     """Store where there is a document."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     flags, expiry = _store_arguments(request)
     document = writes.replace(
         collection,
@@ -104,7 +104,7 @@ def replace(connection: Connection, request: Request) -> bytes:
 
 def delete(connection: Connection, request: Request) -> bytes:
     """Remove a document."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if request.extras or request.value:
         raise StatusError(Status.INVALID)
     document = writes.remove(collection, request.key, request.cas)
@@ -113,7 +113,7 @@ def delete(connection: Connection, request: Request) -> bytes:
 
 def extend(connection: Connection, request: Request) -> bytes:
     """Append to or prepend to a document's value."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if request.extras:
         raise StatusError(Status.INVALID)
     front = request.opcode == Opcode.PREPEND
@@ -125,7 +125,7 @@ def extend(connection: Connection, request: Request) -> bytes:
 
 def count(connection: Connection, request: Request) -> bytes:
     """Add to or subtract from a counter, or create it."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if len(request.extras) != 20 or request.value:
         raise StatusError(Status.INVALID)
     delta, initial, expiry = struct.unpack(">QQI", request.extras)

@@ -74,7 +74,7 @@ def get_with_key(connection: Connection, request: Request) -> bytes:
 
 def get_and_touch(connection: Connection, request: Request) -> bytes:
     """The document, with a new expiry."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if len(request.extras) != 4:
         raise StatusError(Status.INVALID)
     (expiry,) = _FLAGS.unpack(request.extras)
@@ -85,7 +85,7 @@ def get_and_touch(connection: Connection, request: Request) -> bytes:
 
 def touch(connection: Connection, request: Request) -> bytes:
     """A new expiry."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if len(request.extras) != 4:
         raise StatusError(Status.INVALID)
     (expiry,) = _FLAGS.unpack(request.extras)
@@ -96,7 +96,7 @@ def touch(connection: Connection, request: Request) -> bytes:
 
 def get_locked(connection: Connection, request: Request) -> bytes:
     """The document, locked for 15 seconds or the 1 to 30 that the request says."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if len(request.extras) not in (0, 4):
         raise StatusError(Status.INVALID)
     seconds = _FLAGS.unpack(request.extras)[0] if request.extras else 0
@@ -106,7 +106,7 @@ def get_locked(connection: Connection, request: Request) -> bytes:
 
 def unlock(connection: Connection, request: Request) -> bytes:
     """End a lock by its CAS."""
-    collection = connection.collection(request)
+    collection = connection.collection(request, writes=True)
     if request.cas == 0:
         raise StatusError(Status.INVALID)
     locks.unlock(collection, request.key, request.cas)

@@ -83,11 +83,10 @@ def _plain(connection: Connection, request: Request) -> bytes:
 
 
 def _accept(connection: Connection, name: str) -> None:
-    connection.principal = principal = connection.service.users.principal(name)
-    connection.bucket = None
-    if principal.bucket is not None:
-        # Clients of 2016 never select a bucket: authenticating as one selects it.
-        connection.bucket = connection.service.store.catalog.buckets.get(principal.bucket)
+    principal = connection.service.users.principal(name)
+    # Clients of 2016 never select a bucket: authenticating as one selects it.
+    buckets = connection.service.store.catalog.buckets
+    connection.enter(principal, buckets.get(principal.bucket) if principal.bucket else None)
 
 
 def get_error_map(connection: Connection, request: Request) -> bytes:
@@ -104,9 +103,10 @@ def get_error_map(connection: Connection, request: Request) -> bytes:
 def select_bucket(connection: Connection, request: Request) -> bytes:
     """Use a bucket from here on; one that is not there reads as one without access."""
     bucket = connection.service.store.catalog.buckets.get(request.key.decode(errors="replace"))
-    if bucket is None:
+    principal = connection.principal
+    if bucket is None or principal is None or not principal.enters(bucket.name):
         raise StatusError(Status.NO_ACCESS)
-    connection.bucket = bucket
+    connection.enter(principal, bucket)
     return response(request)
 
 

@@ -137,18 +137,19 @@ class Catalog:
 
     def _attach(self, bucket: Bucket, row: tuple[Any, ...]) -> Collection:
         storage_id, _, scope_uid, uid, name, max_expiry, history, items = row
+        scope = next(one for one in bucket.scopes.values() if one.uid == scope_uid)
         collection = Collection(
             self._engine,
             bucket,
             storage_id=storage_id,
             scope_uid=scope_uid,
+            scope_name=scope.name,
             uid=uid,
             name=name,
             max_expiry_s=max_expiry,
             history=bool(history),
             items=items,
         )
-        scope = next(one for one in bucket.scopes.values() if one.uid == scope_uid)
         scope.collections[name] = collection
         bucket.collections[uid] = collection
         return collection

@@ -14,6 +14,7 @@ from cloudlet.storage.documents.model import (
     JSON,
     KEY_LIMIT,
     VALUE_LIMIT,
+    XATTR,
     CasMismatchError,
     Document,
     DocumentLockedError,
@@ -53,6 +54,7 @@ class Collection:
         *,
         storage_id: int,
         scope_uid: int,
+        scope_name: str,
         uid: int,
         name: str,
         max_expiry_s: int = 0,
@@ -62,6 +64,7 @@ class Collection:
         self.bucket = bucket
         self.storage_id = storage_id
         self.scope_uid = scope_uid
+        self.scope_name = scope_name
         self.uid = uid
         self.name = name
         #: 0: the bucket's; -1: documents never expire by default; else seconds.
@@ -217,6 +220,8 @@ class Collection:
             was_live = not previous.deleted
         if was_live is deleted:
             self.items += -1 if deleted else 1
+        if xattrs:
+            datatype |= XATTR
         document = Document(value, flags, datatype, cas, expiry_s, revision, seqno, xattrs, deleted)
         self.high_seqno = seqno
         self.pending[key] = document

@@ -64,10 +64,10 @@ class Journal:
         self._group[(collection.storage_id, key)] = (collection, document)
         self._group_bytes += len(document.value) + len(document.xattrs)
         if not self._scheduled:
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
             self._scheduled = True
             if self._committing is None:
-                if self._loop is None:
-                    self._loop = asyncio.get_running_loop()
                 self._loop.call_soon(self._start)
 
     def forget(self, storage_id: int) -> None:

@@ -1,0 +1,343 @@
+"""The official Couchbase SDK for Python, unmodified, against the document server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import couchbase.subdocument as subdoc
+import msgspec
+import pytest
+from couchbase.auth import PasswordAuthenticator
+from couchbase.collection import Collection
+from couchbase.durability import Durability, ServerDurability
+from couchbase.management.buckets import BucketSettings, CreateBucketSettings
+from couchbase.management.users import Role, User
+from couchbase.options import (
+    ClusterOptions,
+    ClusterTimeoutOptions,
+    DecrementOptions,
+    DeltaValue,
+    GetOptions,
+    IncrementOptions,
+    MutateInOptions,
+    ReplaceOptions,
+    SignedInt64,
+    UpsertOptions,
+)
+from couchbase.transcoder import RawBinaryTranscoder
+
+from cloudlet.couchbase.options import Ports
+from couchbase import exceptions
+from couchbase.cluster import Cluster
+
+pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("couchbase")]
+
+
+class Server:
+    """`python -m cloudlet.couchbase` in a directory of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "cloudlet.couchbase", "--data", str(self.data), "--json"]
+        command += ["--bucket", "default", "--bucket", "books"]
+        for port in ("--kv-port", "--management-port", "--query-port"):
+            command += [port, "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.ports = msgspec.json.decode(self.process.stdout.readline(), type=Ports)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        os.kill(self.process.pid, number)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return self.process.wait(10)
+
+    def connect(self, user: str = "Administrator", password: str = "password") -> Cluster:
+        timeouts = ClusterTimeoutOptions(
+            kv_timeout=timedelta(seconds=5), management_timeout=timedelta(seconds=10)
+        )
+        authenticator = PasswordAuthenticator(user, password)
+        options = ClusterOptions(authenticator, timeout_options=timeouts)
+        return Cluster(f"couchbase://127.0.0.1:{self.ports.kv}", options)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("documents"))
+    running.start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def cluster(server: Server) -> Iterator[Cluster]:
+    connected = server.connect()
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def collection(cluster: Cluster) -> Collection:
+    return cluster.bucket("default").default_collection()
+
+
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name)
+
+
+def test_values_come_back_with_their_types(collection: Collection, key: str) -> None:
+    value = {"text": "café ☕", "number": 1.5, "list": [1, None, True], "deep": {"er": {}}}
+    stored = collection.upsert(key, value)
+    found = collection.get(key)
+    assert found.content_as[dict] == value
+    assert found.cas == stored.cas
+    assert collection.exists(key).exists
+    assert not collection.exists(key + "no").exists
+
+
+def test_insert_replace_remove_follow_cas(collection: Collection, key: str) -> None:
+    first = collection.insert(key, 1)
+    with pytest.raises(exceptions.DocumentExistsException):
+        collection.insert(key, 2)
+    second = collection.replace(key, 2, ReplaceOptions(cas=first.cas))
+    with pytest.raises(exceptions.CasMismatchException):
+        collection.replace(key, 3, ReplaceOptions(cas=first.cas))
+    assert second.cas > first.cas
+    collection.remove(key)
+    for verb in (collection.get, collection.remove):
+        with pytest.raises(exceptions.DocumentNotFoundException):
+            verb(key)
+
+
+def test_expiry_is_set_read_kept_and_kept_to(collection: Collection, key: str) -> None:
+    collection.upsert(key, 1, UpsertOptions(expiry=timedelta(seconds=100)))
+    until = collection.get(key, GetOptions(with_expiry=True)).expiry_time
+    assert abs(until.timestamp() - time.time() - 100) < 5
+    collection.upsert(key, 2, UpsertOptions(preserve_expiry=True))
+    assert collection.get(key, GetOptions(with_expiry=True)).expiry_time == until
+    collection.get_and_touch(key, timedelta(seconds=1))
+    deadline = time.monotonic() + 3
+    while collection.exists(key).exists:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_counters_append_and_prepend(collection: Collection, key: str) -> None:
+    binary = collection.binary()
+    start = IncrementOptions(initial=SignedInt64(10), delta=DeltaValue(5))
+    assert binary.increment(key, start).content == 10
+    assert binary.increment(key, start).content == 15
+    assert binary.decrement(key, DecrementOptions(delta=DeltaValue(50))).content == 0
+    raw = UpsertOptions(transcoder=RawBinaryTranscoder())
+    collection.upsert(key + "b", b"\x00mid", raw)
+    binary.append(key + "b", b"end")
+    binary.prepend(key + "b", b"start")
+    found = collection.get(key + "b", GetOptions(transcoder=RawBinaryTranscoder()))
+    assert found.value == b"start\x00midend"
+
+
+def test_a_lock_is_for_its_holder(collection: Collection, key: str) -> None:
+    collection.upsert(key, 1)
+    held = collection.get_and_lock(key, timedelta(seconds=10))
+    with pytest.raises((exceptions.DocumentLockedException, exceptions.TimeoutException)):
+        collection.upsert(key, 2, UpsertOptions(timeout=timedelta(seconds=0.3)))
+    collection.unlock(key, held.cas)
+    collection.upsert(key, 3)
+    with pytest.raises(exceptions.DocumentNotLockedException):
+        collection.unlock(key, held.cas)
+
+
+def test_subdocument_lookups(collection: Collection, key: str) -> None:
+    stored = collection.upsert(key, {"a": 1, "b": {"c": [1, 2, 3]}, "d.e": "dot"})
+    result = collection.lookup_in(
+        key,
+        [
+            subdoc.get("b.c[-1]"),
+            subdoc.count("b.c"),
+            subdoc.exists("b.x"),
+            subdoc.get("`d.e`"),
+            subdoc.get("$document.CAS", xattr=True),
+            subdoc.get("nothing"),
+        ],
+    )
+    assert [result.content_as[int](at) for at in (0, 1)] == [3, 3]
+    assert result.content_as[str](3) == "dot"
+    assert not result.exists(2)
+    assert int(result.content_as[str](4), 16) == stored.cas
+    with pytest.raises(exceptions.PathNotFoundException):
+        result.content_as[int](5)
+
+
+def test_subdocument_mutations_are_all_or_nothing(collection: Collection, key: str) -> None:
+    collection.upsert(key, {"list": [1], "n": 5, "old": True})
+    result = collection.mutate_in(
+        key,
+        [
+            subdoc.array_append("list", 2, 3),
+            subdoc.array_prepend("list", 0),
+            subdoc.array_addunique("list", 9),
+            subdoc.increment("n", 2),
+            subdoc.remove("old"),
+            subdoc.upsert("x.y", "z", create_parents=True),
+        ],
+    )
+    assert result.content_as[int](3) == 7
+    after = {"list": [0, 1, 2, 3, 9], "n": 7, "x": {"y": "z"}}
+    assert collection.get(key).content_as[dict] == after
+    with pytest.raises(exceptions.PathExistsException):
+        collection.mutate_in(key, [subdoc.upsert("n", 1), subdoc.insert("x", 1)])
+    assert collection.get(key).content_as[dict] == after
+
+
+def test_store_semantics_and_attributes(collection: Collection, key: str) -> None:
+    with pytest.raises(exceptions.DocumentNotFoundException):
+        collection.mutate_in(key, [subdoc.upsert("a", 1)])
+    made = collection.mutate_in(
+        key,
+        [
+            subdoc.upsert("meta.cas", subdoc.MutationMacro.cas(), xattr=True, create_parents=True),
+            subdoc.upsert("a", 1),
+        ],
+        MutateInOptions(store_semantics=subdoc.StoreSemantics.UPSERT),
+    )
+    found = collection.lookup_in(key, [subdoc.get("meta.cas", xattr=True)])
+    cas = int.from_bytes(bytes.fromhex(found.content_as[str](0)[2:]), "little")
+    assert cas == made.cas
+    with pytest.raises(exceptions.DocumentExistsException):
+        collection.mutate_in(
+            key,
+            [subdoc.upsert("a", 2)],
+            MutateInOptions(store_semantics=subdoc.StoreSemantics.INSERT),
+        )
+
+
+@pytest.mark.parametrize("level", list(Durability)[1:])
+def test_every_durability_level_is_met(collection: Collection, key: str, level: Durability) -> None:
+    collection.upsert(key, 1, UpsertOptions(durability=ServerDurability(level)))
+
+
+def test_scopes_and_collections(cluster: Cluster) -> None:
+    bucket = cluster.bucket("books")
+    manager = bucket.collections()
+    manager.create_scope("shop")
+    manager.create_collection("shop", "orders")
+    with pytest.raises(exceptions.ScopeAlreadyExistsException):
+        manager.create_scope("shop")
+    with pytest.raises(exceptions.CollectionAlreadyExistsException):
+        manager.create_collection("shop", "orders")
+    with pytest.raises(exceptions.ScopeNotFoundException):
+        manager.create_collection("none", "orders")
+    orders = bucket.scope("shop").collection("orders")
+    orders.upsert("k", {"in": "orders"})
+    with pytest.raises(exceptions.DocumentNotFoundException):
+        bucket.default_collection().get("k")
+    names = {
+        scope.name: {one.name for one in scope.collections} for scope in manager.get_all_scopes()
+    }
+    assert names["shop"] == {"orders"}
+    manager.drop_collection("shop", "orders")
+    with pytest.raises(exceptions.CollectionNotFoundException):
+        manager.drop_collection("shop", "orders")
+    manager.drop_scope("shop")
+
+
+def test_buckets(cluster: Cluster) -> None:
+    manager = cluster.buckets()
+    settings = CreateBucketSettings(name="made", ram_quota_mb=128, flush_enabled=True)
+    manager.create_bucket(settings)
+    with pytest.raises(exceptions.BucketAlreadyExistsException):
+        manager.create_bucket(settings)
+    made = cluster.bucket("made").default_collection()
+    made.upsert("k", 1)
+    manager.flush_bucket("made")
+    assert not made.exists("k").exists
+    manager.update_bucket(BucketSettings(name="made", ram_quota_mb=256))
+    assert manager.get_bucket("made").ram_quota_mb == 256
+    manager.drop_bucket("made")
+    with pytest.raises(exceptions.BucketDoesNotExistException):
+        manager.get_bucket("made")
+
+
+def test_users_are_who_they_are_made(server: Server, cluster: Cluster) -> None:
+    manager = cluster.users()
+    role = Role("data_reader", bucket="default")
+    manager.upsert_user(User(username="ann", password="secret1", roles=[role]))
+    assert {one.name for one in manager.get_user("ann").user.roles} == {"data_reader"}
+    cluster.bucket("default").default_collection().upsert("for-ann", 1)
+    hers = server.connect("ann", "secret1")
+    granted = hers.bucket("default").default_collection()
+    assert granted.get("for-ann").content_as[int] == 1
+    with pytest.raises(exceptions.CouchbaseException):
+        granted.upsert("for-ann", 2)
+    hers.close()
+    manager.drop_user("ann")
+    with pytest.raises(exceptions.UserNotFoundException):
+        manager.get_user("ann")
+    with pytest.raises(exceptions.AuthenticationException):
+        server.connect("ann", "secret1")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "expected"),
+    [
+        (lambda s: s.connect(password="wrong"), exceptions.AuthenticationException),
+        (lambda s: s.connect(user="nobody"), exceptions.AuthenticationException),
+        (lambda s: s.connect().bucket("none"), exceptions.BucketNotFoundException),
+    ],
+)
+def test_who_may_not_enter(
+    server: Server, attempt: Callable[[Server], Any], expected: type[Exception]
+) -> None:
+    with pytest.raises(expected):
+        attempt(server)
+
+
+def test_too_large_and_too_long(collection: Collection, key: str) -> None:
+    with pytest.raises(exceptions.CouchbaseException):
+        collection.upsert(key, "x" * (20 * 1024 * 1024 + 1))
+    collection.upsert(key, "x" * (20 * 1024 * 1024 - 100))
+    with pytest.raises(exceptions.InvalidArgumentException):
+        collection.upsert("k" * 251, 1)
+    collection.remove(key)
+
+
+def test_ping_and_cluster_information(cluster: Cluster) -> None:
+    report = cluster.bucket("default").ping()
+    states = {str(point.state) for points in report.endpoints.values() for point in points}
+    assert states == {"PingState.OK"}
+    assert cluster.cluster_info().nodes
+
+
+def test_many_at_once(collection: Collection, key: str) -> None:
+    documents = {f"{key}{number}": {"n": number} for number in range(500)}
+    assert collection.upsert_multi(documents).all_ok
+    assert collection.get_multi(list(documents)).all_ok
+
+
+def test_acknowledged_documents_survive_kill_9(tmp_path: Path) -> None:
+    server = Server(tmp_path / "documents")
+    acknowledged: dict[str, int] = {}
+    for round_number in range(3):
+        server.start()
+        cluster = server.connect()
+        collection = cluster.bucket("books").default_collection()
+        for name, cas in acknowledged.items():
+            assert collection.get(name).cas == cas
+        for number in range(50):
+            name = f"book-{round_number}-{number}"
+            acknowledged[name] = collection.upsert(name, {"n": number}).cas
+        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+        cluster.close()
+    server.start()
+    server.stop()
