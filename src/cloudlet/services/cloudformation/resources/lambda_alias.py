@@ -1,0 +1,71 @@
+"""AWS::Lambda::Alias."""
+
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudlet.services.cloudformation.model import Made
+from cloudlet.services.cloudformation.resources.kind import ResourceType, Task
+from cloudlet.services.cloudformation.resources.schema import (
+    NUMBER,
+    STRING,
+    listing,
+    properties,
+    refused,
+    replaces,
+    required,
+    structure,
+)
+
+_ROUTING = structure(
+    AdditionalVersionWeights=listing(
+        structure(FunctionVersion=required(STRING), FunctionWeight=required(NUMBER))
+    )
+)
+
+
+class Alias(ResourceType):
+    """An alias of a function's version; Ref gives its ARN."""
+
+    name = "AWS::Lambda::Alias"
+    attributes = frozenset({"AliasArn"})
+    properties = properties(
+        FunctionName=replaces(STRING, needed=True),
+        Name=replaces(STRING, needed=True),
+        FunctionVersion=required(STRING),
+        Description=STRING,
+        RoutingConfig=_ROUTING,
+        ProvisionedConcurrencyConfig=refused("environments are not provisioned ahead"),
+    )
+
+    async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:
+        answer = await task.call("lambda", "CreateAlias", **_members(properties))
+        arn = answer["AliasArn"]
+        await task.initiated(arn)
+        return Made(arn, properties, {"AliasArn": arn})
+
+    async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
+        members = {"Description": "", "RoutingConfig": {}, **_members(properties)}
+        await task.call("lambda", "UpdateAlias", **members)
+        return Made(made.physical_id, properties, made.attributes)
+
+    async def delete(self, task: Task, made: Made) -> None:
+        await task.try_call(
+            "lambda",
+            "DeleteAlias",
+            FunctionName=made.properties["FunctionName"],
+            Name=made.properties["Name"],
+        )
+
+
+def _members(properties: Mapping[str, Any]) -> dict[str, Any]:
+    members = dict(properties)
+    if "RoutingConfig" in members:
+        weights = members["RoutingConfig"].get("AdditionalVersionWeights", [])
+        members["RoutingConfig"] = {
+            "AdditionalVersionWeights": {w["FunctionVersion"]: w["FunctionWeight"] for w in weights}
+        }
+    return members

@@ -1,0 +1,1 @@
+"""Templates: reading, validating, transforming and evaluating them."""
