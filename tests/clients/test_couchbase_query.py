@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from couchbase import exceptions
 from couchbase.auth import PasswordAuthenticator
-from couchbase.cluster import Cluster
 from couchbase.management.options import CreatePrimaryQueryIndexOptions
 from couchbase.n1ql import QueryScanConsistency
 from couchbase.options import ClusterOptions, QueryOptions
+
+from couchbase import exceptions
+from couchbase.cluster import Cluster
 
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("couchbase")]
 

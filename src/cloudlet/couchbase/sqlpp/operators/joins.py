@@ -104,6 +104,11 @@ class HashJoin:
                 if self.outer and len(joined) == before:
                     joined.append(left)
             yield joined
+        # Freed in slices: dropping a large table at once would hold the loop.
+        while table:
+            for _ in range(min(BATCH * 4, len(table))):
+                table.popitem()
+            yield []
 
     def explain(self) -> list[dict[str, Any]]:
         """HashJoin with the build side inside."""

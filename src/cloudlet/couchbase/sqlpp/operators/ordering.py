@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import total_ordering
 from typing import Any, Final
@@ -11,10 +11,10 @@ from typing import Any, Final
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
-from cloudlet.couchbase.sqlpp.values import MISSING, scalar_sort_key
+from cloudlet.couchbase.sqlpp.values import MISSING, RANK, scalar_sort_key
 
-# About 2 ms of sorting.
-_RUN: Final = 2048
+# At most about 2 ms of sorting.
+_RUN: Final = 512
 
 
 @total_ordering
@@ -35,6 +35,14 @@ class _Descending:
     __hash__ = None  # type: ignore[assignment]
 
 
+def _descending_key(value: Any) -> Any:
+    """A key that sorts the other way round; numbers, the common case, need no wrapper."""
+    kind = type(value)
+    if kind is int or kind is float:
+        return (-3, -value)
+    return (-RANK[kind], _Descending(scalar_sort_key(value)))
+
+
 @dataclass(frozen=True, slots=True)
 class SortTerm:
     """One ORDER BY term."""
@@ -50,7 +58,7 @@ class SortTerm:
         evaluate, descending = self.evaluate, self.descending
         if self.nulls_last is None or self.nulls_last is descending:
             if descending:
-                return lambda row: _Descending(scalar_sort_key(evaluate(row)))
+                return lambda row: _descending_key(evaluate(row))
             return lambda row: scalar_sort_key(evaluate(row))
         last = self.nulls_last
 
@@ -58,7 +66,7 @@ class SortTerm:
             value = evaluate(row)
             unknown = value is None or value is MISSING
             key = scalar_sort_key(value)
-            return (unknown is last, _Descending(key) if descending else key)
+            return (unknown is last, _descending_key(value) if descending else key)
 
         return with_nulls
 
@@ -101,7 +109,7 @@ class Order:
         runs.append(pending)
         seed[0].sort_count = (seed[0].sort_count or 0) + count
         rows: list[Row] = []
-        for _, _, row in heapq.merge(*runs, key=_key_and_place):
+        for _, _, row in heapq.merge(*map(_drained, runs), key=_key_and_place):
             rows.append(row)
             if len(rows) >= BATCH:
                 yield rows
@@ -116,6 +124,13 @@ class Order:
         for term in terms:
             del term["#operator"]
         return [*self.source.explain(), described("Order", sort_terms=terms)]
+
+
+def _drained(run: list[tuple[Any, int, Row]]) -> Iterator[tuple[Any, int, Row]]:
+    """The run's items, given up one by one: freeing them all at the end would be one long stop."""
+    run.reverse()
+    while run:
+        yield run.pop()
 
 
 def _key_and_place(item: tuple[Any, int, Row]) -> tuple[Any, int]:
