@@ -281,7 +281,7 @@ def _values(document: Any, steps: list[str | int]) -> list[Any]:
     return found or [_MISSING]
 
 
-_WORD = re.compile(r"\S+")
+_START, _WORD = re.compile(r"\S"), re.compile(r"\S+")
 _CLOSING = {"[": "]", '"': '"'}
 
 
@@ -335,8 +335,8 @@ def _words(message: str) -> list[str]:
     words: list[str] = []
     position = 0
     unclosed: set[str] = set()  # what is not closed once is not looked for again
-    while found := _WORD.search(message, position):
-        start, position = found.span()
+    while found := _START.search(message, position):
+        start = found.start()
         opening = message[start]
         if opening in _CLOSING and opening not in unclosed:
             end = message.find(_CLOSING[opening], start + 1)
@@ -345,7 +345,10 @@ def _words(message: str) -> list[str]:
                 position = end + 1
                 continue
             unclosed.add(opening)
-        words.append(found[0])
+        word = _WORD.match(message, start)
+        assert word is not None
+        words.append(word[0])
+        position = word.end()
     return words
 
 
