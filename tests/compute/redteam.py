@@ -41,6 +41,9 @@ def write(path):
     with open(path, "a") as file:
         file.write("x")
 
+def connect(address):
+    socket.socket(socket.AF_UNIX).connect(address)
+
 def secrets_in_memory(pid):
     found = 0
     with open("/proc/%s/maps" % pid) as maps, open("/proc/%s/mem" % pid, "rb", 0) as memory:
@@ -101,7 +104,7 @@ def handler(event, context):
         "core pattern": attempt(lambda: write("/proc/sys/kernel/core_pattern")),
         "sysrq": attempt(lambda: write("/proc/sysrq-trigger")),
         "sys": attempt(lambda: os.listdir("/sys")[0]),
-        "abstract socket": attempt(lambda: socket.socket(socket.AF_UNIX).connect(event["abstract"])),
+        "abstract socket": attempt(lambda: connect(event["abstract"])),
         "subprocess": attempt(lambda: subprocess.run(["/bin/echo", "hi"], stdout=-1).stdout),
         "own tmp": attempt(lambda: write(os.environ.get("TMPDIR", "/tmp") + "/mine")),
     }
@@ -190,7 +193,7 @@ async def main() -> None:
             comm = f"outlive{os.getpid() % 100000}"
             found["timed out"] = (await call("out", comm, 1.0))["errorType"]
             deadline = time.monotonic() + 3
-            while alive(comm) and time.monotonic() < deadline:
+            while alive(comm) and time.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             found["outlived"] = alive(comm)
             found["greedy"] = await call("mem", 512, 5)

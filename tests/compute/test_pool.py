@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +15,13 @@ from cloudlet.compute.errors import ComputeStopped, RuntimeUnavailable, SandboxF
 ECHO = "def handler(event, context):\n    return event\n"
 
 
-async def until(condition, timeout_s=5.0):
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - processes end without telling us
             await asyncio.sleep(0.01)
 
 
-async def test_event_and_context_reach_the_handler(bench) -> None:
+async def test_event_and_context_reach_the_handler(bench: Any) -> None:
     spec = bench.function(
         """
 import os
@@ -48,7 +50,7 @@ def handler(event, context):
     assert 1 <= outcome.max_memory_mb <= 128
 
 
-async def test_log_lines_as_aws_words_them(bench) -> None:
+async def test_log_lines_as_aws_words_them(bench: Any) -> None:
     spec = bench.function(
         "import logging\n"
         "def handler(event, context):\n"
@@ -75,7 +77,7 @@ async def test_log_lines_as_aws_words_them(bench) -> None:
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", outcome.log_stream)
 
 
-async def test_long_output_is_bounded_in_events_and_tail(bench) -> None:
+async def test_long_output_is_bounded_in_events_and_tail(bench: Any) -> None:
     spec = bench.function("def handler(event, context):\n    print('x' * 600_000)\n")
     outcome = await bench.invoke(spec)
     lengths = [len(text) for text in bench.log.texts if text.startswith("x")]
@@ -102,7 +104,9 @@ async def test_long_output_is_bounded_in_events_and_tail(bench) -> None:
          "Unable to marshal response: Object of type set is not JSON serializable"),
     ],
 )  # fmt: skip
-async def test_python_failures_by_name(bench, source, handler, kind, message) -> None:
+async def test_python_failures_by_name(
+    bench: Any, source: str, handler: str, kind: str, message: str
+) -> None:
     outcome = await bench.invoke(bench.function(source, handler=handler))
     document = json.loads(outcome.payload)
     assert outcome.error == "Unhandled"
@@ -111,7 +115,9 @@ async def test_python_failures_by_name(bench, source, handler, kind, message) ->
     assert any(text.startswith(f"[ERROR] {kind}: {message}\nTrace") for text in bench.log.texts)
 
 
-async def test_exception_has_the_functions_frames_only_and_the_environment_lives(bench) -> None:
+async def test_exception_has_the_functions_frames_only_and_the_environment_lives(
+    bench: Any,
+) -> None:
     spec = bench.function(
         "class Broken(Exception): ...\n"
         "def handler(event, context):\n"
@@ -122,7 +128,9 @@ async def test_exception_has_the_functions_frames_only_and_the_environment_lives
     document = await bench.call(spec, True)
     assert document == {
         "errorMessage": "why", "errorType": "Broken", "requestId": "request-1",
-        "stackTrace": ['  File "/var/task/app.py", line 4, in handler\n    raise Broken(\'why\')\n'],
+        "stackTrace": [
+            '  File "/var/task/app.py", line 4, in handler\n    raise Broken(\'why\')\n'
+        ],
     }  # fmt: skip
     assert await bench.call(spec, False) == "fine"
     assert len(bench.compute.snapshot()) == 1
@@ -141,7 +149,9 @@ async def test_exception_has_the_functions_frames_only_and_the_environment_lives
          "with error: signal: killed"),
     ],
 )  # fmt: skip
-async def test_the_end_of_the_process_is_an_exit_error(bench, statement, reason) -> None:
+async def test_the_end_of_the_process_is_an_exit_error(
+    bench: Any, statement: str, reason: str
+) -> None:
     spec = bench.function(f"def handler(event, context):\n    {statement}\n")
     outcome = await bench.invoke(spec)
     message = f"RequestId: request-1 Error: Runtime exited {reason}"
@@ -153,7 +163,7 @@ async def test_the_end_of_the_process_is_an_exit_error(bench, statement, reason)
     assert await bench.call(bench.function(ECHO, "other"), 1) == 1
 
 
-async def test_time_out(bench) -> None:
+async def test_time_out(bench: Any) -> None:
     spec = bench.function("import time\ndef handler(e, c):\n    time.sleep(60)\n", timeout_s=0.3)
     outcome = await bench.invoke(spec)
     assert json.loads(outcome.payload) == {
@@ -165,7 +175,7 @@ async def test_time_out(bench) -> None:
     await until(lambda: not bench.compute.snapshot())
 
 
-async def test_four_times_the_memory_is_out_of_memory(bench) -> None:
+async def test_four_times_the_memory_is_out_of_memory(bench: Any) -> None:
     spec = bench.function(
         "import time\n"
         "def handler(event, context):\n"
@@ -184,7 +194,7 @@ async def test_four_times_the_memory_is_out_of_memory(bench) -> None:
     assert outcome.max_memory_mb == 128
 
 
-async def test_files_in_tmp_do_not_count_as_memory_and_are_limited(bench) -> None:
+async def test_files_in_tmp_do_not_count_as_memory_and_are_limited(bench: Any) -> None:
     spec = bench.function(
         "def handler(event, context):\n"
         "    with open('/tmp/file', 'wb') as file:\n"
@@ -195,7 +205,7 @@ async def test_files_in_tmp_do_not_count_as_memory_and_are_limited(bench) -> Non
     assert (await bench.call(spec, 600))["errorMessage"] == "[Errno 28] No space left on device"
 
 
-async def test_response_over_six_megabytes(bench) -> None:
+async def test_response_over_six_megabytes(bench: Any) -> None:
     spec = bench.function("def handler(event, context):\n    return 'x' * event\n")
     large = await bench.invoke(spec, 6 * 1024 * 1024)
     assert len(large.payload) == 6 * 1024 * 1024 + 2
@@ -204,7 +214,7 @@ async def test_response_over_six_megabytes(bench) -> None:
     )
 
 
-async def test_large_event_and_full_standard_output_do_not_block(bench) -> None:
+async def test_large_event_and_full_standard_output_do_not_block(bench: Any) -> None:
     spec = bench.function("def handler(event, context):\n    return len(event)\n")
     assert await bench.call(spec, "x" * 6_000_000) == 6_000_000
     loud = bench.function(
@@ -216,7 +226,7 @@ async def test_large_event_and_full_standard_output_do_not_block(bench) -> None:
     assert quick.duration_ms < 400
 
 
-async def test_idle_environment_is_reused_then_reaped(make_bench) -> None:
+async def test_idle_environment_is_reused_then_reaped(make_bench: Any) -> None:
     bench = await make_bench(idle_s=0.3, reserve=0)
     spec = bench.function("n = 0\ndef handler(e, c):\n    global n\n    n += 1\n    return n\n")
     assert [await bench.call(spec) for _ in range(3)] == [1, 2, 3]
@@ -227,7 +237,7 @@ async def test_idle_environment_is_reused_then_reaped(make_bench) -> None:
 
 
 async def test_simultaneous_requests_get_environments_of_their_own_and_all_are_served(
-    make_bench,
+    make_bench: Any,
 ) -> None:
     bench = await make_bench(max_environments=3)
     spec = bench.function(
@@ -241,7 +251,7 @@ async def test_simultaneous_requests_get_environments_of_their_own_and_all_are_s
     assert len(bench.compute.snapshot()) <= 3
 
 
-async def test_retired_key_ends_idle_now_and_busy_after_its_work(bench) -> None:
+async def test_retired_key_ends_idle_now_and_busy_after_its_work(bench: Any) -> None:
     spec = bench.function("import time\ndef handler(e, c):\n    time.sleep(e)\n    return 'done'\n")
     await bench.call(spec, 0)
     busy = asyncio.ensure_future(bench.call(spec, 0.3))
@@ -251,7 +261,7 @@ async def test_retired_key_ends_idle_now_and_busy_after_its_work(bench) -> None:
     await until(lambda: not bench.compute.snapshot())
 
 
-async def test_a_cancelled_caller_does_not_end_the_invocation(bench) -> None:
+async def test_a_cancelled_caller_does_not_end_the_invocation(bench: Any) -> None:
     spec = bench.function(
         "import time\ncount = 0\n"
         "def handler(e, c):\n"
@@ -265,7 +275,7 @@ async def test_a_cancelled_caller_does_not_end_the_invocation(bench) -> None:
     assert await bench.call(spec, 0) == 3
 
 
-async def test_environment_is_not_used_until_its_credentials_expire(bench) -> None:
+async def test_environment_is_not_used_until_its_credentials_expire(bench: Any) -> None:
     spec = bench.function(
         "import uuid\nme = uuid.uuid4().hex\ndef handler(e, c):\n    return me\n",
         credentials_valid_s=60.0,
@@ -273,7 +283,9 @@ async def test_environment_is_not_used_until_its_credentials_expire(bench) -> No
     assert await bench.call(spec) != await bench.call(spec)
 
 
-async def test_slow_initialisation_is_repeated_within_the_time_out(bench, monkeypatch) -> None:
+async def test_slow_initialisation_is_repeated_within_the_time_out(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cloudlet.compute.pool.INIT_LIMIT_S", 0.2)
     source = "import time\ntime.sleep(0.6)\ndef handler(e, c):\n    return 'up'\n"
     assert await bench.call(bench.function(source, timeout_s=5.0)) == "up"
@@ -285,7 +297,7 @@ async def test_slow_initialisation_is_repeated_within_the_time_out(bench, monkey
     assert late["errorType"] == "Sandbox.Timedout"
 
 
-async def test_layers_and_import_path(bench) -> None:
+async def test_layers_and_import_path(bench: Any) -> None:
     for name, value in (("a", 1), ("b", 2)):
         folder = bench.code_root / f"layer-{name}" / "python"
         folder.mkdir(parents=True)
@@ -309,20 +321,20 @@ def handler(event, context):
     ]  # fmt: skip
 
 
-async def test_a_functions_own_sdk_comes_before_the_runtimes(bench) -> None:
+async def test_a_functions_own_sdk_comes_before_the_runtimes(bench: Any) -> None:
     spec = bench.function("import boto3\ndef handler(e, c):\n    return boto3.mine\n")
     (spec.code / "boto3").mkdir()
     (spec.code / "boto3" / "__init__.py").write_text("mine = True\n")
     assert await bench.call(spec) is True
 
 
-async def test_what_is_not_the_functions_fault_is_raised(bench, tmp_path: Path) -> None:
+async def test_what_is_not_the_functions_fault_is_raised(bench: Any, tmp_path: Path) -> None:
     with pytest.raises(RuntimeUnavailable, match=r"ruby3\.3 is not supported"):
         await bench.invoke(bench.function(ECHO, runtime="ruby3.3"))
     with pytest.raises(SandboxFailed, match="not under the code root"):
         await bench.invoke(bench.function(ECHO, "outside", code=tmp_path))
 
-    async def refuse():
+    async def refuse() -> dict[str, str]:
         raise RuntimeError("no credentials")
 
     with pytest.raises(SandboxFailed, match="no credentials"):
@@ -330,7 +342,7 @@ async def test_what_is_not_the_functions_fault_is_raised(bench, tmp_path: Path) 
     assert await bench.call(bench.function(ECHO, "after"), 1) == 1
 
 
-async def test_stop_fails_what_is_in_flight_and_leaves_no_process(make_bench) -> None:
+async def test_stop_fails_what_is_in_flight_and_leaves_no_process(make_bench: Any) -> None:
     bench = await make_bench()
     spec = bench.function("import time\ndef handler(e, c):\n    time.sleep(60)\n")
     caller = asyncio.ensure_future(bench.invoke(spec))

@@ -30,7 +30,7 @@ _ETC = (
     "localtime", "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "pki",
     "ca-certificates", "alternatives", "crypto-policies",
 )  # fmt: skip
-_PASSWD = (
+_USERS = (
     "root:x:0:0:root:/root:/sbin/nologin\n"
     "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
 )
@@ -101,8 +101,8 @@ class JailPlan:
             "staging": os.fspath(self.staging),
             "directories": [
                 "/proc",
-                "/dev/shm",
-                "/tmp",
+                "/dev/shm",  # noqa: S108 - inside the jail
+                "/tmp",  # noqa: S108
                 "/var/task",
                 "/var/runtime",
                 "/opt",
@@ -110,12 +110,12 @@ class JailPlan:
                 "/home/sbx_user1051",
                 "/run",
                 STORE,
-            ],  # fmt: skip
+            ],
             "links": links,
             "binds": binds,
             "files": {
                 "/var/runtime/bootstrap.js": _BOOTSTRAP_JS.read_text(),
-                "/etc/passwd": _PASSWD,
+                "/etc/passwd": _USERS,
                 "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
             },
             "executable": self.runtime.executable,
@@ -140,7 +140,7 @@ class JailPlan:
                 sdk,
                 *(path for path, _ in sdk_entries()),
                 bootstrap,
-            ],  # fmt: skip
+            ],
             "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"],
         }
 
@@ -149,7 +149,7 @@ class JailPlan:
         self.sdk_view.mkdir(parents=True, exist_ok=True)
         for path, name in sdk_entries():
             link = self.sdk_view / name
-            if not link.is_symlink() or os.readlink(link) != path:
+            if not link.is_symlink() or str(link.readlink()) != path:
                 link.unlink(missing_ok=True)
                 link.symlink_to(path)
 
@@ -160,14 +160,13 @@ class JailPlan:
         for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
             path = Path("/") / name
             if path.is_symlink():
-                links.append((f"/{name}", os.readlink(path)))
+                links.append((f"/{name}", str(path.readlink())))
             elif path.is_dir():
                 binds.append((f"/{name}", f"/{name}"))
         for name in _ETC:
             path = Path("/etc") / name
             if path.exists():
                 binds.append((os.path.realpath(path), f"/etc/{name}"))
-        for prefix in self.runtime.prefixes:
-            if not prefix.startswith("/usr/") and prefix != "/usr":
-                binds.append((prefix, prefix))
+        elsewhere = [p for p in self.runtime.prefixes if p != "/usr" and not p.startswith("/usr/")]
+        binds += [(prefix, prefix) for prefix in elsewhere]
         return binds, links

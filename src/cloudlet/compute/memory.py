@@ -55,7 +55,7 @@ def _make(hierarchy: Path, path: str, name: str) -> Path | None:
     folder = hierarchy / path.lstrip("/") / name
     try:
         folder.mkdir(exist_ok=True)
-        os.stat(folder / "cgroup.procs")
+        (folder / "cgroup.procs").stat()
     except OSError:
         return None
     _sweep(folder.parent)

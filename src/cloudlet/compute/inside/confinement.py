@@ -4,12 +4,14 @@ The zygote sets `kernel`. Descriptors of an environment: 3 requests, 4 answers, 
 Frames: u32 length of what follows (little endian), one byte kind, body.
 """
 
+# Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
+# ruff: noqa: PTH123, S108, UP031
 from __future__ import annotations
 
 import os
 import resource
 import struct
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 kernel: Any = None
 
@@ -27,7 +29,7 @@ def mount_proc() -> None:
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 
-def enter(config: Dict[str, Any]) -> None:
+def enter(config: dict[str, Any]) -> None:
     """What a blank environment does before it knows its function."""
     kernel.die_with_parent()
     os.setsid()
@@ -41,7 +43,7 @@ def enter(config: Dict[str, Any]) -> None:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 
 
-def bind_function(config: Dict[str, Any], spec: Dict[str, Any]) -> None:
+def bind_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
     """/var/task, /opt, the size of /tmp; then the store of everybody's code disappears."""
     if config["mode"] != "namespaces":
         return
@@ -59,9 +61,9 @@ def bind_function(config: Dict[str, Any], spec: Dict[str, Any]) -> None:
         kernel.mount("tmp", "/tmp", "tmpfs", flags, "size=%dm" % spec["tmp_mb"])
 
 
-def limit(config: Dict[str, Any]) -> None:
+def limit(config: dict[str, Any]) -> None:
     """Descriptors, core files, processes, locked memory."""
-    limits: List[Tuple[int, int]] = [
+    limits: list[tuple[int, int]] = [
         (resource.RLIMIT_NOFILE, 1024),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, config["nproc"]),
@@ -83,7 +85,7 @@ def limit_data(pid: int, more_mb: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_DATA, (value, value))
 
 
-def seal(config: Dict[str, Any], spec: Dict[str, Any]) -> None:
+def seal(config: dict[str, Any], spec: dict[str, Any]) -> None:
     """Give up capabilities, most of the file system and the dangerous system calls."""
     if config["mode"] != "namespaces" and config["leave_root"]:
         kernel.become(config["uid"], config["gid"])

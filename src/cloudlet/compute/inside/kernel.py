@@ -1,5 +1,7 @@
 """System calls that Python does not wrap, by ctypes; runs in the jail, on Python 3.8 and later."""
 
+# Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
+# ruff: noqa: PTH112, UP031
 from __future__ import annotations
 
 import ctypes
@@ -202,10 +204,10 @@ def landlock(readable: list[str], writable: list[str], devices: list[str]) -> No
 # --- seccomp ------------------------------------------------------------------------------------
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _CONDITIONAL = ("clone", "clone3", "socket")
-_OPEN_FOR_THE_PLATFORM = frozenset(
-    ("close_range", "pidfd_open", "capset")
-    + ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
-)
+_OPEN_FOR_THE_PLATFORM = (
+    "close_range", "pidfd_open", "capset", "landlock_create_ruleset", "landlock_add_rule",
+    "landlock_restrict_self",
+)  # fmt: skip
 
 
 def _filter() -> bytes:
@@ -234,7 +236,7 @@ def _filter() -> bytes:
     for family in _REFUSED_FAMILIES:
         families += [(equal, 0, 1, family), (leave, 0, 0, _ERRNO | errno.EAFNOSUPPORT)]
     out += [(equal, 0, len(families) + 1, NUMBERS["socket"]), (load, 0, 0, 16)]
-    out += families + [(leave, 0, 0, _ALLOW)]
+    out += [*families, (leave, 0, 0, _ALLOW)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in out)
 
 

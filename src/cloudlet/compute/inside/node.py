@@ -6,21 +6,22 @@ seals itself and waits. Runs in a process forked from the zygote (which sets `co
 `kernel`).
 """
 
+# Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
 from __future__ import annotations
 
 import json
 import os
 import signal
 import traceback
-from typing import Any, Dict, Tuple
+from typing import Any
 
 confinement: Any = None
 kernel: Any = None
 
 
 def start_node(
-    config: Dict[str, Any], spec: Dict[str, Any], environ: Dict[str, str]
-) -> Tuple[int, int]:
+    config: dict[str, Any], spec: dict[str, Any], environ: dict[str, str]
+) -> tuple[int, int]:
     """(pid, where to write the particulars) of a sealed Node that waits for them."""
     read, write = os.pipe()
     pid = os.fork()
@@ -35,7 +36,7 @@ def start_node(
             confinement.limit(config)
             confinement.seal(config, spec)
             command = [config["executable"], "--no-warnings", config["bootstrap"]]
-            os.execve(config["executable"], command, environ)
+            os.execve(config["executable"], command, environ)  # noqa: S606
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         os._exit(70)
@@ -43,7 +44,7 @@ def start_node(
     return pid, write
 
 
-def main(config: Dict[str, Any]) -> None:
+def main(config: dict[str, Any]) -> None:
     """From a blank environment to a serving one; ends when Node does."""
     channel = confinement.Channel()
     try:

@@ -4,10 +4,12 @@ Runs in a process forked from the zygote (which sets `confinement`), on Python 3
 Behaviour and wording follow AWS's Python runtime.
 """
 
+# Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
+# ruff: noqa: PTH208, UP031
 from __future__ import annotations
 
-import builtins
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -79,7 +81,7 @@ def client_context(document: object) -> object:
 class Fault(Exception):
     """A failure that the runtime itself names."""
 
-    def __init__(self, kind: str, message: str, trace: "list[str] | None" = None) -> None:
+    def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
         self.kind, self.message, self.trace = kind, message, trace or []
 
@@ -126,7 +128,7 @@ def make_response(result: object) -> bytes:
     try:
         return json.dumps(result, default=encode_decimal).encode()
     except Exception as error:
-        raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
+        raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error) from None
 
 
 def encode_decimal(value: Any) -> object:
@@ -158,28 +160,28 @@ def find_handler(name: str) -> Any:
     """Import the module of `module.function` and take the function."""
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
-        raise Fault("Runtime.MalformedHandlerName",
-                    "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name)  # fmt: skip
+        reason = "not enough values to unpack (expected 2, got 1)"
+        raise Fault("Runtime.MalformedHandlerName", "Bad handler '%s': %s" % (name, reason))
     if module_name.split(".")[0] in sys.builtin_module_names:
-        raise Fault("Runtime.BuiltInModuleConflict",
-                    "Cannot use built-in module %s as a handler module" % module_name)  # fmt: skip
+        reason = "Cannot use built-in module %s as a handler module" % module_name
+        raise Fault("Runtime.BuiltInModuleConflict", reason)
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise Fault("Runtime.ImportModuleError",
-                    "Unable to import module '%s': %s" % (module_name, error))  # fmt: skip
+        reason = "Unable to import module '%s': %s" % (module_name, error)
+        raise Fault("Runtime.ImportModuleError", reason) from None
     except SyntaxError as error:
         place = '  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)
-        raise Fault("Runtime.UserCodeSyntaxError",
-                    "Syntax error in module '%s': %s" % (module_name, error), [place])  # fmt: skip
+        reason = "Syntax error in module '%s': %s" % (module_name, error)
+        raise Fault("Runtime.UserCodeSyntaxError", reason, [place]) from None
     handler = getattr(module, function_name, None)
     if handler is None:
-        raise Fault("Runtime.HandlerNotFound",
-                    "Handler '%s' missing on module '%s'" % (function_name, module_name))  # fmt: skip
+        reason = "Handler '%s' missing on module '%s'" % (function_name, module_name)
+        raise Fault("Runtime.HandlerNotFound", reason)
     return handler
 
 
-def forget_shadowed_sdk(paths: "list[str]", names: "list[str]") -> None:
+def forget_shadowed_sdk(paths: list[str], names: list[str]) -> None:
     """A function that brings its own copy of a part of the SDK gets that, whole."""
     for path in paths:
         try:
@@ -197,13 +199,20 @@ def log_stream(fd: int) -> Any:
     return open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def become_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Environment variables, import path, standard streams."""
-    os.environ.clear()
-    os.environ.update(spec["environ"])
-    time.tzset()
+def prepare() -> None:
+    """What a blank environment can do towards being a function's: streams, logging, caches."""
     sys.stdout, sys.stderr = log_stream(1), log_stream(2)
     vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
+    os.environ.clear()
+    set_up_logging()
+    importlib.util.find_spec("_cloudlet_absent")  # touches what an import needs
+    json.loads(json.dumps({"a": [1, None, "text"]}))
+
+
+def become_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Environment variables, import path."""
+    os.environ.update(spec["environ"])
+    time.tzset()
     isolated = config["mode"] == "namespaces"
     task = "/var/task" if isolated else spec["code"]
     roots = ["/opt"] if isolated else list(reversed(spec["layers"]))
@@ -213,12 +222,7 @@ def become_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
         ahead += [root + "/python", root + "/python/lib/" + version + "/site-packages"]
     sys.path[:0] = ahead
     os.chdir(task)
-    if config["sdk"]:
-        forget_shadowed_sdk(ahead, config["sdk"])
-    for name in [m for m in sys.modules if m.startswith("_cloudlet_")]:
-        del sys.modules[name]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    set_up_logging()
+    forget_shadowed_sdk(ahead, config["sdk"])
 
 
 def serve(channel: Any, handler: Any) -> None:
@@ -236,7 +240,9 @@ def serve(channel: Any, handler: Any) -> None:
             try:
                 event = loads(frame[size:])
             except ValueError as error:
-                raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
+                raise Fault(
+                    "Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error
+                ) from None
             kind, body = b"R", make_response(handler(event, LambdaContext(header)))
             if len(body) > MAX_RESPONSE:
                 kind, body = b"O", b""
@@ -253,6 +259,7 @@ def main(config: dict[str, Any]) -> None:
     channel = confinement.Channel()
     try:
         confinement.enter(config)
+        prepare()
         spec = json.loads(channel.receive()[1:])
         confinement.bind_function(config, spec)
         confinement.limit(config)
@@ -285,7 +292,7 @@ def leave(error: SystemExit) -> None:
     """sys.exit(), as an interpreter ends."""
     code = error.code
     if code is not None and not isinstance(code, int):
-        builtins.print(code, file=sys.stderr)
+        sys.stderr.write("%s\n" % (code,))
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()

@@ -2,13 +2,17 @@
 
 Started as a script with an empty environment by any Python from 3.8 on; its argument is the
 number of a descriptor: a SOCK_SEQPACKET socket to the platform. First message: the
-configuration (see jail.py). Then `{"fork": id}` with the descriptors requests, answers,
-log and those of control groups to join, answered by `{"forked": id}` with a pidfd, and later `{"exited": id, "status": n}`.
+configuration (see jail.py). Then `{"fork": id}` with the descriptors requests, answers, log
+and those of control groups to join, answered by `{"forked": id}` with a pidfd, and later
+`{"exited": id, "status": n}`.
 """
 
+# Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
+# ruff: noqa: PTH100, PTH103, PTH112, PTH118, PTH120, PTH123, PTH211, UP031
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import importlib.util
 import json
@@ -273,16 +277,15 @@ def main() -> None:
         sdk = prepare_interpreter(config)
         zygote = Zygote(control, config)
         sys.argv[:] = ["bootstrap"]
+        sys.modules["__main__"] = type(sys)("__main__")
         gc.collect()
         gc.freeze()
     except BaseException:
         control.send(json.dumps({"fatal": traceback_text()[-8000:]}).encode())
         os._exit(1)
     control.send(json.dumps({"ready": True, "sdk": sdk}).encode())
-    try:
+    with contextlib.suppress(ConnectionError):  # it was killed, with messages unread
         zygote.run(environment.main)
-    except ConnectionError:  # killed, with messages unread
-        pass
     if not zygote.isolated:
         zygote.end_all()
     os._exit(0)
