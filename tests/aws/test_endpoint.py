@@ -153,22 +153,22 @@ async def test_what_cannot_be_done_is_refused_in_the_services_words(
 
 INVALID = [
     ("iam", signed("iam", "POST", "/", b"Action=CreateUser&UserName=a%20b", FORM), "CreateUser",
-     "ValidationError", "1 validation error detected: Value 'a b' at 'userName' failed to satisfy "
-     "constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]+"),
+     "ValidationError", ("1 validation error detected: Value 'a b' at 'userName' failed to satisfy "
+     "constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]+")),
     ("iam", signed("iam", "POST", "/", b"Action=ListUsers&MaxItems=x", FORM), "ListUsers",
      "MalformedQueryString", "x is not a valid value for MaxItems"),
     ("logs", signed("logs", "POST", "/", b"{}", target("Logs_20140328.CreateLogGroup")),
-     "CreateLogGroup", "InvalidParameterException", "1 validation error detected: Value null at "
-     "'logGroupName' failed to satisfy constraint: Member must not be null"),
+     "CreateLogGroup", "InvalidParameterException", ("1 validation error detected: Value null at "
+     "'logGroupName' failed to satisfy constraint: Member must not be null")),
     ("logs", signed("logs", "POST", "/", b"{", target("Logs_20140328.CreateLogGroup")),
      "CreateLogGroup", "SerializationException", None),
     ("logs", signed("logs", "POST", "/", b'{"logGroupName":1}',
      target("Logs_20140328.CreateLogGroup")), "CreateLogGroup", "SerializationException",
      "NUMBER_VALUE can not be converted to a String"),
     ("lambda", signed("lambda", "POST", "/2015-03-31/functions", b'{"Code":{}}'), "CreateFunction",
-     "ValidationException", "2 validation errors detected: Value null at 'functionName' failed to "
+     "ValidationException", ("2 validation errors detected: Value null at 'functionName' failed to "
      "satisfy constraint: Member must not be null; Value null at 'role' failed to satisfy "
-     "constraint: Member must not be null"),
+     "constraint: Member must not be null")),
     ("s3", signed("s3", "PUT", "/b?versioning", b"<VersioningConfiguration"),
      "PutBucketVersioning", "MalformedXML", None),
     ("s3", signed("s3", "PUT", "/b?versioning",
