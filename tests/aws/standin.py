@@ -35,6 +35,9 @@ class Keys:
     def credential(self, access_key_id: str, token: str = "") -> Credential | None:
         return self.keys.get(access_key_id)
 
+    def used(self, access_key_id: str, service: str, region: str) -> None:
+        return None
+
     def policies(self, principal: Principal) -> tuple[Policy, ...]:
         return ()
 

@@ -25,6 +25,9 @@ class Bobs:
     def credential(self, access_key_id: str, session_token: str = "") -> Credential | None:
         return None
 
+    def used(self, access_key_id: str, service: str, region: str) -> None:
+        return None
+
     def policies(self, principal: Principal) -> tuple[Policy, ...]:
         return (self.policy,) if principal is BOB else ()
 

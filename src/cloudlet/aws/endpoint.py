@@ -132,7 +132,10 @@ class Endpoint:
             verified = await self._verify(call, family, body)
             if located.streaming:
                 body = Body.of(body)
-        principal = ANONYMOUS if verified is None else verified.principal
+        principal = ANONYMOUS
+        if verified is not None:
+            principal, scope = verified.principal, verified.scope
+            self.cloud.identities.used(scope.access_key_id, service.name, scope.region)
         name = located.operation.name
         self.cloud.operation(service.name, name)  # before its structs are looked for
         if isinstance(body, bytes) and len(body) > LARGE:

@@ -54,6 +54,9 @@ class Identities(Protocol):
         None. Whether it has expired is the caller's to check, by `expires_at`.
         """
 
+    def used(self, access_key_id: str, service: str, region: str) -> None:
+        """Note that a request to `service` was signed with the key: IAM tells of its last use."""
+
     def policies(self, principal: Principal) -> tuple[Policy, ...]:
         """The identity policies in force for `principal`: inline, attached and through groups."""
 

@@ -58,6 +58,11 @@ async def test_a_bad_trust_policy_is_refused(house: House, document: str, messag
         assert (caught.value.code, caught.value.message) == ("MalformedPolicyDocument", message)
 
 
+async def test_a_trust_policy_may_name_someone_of_an_account_elsewhere(house: House) -> None:
+    document = trust({"AWS": "arn:aws:iam::999988887777:role/ci"})
+    await house.iam("CreateRole", RoleName="r", AssumeRolePolicyDocument=document)
+
+
 async def test_a_trust_policy_has_its_quota(house: House) -> None:
     document = trust({"Service": [f"s{number}.amazonaws.com" for number in range(100)]})
     with pytest.raises(AWSError, match="Cannot exceed quota for ACLSizePerRole: 2048"):

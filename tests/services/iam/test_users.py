@@ -134,6 +134,8 @@ async def test_a_key_tells_its_last_use(house: House) -> None:
     id_ = (await house.iam("CreateAccessKey", UserName="bob"))["AccessKey"]["AccessKeyId"]
     never = await house.iam("GetAccessKeyLastUsed", AccessKeyId=id_)
     assert never["AccessKeyLastUsed"] == {"ServiceName": "N/A", "Region": "N/A"}
+    house.identities.used(id_, "s3", "eu-west-1")  # before it has been looked up: nobody's
+    assert house.identities.credential(id_) is not None
     house.identities.used(id_, "s3", "eu-west-1")
     used = (await house.iam("GetAccessKeyLastUsed", AccessKeyId=id_))["AccessKeyLastUsed"]
     assert (used["ServiceName"], used["Region"]) == ("s3", "eu-west-1")

@@ -76,6 +76,9 @@ class FakeIdentities:
     def credential(self, access_key_id: str, session_token: str = "") -> None:
         return None
 
+    def used(self, access_key_id: str, service: str, region: str) -> None:
+        return None
+
     def policies(self, principal: Principal) -> tuple[Policy, ...]:
         return self.given.get(principal.role_arn or principal.arn, ())
 

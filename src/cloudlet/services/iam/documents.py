@@ -53,8 +53,12 @@ def check_inline(entity: Entity, name: str, document: str) -> None:
         )
 
 
-def check_trust(store: IamStore, document: str) -> None:
-    """Raise unless the document can be a trust policy, and the users and roles in it exist."""
+def check_trust(store: IamStore, account: str, document: str) -> None:
+    """Raise unless the document can be a trust policy of a role of `account`.
+
+    The users and roles of that account in it must exist. Those of others are taken as they are:
+    they may be of accounts that are not here but in AWS.
+    """
     try:
         policy = Policy.parse_trust(document)
     except MalformedPolicy as error:
@@ -64,7 +68,7 @@ def check_trust(store: IamStore, document: str) -> None:
     for statement in policy.statements:
         named = statement.principals or statement.not_principals
         for arn in sorted(named.arns if named is not None else ()):
-            if not _exists(store, arn):
+            if arn.split(":")[4] == account and not _exists(store, arn):
                 raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{arn}"')
 
 

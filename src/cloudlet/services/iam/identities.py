@@ -76,8 +76,9 @@ class IdentityStore:
         return self._in_force(principal)[1]
 
     def used(self, access_key_id: str, service: str, region: str) -> None:
-        """Note that a key was used; kept in memory only."""
-        self.uses[access_key_id] = (time(), service, region)
+        """Note the use of a user's key; kept in memory only, so a restart forgets it."""
+        if access_key_id in self._keys:
+            self.uses[access_key_id] = (float(int(time())), service, region)
 
     def forget(self) -> None:
         """Drop what was computed from the records: they have changed."""

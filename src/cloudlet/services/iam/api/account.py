@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from cloudlet.aws.errors import ValidationError
 from cloudlet.aws.models import iam as shapes
@@ -108,6 +109,7 @@ async def get_account_authorization_details(
     wanted = set(req.filter or ("User", "Group", "Role", "LocalManagedPolicy", "AWSManagedPolicy"))
     found: list[tuple[str, User | Group | Role | ManagedPolicy, str]] = []
     store = ctx.service.store
+    attachments = _attachments(ctx)
     if "User" in wanted:
         found += [(user.id, user, "") for user in store.all(User, ctx.account)]
     if "Group" in wanted:
@@ -121,7 +123,7 @@ async def get_account_authorization_details(
         found += [
             (policy.id, policy, "aws")
             for arn, policy in aws_managed.policies().items()
-            if _attachments(ctx, arn)
+            if attachments[arn]
         ]
     chosen = page(
         sorted(found, key=lambda item: item[0]), req.marker, req.max_items, lambda item: item[0]
@@ -131,20 +133,26 @@ async def get_account_authorization_details(
         group_detail_list=[_group(ctx, r) for _, r, _ in chosen.items if isinstance(r, Group)],
         role_detail_list=[_role(ctx, r) for _, r, _ in chosen.items if isinstance(r, Role)],
         policies=[
-            _policy(ctx, r, owner) for _, r, owner in chosen.items if isinstance(r, ManagedPolicy)
+            _policy(r, owner, attachments)
+            for _, r, owner in chosen.items
+            if isinstance(r, ManagedPolicy)
         ],
         is_truncated=chosen.is_truncated,
         marker=chosen.marker,
     )
 
 
-def _attachments(ctx: Iam, arn: str) -> int:
+def _attachments(ctx: Iam) -> Counter[str]:
+    """How many have each managed policy, by its ARN."""
     store = ctx.service.store
-    return sum(
-        arn in entity.attached
-        for kind in (User, Group, Role)
-        for entity in store.all(kind, ctx.account)
-    )
+    counts: Counter[str] = Counter()
+    for user in store.all(User, ctx.account):
+        counts.update(user.attached)
+    for group in store.all(Group, ctx.account):
+        counts.update(group.attached)
+    for role in store.all(Role, ctx.account):
+        counts.update(role.attached)
+    return counts
 
 
 def _user(ctx: Iam, record: User) -> shapes.UserDetail:
@@ -190,7 +198,9 @@ def _role(ctx: Iam, record: Role) -> shapes.RoleDetail:
     )
 
 
-def _policy(ctx: Iam, record: ManagedPolicy, owner: str) -> shapes.ManagedPolicyDetail:
+def _policy(
+    record: ManagedPolicy, owner: str, attachments: Counter[str]
+) -> shapes.ManagedPolicyDetail:
     arn = policy_arn(owner, record)
     return shapes.ManagedPolicyDetail(
         policy_name=record.name,
@@ -198,7 +208,7 @@ def _policy(ctx: Iam, record: ManagedPolicy, owner: str) -> shapes.ManagedPolicy
         arn=arn,
         path=record.path,
         default_version_id=record.default,
-        attachment_count=_attachments(ctx, arn),
+        attachment_count=attachments[arn],
         is_attachable=True,
         description=record.description or None,
         create_date=record.created_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from time import time
 
@@ -102,8 +103,9 @@ async def list_policies(ctx: Iam, req: shapes.ListPoliciesRequest) -> shapes.Lis
     if req.scope != "Local":
         found += [(arn, "aws", policy) for arn, policy in aws_managed.policies().items()]
     shown = []
+    all_uses = _all_uses(ctx)
     for arn, owner, policy in sorted(found, key=lambda item: item[0]):
-        uses = _uses(ctx, arn)
+        uses = all_uses.get(arn, (0, 0))
         counted = {"PermissionsPolicy": uses[0], "PermissionsBoundary": uses[1]}
         used = counted.get(req.policy_usage_filter or "", sum(uses))
         if (req.only_attached or req.policy_usage_filter) and not used:
@@ -234,14 +236,20 @@ def _having(ctx: Iam, kind: type[Entity], arn: str, usage: str | None) -> Iterat
             yield entity
 
 
-def _uses(ctx: Iam, arn: str) -> tuple[int, int]:
-    """How many have the policy, and how many have it as their boundary."""
+def _all_uses(ctx: Iam) -> dict[str, tuple[int, int]]:
+    """How many have each policy, and how many have it as their boundary, by its ARN."""
     store = ctx.service.store
     users, roles = store.all(User, ctx.account), store.all(Role, ctx.account)
-    groups = store.all(Group, ctx.account)
-    attachments = sum(arn in entity.attached for entity in (*users, *roles, *groups))
-    bounded = sum(user.boundary == arn for user in users)
-    return attachments, bounded + sum(role.boundary == arn for role in roles)
+    attached: Counter[str] = Counter()
+    for entity in (*users, *roles, *store.all(Group, ctx.account)):
+        attached.update(entity.attached)
+    bounding = Counter(user.boundary for user in users if user.boundary)
+    bounding.update(role.boundary for role in roles if role.boundary)
+    return {arn: (attached[arn], bounding[arn]) for arn in attached.keys() | bounding.keys()}
+
+
+def _uses(ctx: Iam, arn: str) -> tuple[int, int]:
+    return _all_uses(ctx).get(arn, (0, 0))
 
 
 def _found(ctx: Iam, arn: str) -> ManagedPolicy:

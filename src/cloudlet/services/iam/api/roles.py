@@ -29,7 +29,7 @@ async def create_role(ctx: Iam, req: shapes.CreateRoleRequest) -> shapes.CreateR
     store = ctx.service.store
     if store.taken(Role, ctx.account, req.role_name):
         raise EntityAlreadyExists(f"Role with name {req.role_name} already exists.")
-    check_trust(store, req.assume_role_policy_document)
+    check_trust(store, ctx.account, req.assume_role_policy_document)
     if req.permissions_boundary:
         existing_policy(store, req.permissions_boundary)
     role = Role(
@@ -85,7 +85,7 @@ async def update_assume_role_policy(ctx: Iam, req: shapes.UpdateAssumeRolePolicy
     """Replace a role's trust policy."""
     store = ctx.service.store
     role = store.get(Role, ctx.account, req.role_name)
-    check_trust(store, req.policy_document)
+    check_trust(store, ctx.account, req.policy_document)
     await store.put(ctx.account, replace(role, trust=req.policy_document))
 
 
