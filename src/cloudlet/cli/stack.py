@@ -174,7 +174,8 @@ class Stack:
             stack = self.describe() or {}
             for event in self._since(last):
                 last = event["EventId"]
-                self.report(_line(event))
+                if "Initiated" not in event.get("ResourceStatusReason", ""):
+                    self.report(_line(event))
             status = stack.get("StackStatus", "DELETE_COMPLETE")
             if not status.endswith("_IN_PROGRESS"):
                 break
