@@ -9,10 +9,15 @@ import msgspec
 
 from cloudlet.aws.context import Context
 from cloudlet.aws.models.lambda_ import InvocationRequest, InvocationResponse
+from cloudlet.aws.policy import Policy
 from cloudlet.aws.service import operation
-from cloudlet.services.lambda_.errors import InvalidParameterValue, InvalidRequestContent
+from cloudlet.services.lambda_.errors import (
+    InvalidParameterValue,
+    InvalidRequestContent,
+    ResourceNotFound,
+)
 from cloudlet.services.lambda_.invoker import SYNCHRONOUS_BYTES, check_size
-from cloudlet.services.lambda_.resources import function_arn, function_policy, named
+from cloudlet.services.lambda_.resources import function_arn, named
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.targets import INVOKE
 
@@ -24,7 +29,15 @@ CLIENT_CONTEXT_BYTES = 3583
 _json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-@operation("Invoke", action=INVOKE, resource=function_arn, policy=function_policy)
+def _policy(ctx: Lambda, req: InvocationRequest) -> Policy | None:
+    """The policy as it is compiled with the target; none where there is no such function."""
+    try:
+        return ctx.service.targets.of(function_arn(ctx, req)).policy
+    except ResourceNotFound:
+        return None
+
+
+@operation("Invoke", action=INVOKE, resource=function_arn, policy=_policy)
 async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
     """Run a function, or queue an event for it, or only check that the caller might."""
     if req.tenant_id or req.durable_execution_name:
