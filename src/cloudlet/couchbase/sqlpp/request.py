@@ -51,11 +51,13 @@ def read_request(query: bytes, body: bytes, content_type: str, *, readonly: bool
     request = Request(readonly=readonly)
     pairs: list[tuple[str, Any]] = list(_form(query))
     kind = content_type.partition(";")[0].strip().lower()
-    if kind == "application/json":
+    if not body:
+        pass
+    elif kind == "application/json":
         pairs.extend(_json(body))
     elif kind in ("application/x-www-form-urlencoded", ""):
         pairs.extend(_form(body))
-    elif body:
+    else:
         raise _bad(1120, f"Unsupported media type: {content_type}", http=415)
     seen: set[str] = set()
     for name, value in pairs:

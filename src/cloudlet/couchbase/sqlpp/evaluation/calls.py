@@ -42,10 +42,10 @@ def inline_query(node: InlineQuery) -> Evaluate:
 
 @compiles(tree.Call)
 def call(node: tree.Call) -> Evaluate:
-    """A function with its arguments; 3000 and 10104 for unknown names and wrong counts."""
+    """A function with its arguments; 10101 for unknown names, 3000 for wrong counts."""
     function = FUNCTIONS.get(node.name)
     if function is None:
-        raise errors.syntax(f"Invalid function {node.name.upper()}{errors.near(node.at)}")
+        raise errors.semantic(10101, f"Function not found 'default:{node.name}'")
     function.check(node)
     arguments = [compile_expression(argument) for argument in node.arguments]
     run = function.run

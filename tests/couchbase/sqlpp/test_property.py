@@ -1,0 +1,93 @@
+"""SELECT ... WHERE against an obvious evaluation in Python, for generated documents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.couchbase.sqlpp.conftest import Session
+from tests.couchbase.sqlpp.memory import MemoryKeyspaces
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([0.5, 1.0]),
+    st.text("ab", max_size=2),
+)
+DOCUMENTS = st.lists(st.dictionaries(st.sampled_from("xyz"), SCALARS), min_size=1, max_size=8)
+UNKNOWN = object()  # MISSING
+ORDER = {type(None): 1, bool: 2, int: 3, float: 3, str: 4}
+
+
+def compared(operator: str, a: Any, b: Any) -> Any:
+    if a is UNKNOWN or b is UNKNOWN:
+        return UNKNOWN
+    if a is None or b is None:
+        return None
+    left, right = (ORDER[type(a)], a), (ORDER[type(b)], b)
+    if left[0] != right[0]:
+        order = -1 if left[0] < right[0] else 1
+    else:
+        order = (a > b) - (a < b)
+    return {"=": order == 0, "!=": order != 0, "<": order < 0, ">=": order >= 0}[operator]
+
+
+def combined(word: str, a: Any, b: Any) -> Any:
+    decisive = word == "OR"
+    if decisive in (a, b) and (a is decisive or b is decisive):
+        return decisive
+    first, second = (None, UNKNOWN) if decisive else (UNKNOWN, None)
+    for unknown in (first, second):
+        if a is unknown or b is unknown:
+            return unknown
+    return not decisive
+
+
+Predicate = tuple[str, Any]
+LEAVES = st.tuples(
+    st.sampled_from("xyz"),
+    st.sampled_from(["=", "!=", "<", ">="]),
+    SCALARS.filter(lambda v: v is not None),
+)
+PREDICATES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["AND", "OR"]), inner, inner), st.tuples(st.just("NOT"), inner)
+    ),
+    max_leaves=5,
+)
+
+
+def text_of(predicate: Any) -> str:
+    if predicate[0] == "NOT":
+        return f"NOT ({text_of(predicate[1])})"
+    if predicate[0] in ("AND", "OR"):
+        return f"({text_of(predicate[1])}) {predicate[0]} ({text_of(predicate[2])})"
+    return f"d.{predicate[0]} {predicate[1]} {json.dumps(predicate[2])}"
+
+
+def truth_of(predicate: Any, document: dict[str, Any]) -> Any:
+    if predicate[0] == "NOT":
+        inner = truth_of(predicate[1], document)
+        return not inner if isinstance(inner, bool) else inner
+    if predicate[0] in ("AND", "OR"):
+        return combined(
+            predicate[0], truth_of(predicate[1], document), truth_of(predicate[2], document)
+        )
+    return compared(predicate[1], document.get(predicate[0], UNKNOWN), predicate[2])
+
+
+@settings(max_examples=200, deadline=None)
+@given(documents=DOCUMENTS, predicate=PREDICATES)
+def test_where_agrees_with_the_obvious_evaluation(
+    documents: list[dict[str, Any]], predicate: Any
+) -> None:
+    session = Session(MemoryKeyspaces(d={f"{n:02d}": doc for n, doc in enumerate(documents)}))
+    statement = f"SELECT RAW META().id FROM d WHERE {text_of(predicate)}"
+    found = asyncio.run(session(statement))
+    wanted = [f"{n:02d}" for n, doc in enumerate(documents) if truth_of(predicate, doc) is True]
+    assert found == wanted
