@@ -130,6 +130,7 @@ class JailPlan:
             "preload": PRELOAD if self.runtime.family == "python" else (),
             "sdk_preload": SDK_PRELOAD if self.runtime.family == "python" else (),
             "sdk": sdk_modules(),
+            "sdk_path": sdk,
             "readable": [
                 "/usr",
                 "/lib",

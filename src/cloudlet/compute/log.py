@@ -28,29 +28,35 @@ class EnvironmentLog:
         self._tail, self._tail_bytes = [], 0
         self.lines([line])
 
-    def output(self, data: bytes) -> None:
-        """Take what the function wrote; an unfinished line waits for its end."""
+    def output(self, data: bytes) -> int:
+        """Take what the function wrote, return the number of events it made; an unfinished line
+        waits for its end.
+        """
         data = self._partial + data
-        *whole, self._partial = data.split(b"\n")
-        while len(self._partial) > MAX_LINE_BYTES:
-            whole.append(self._partial[:MAX_LINE_BYTES])
-            self._partial = self._partial[MAX_LINE_BYTES:]
-        if whole:
-            self._events(whole)
+        end = data.rfind(b"\n") + 1
+        if end == 0 and len(data) >= MAX_LINE_BYTES:
+            end = MAX_LINE_BYTES
+        self._partial = data[end:]
+        return self._events(data[:end].removesuffix(b"\n")) if end else 0
 
     def flush(self) -> None:
         """Write an unfinished last line."""
         if self._partial:
             partial, self._partial = self._partial, b""
-            self._events([partial])
+            self._events(partial)
 
-    def _events(self, raw: list[bytes]) -> None:
-        texts: list[str] = []
-        for line in raw:
-            for start in range(0, len(line) or 1, MAX_LINE_BYTES):
-                piece = line[start : start + MAX_LINE_BYTES].replace(INNER_NEWLINE, b"\n")
-                texts.append(piece.decode("utf-8", "replace"))
+    def _events(self, data: bytes) -> int:
+        texts = data.decode("utf-8", "replace").split("\n")
+        if len(data) > MAX_LINE_BYTES:
+            texts = [
+                text[start : start + MAX_LINE_BYTES]
+                for text in texts
+                for start in range(0, len(text) or 1, MAX_LINE_BYTES)
+            ]
+        if INNER_NEWLINE in data:
+            texts = [text.replace("\x1e", "\n") for text in texts]
         self.lines(texts)
+        return len(texts)
 
     def lines(self, texts: list[str]) -> None:
         """Write the platform's own lines."""

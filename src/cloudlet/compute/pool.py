@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -78,13 +79,14 @@ class Compute:
         self._pools: dict[str, _Pool] = {}
         self._hungry: deque[str] = deque()
         self._starting = 0
-        self._environments = 0
+        self._alive: set[Sandbox] = set()
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
         self._zygote_used: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.Task[None] | None = None
         self._cgroups: CgroupRoot | None = None
         self._level: IsolationLevel | None = None
+        self._probing = threading.Lock()
         self._stopped = False
 
     async def start(self) -> None:
@@ -149,15 +151,16 @@ class Compute:
 
     def level(self) -> IsolationLevel:
         """What isolates functions on this machine; probed once, in some tens of milliseconds."""
-        if self._level is None:
-            self._cgroups, cgroup_detail = find_root()
-            self._level = probe(
-                namespaces=self._want_namespaces,
-                cgroups=self._cgroups is not None,
-                pids=self._cgroups is not None and self._cgroups.pids is not None,
-                cgroup_detail=cgroup_detail,
-            )
-        return self._level
+        with self._probing:
+            if self._level is None:
+                self._cgroups, cgroup_detail = find_root()
+                self._level = probe(
+                    namespaces=self._want_namespaces,
+                    cgroups=self._cgroups is not None,
+                    pids=self._cgroups is not None and self._cgroups.pids is not None,
+                    cgroup_detail=cgroup_detail,
+                )
+            return self._level
 
     def runtimes(self) -> list[Runtime]:
         """The runtimes used so far and the interpreters that serve them."""
@@ -196,12 +199,11 @@ class Compute:
                 return
             pool.starting += 1
             self._starting += 1
-            self._environments += 1
             self._own(self._start(pool, pool.waiting[-1].spec))
 
     def _room(self) -> bool:
         """Whether one more may start; else the longest idle one of any function makes room."""
-        if self._environments < self._max_environments:
+        if len(self._alive) + self._starting < self._max_environments:
             return True
         idle = [sandbox for pool in self._pools.values() for sandbox in pool.idle]
         if idle:
@@ -238,6 +240,7 @@ class Compute:
             zygote.refill_later()
             assert sandbox is not None
             if ended is None:
+                self._alive.add(sandbox)
                 self._free(sandbox)
             elif pool.waiting:
                 sandbox.fail_job(pool.waiting.popleft(), ended)
@@ -249,8 +252,6 @@ class Compute:
         finally:
             pool.starting -= 1
             self._starting -= 1
-            if sandbox is None or sandbox not in pool.all:
-                self._environments -= 1
             self._scale(pool)
             self._feed()
 
@@ -338,12 +339,11 @@ class Compute:
 
     def _ended(self, sandbox: Sandbox) -> None:
         assert sandbox.spec is not None
+        self._alive.discard(sandbox)
         pool = self._pools.get(sandbox.spec.key)
         if pool is None:
             return
-        if sandbox in pool.all:
-            pool.all.discard(sandbox)
-            self._environments -= 1
+        pool.all.discard(sandbox)
         if sandbox in pool.idle:
             pool.idle.remove(sandbox)
         if pool.empty():

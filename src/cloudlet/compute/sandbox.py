@@ -22,7 +22,8 @@ from cloudlet.compute.memory import Meter
 
 _MB = 1024 * 1024
 _FRAME_LIMIT = report.MAX_RESPONSE_BYTES + _MB
-_LOG_CHUNK = 64 * 1024
+_LOG_CHUNK = 32 * 1024
+_LOG_LINE_COST = 100  # a line costs more than its bytes
 _LOG_BYTES_A_SECOND = 16 * _MB
 _WATCH_S = 0.05
 _encode = msgspec.json.Encoder().encode
@@ -89,6 +90,7 @@ class Sandbox:
         self._started = 0.0
         self._deadline = 0.0
         self._over_memory = False
+        self._last_peak = 0
         self._loop.add_reader(pipes.answers, self._on_answer)
 
     # --- initialisation ---------------------------------------------------------------------
@@ -167,7 +169,8 @@ class Sandbox:
         self._job = None
         self._drain_log()
         request_id, memory_mb = job.invocation.request_id, job.spec.memory_mb
-        used_mb = min(memory_mb, max(1, math.ceil(meter.peak_bytes() / _MB)))
+        peak = meter.peak_bytes() if self.status != "dead" else self._last_peak
+        used_mb = min(memory_mb, max(1, math.ceil(peak / _MB)))
         init_ms, self.init_ms = self.init_ms, None
         log.lines(
             [
@@ -243,6 +246,8 @@ class Sandbox:
             pass
         was, self.status = self.status, "dead"
         meter = self.meter
+        if meter is not None:  # whose groups may be gone when the failure is told
+            self._last_peak = meter.peak_bytes()
         ran_out = self._over_memory or (
             meter is not None and status is not None and status != 0 and meter.ran_out()
         )
@@ -411,7 +416,6 @@ class Sandbox:
         if taken == 0:
             self._loop.remove_reader(self._pipes.log)
             return
-        self._log_allowance -= max(0, taken)
         if self._log_allowance < 0:
             self._loop.remove_reader(self._pipes.log)
             self._loop.call_later(0.05, self._resume_log)
@@ -429,14 +433,14 @@ class Sandbox:
         except BlockingIOError:
             return -1
         if data and self.log is not None:
-            self.log.output(data)
+            self._log_allowance -= len(data) + _LOG_LINE_COST * self.log.output(data)
         return len(data)
 
     def _drain_log(self) -> None:
         """What was written before the answer belongs before END; bounded."""
         if self.log is None:
             return
-        for _ in range(16):
+        for _ in range(3):  # a pipe holds 64 KB
             if self._read_log() <= 0:
                 break
         self.log.flush()

@@ -260,7 +260,10 @@ def prepare_interpreter(config: dict[str, Any]) -> bool:
     try:
         for name in config["sdk_preload"]:
             importlib.import_module(name)
-    except Exception:  # an older interpreter than the SDK supports
+    except Exception:  # an older interpreter than the SDK supports: it has none then
+        sys.path.remove(config["sdk_path"])
+        for name in [m for m in sys.modules if m.partition(".")[0] in config["sdk"]]:
+            del sys.modules[name]
         return False
     return True
 
