@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cloudlet.aws.policy.conditions import BadCondition, compile_conditions
+from cloudlet.aws.policy.conditions import OPERATORS, BadCondition, compile_conditions
 
 
 def holds(block: dict[str, Any], values: dict[str, Any]) -> bool:
@@ -113,3 +116,21 @@ def test_all_operators_and_keys_must_hold() -> None:
 def test_a_bad_condition_is_refused(block: dict[str, Any]) -> None:
     with pytest.raises(BadCondition):
         compile_conditions(block, variables=True)
+
+
+texts = st.text(max_size=6) | st.sampled_from(
+    ["1", "nan", "1e999", "2020-01-01", "0001-01-01T00:00:00+23:59", "10.0.0.0/8", "${a}", "*", "="]
+)
+
+
+@given(
+    st.sampled_from(sorted(OPERATORS)),
+    st.sampled_from(["", "ForAllValues:", "ForAnyValue:"]),
+    st.lists(texts, max_size=2),
+    texts | st.lists(texts, max_size=3),
+)
+def test_no_value_raises_anything_else(
+    operator: str, prefix: str, wanted: list[str], given_value: Any
+) -> None:
+    with contextlib.suppress(BadCondition):
+        assert holds({prefix + operator: {"k": wanted}}, {"k": given_value}) in (True, False)

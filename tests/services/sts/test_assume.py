@@ -113,6 +113,19 @@ async def test_session_tags_are_principal_tags_and_may_go_along(house: House) ->
         await assume(house, session, Tags=tags)
 
 
+async def test_tags_have_their_limit(house: House) -> None:
+    bob = await house.user("bob", MAY_ASSUME)
+    await role(house, {"AWS": ACCOUNT})
+    tags = [{"Key": f"key{number}", "Value": "v" * 200} for number in range(30)]
+    with pytest.raises(AWSError) as caught:
+        await assume(house, bob, Tags=tags)
+    assert caught.value.code == "PackedPolicyTooLarge"
+    answer = await house.sts(
+        "AssumeRole", as_=bob, RoleArn=ROLE, RoleSessionName="s1", Tags=tags[:10]
+    )
+    assert 0 < answer["PackedPolicySize"] <= 100
+
+
 @pytest.mark.parametrize(
     ("seconds", "message"),
     [

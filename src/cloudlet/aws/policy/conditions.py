@@ -7,7 +7,6 @@ multivalued context keys".
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -110,13 +109,13 @@ def _booleans(values: Sequence[str], variables: bool) -> Test:  # noqa: ARG001
 def _binaries(values: Sequence[str], variables: bool) -> Test:  # noqa: ARG001
     try:
         wanted = {base64.b64decode(value, validate=True) for value in values}
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadCondition(str(values)) from error
 
     def test(text: str, lookup: Lookup) -> bool:  # noqa: ARG001
         try:
             return base64.b64decode(text, validate=True) in wanted
-        except binascii.Error:
+        except ValueError:
             return False
 
     return test

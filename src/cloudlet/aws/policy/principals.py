@@ -16,7 +16,8 @@ from cloudlet.aws.principal import Principal
 _ACCOUNT = re.compile(r"\d{12}")
 _ROOT = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):root")
 _IDENTITY = re.compile(
-    r"arn:aws[\w-]*:(iam::\d{12}:(user|role)/[^*?]+|sts::\d{12}:(assumed-role|federated-user)/[^*?]+)"
+    r"arn:aws[\w-]*:(iam::(\d{12}|cloudfront):(user|role)/[^*?]+"
+    r"|sts::\d{12}:(assumed-role|federated-user)/[^*?]+)"
 )
 _UNIQUE_ID = re.compile(r"A(?:IDA|ROA)[A-Z0-9]{12,}")
 _KINDS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})

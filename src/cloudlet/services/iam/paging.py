@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -33,7 +32,7 @@ def page(
     if marker:
         try:
             after = base64.b64decode(marker, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise ValidationError("Invalid Marker.") from error
         items = [item for item in items if key(item) > after]
     limit = max_items or _DEFAULT

@@ -8,7 +8,6 @@ or with the user or role they are of.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -78,7 +77,7 @@ class Seal:
         """The session, or None where the token is not ours or not this key's."""
         try:
             sealed = base64.b64decode(token, validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             return None
         packed = sealed[_MAC:]
         if not hmac.compare_digest(sealed[:_MAC], self._mac(packed)):

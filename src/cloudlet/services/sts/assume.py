@@ -24,8 +24,9 @@ Sts = Context[IdentityStore]
 
 _DEFAULT_S = 3600
 _CHAINED_S = 3600
-#: Characters of session policies, and of session tags, that a session may hold.
+#: Characters of session policies that a session may hold, and of these and its tags together.
 _POLICY_LIMIT = 2048
+_PACKED_LIMIT = 4096
 
 
 def _actions(ctx: Sts, req: shapes.AssumeRoleRequest) -> list[str]:
@@ -92,6 +93,7 @@ async def assume_role(ctx: Sts, req: shapes.AssumeRoleRequest) -> shapes.AssumeR
     _check_source_identity(before, req)
     tags = _session_tags(ctx, req)
     policies, arns = _session_policies(ctx, req)
+    packed = _packed(policies, arns, tags)
     session = Session(
         access_key_id=ids.access_key_id("ASIA", account),
         kind="assumed-role",
@@ -108,8 +110,6 @@ async def assume_role(ctx: Sts, req: shapes.AssumeRoleRequest) -> shapes.AssumeR
     )
     issued = ctx.service.issue(session)
     assert issued.session_token is not None
-    packed = sum(map(len, policies)) + sum(map(len, arns))
-    packed += sum(len(key) + len(value) for key, value in tags.items())
     return shapes.AssumeRoleResponse(
         credentials=shapes.Credentials(
             access_key_id=issued.access_key_id,
@@ -120,7 +120,7 @@ async def assume_role(ctx: Sts, req: shapes.AssumeRoleRequest) -> shapes.AssumeR
         assumed_role_user=shapes.AssumedRoleUser(
             assumed_role_id=issued.principal.user_id, arn=issued.principal.arn
         ),
-        packed_policy_size=min(100, -(-packed * 100 // (2 * _POLICY_LIMIT))) if packed else None,
+        packed_policy_size=packed or None,
         source_identity=session.source_identity or None,
     )
 
@@ -175,6 +175,18 @@ def _check_source_identity(before: Session | None, req: shapes.AssumeRoleRequest
     kept = before.source_identity if before else ""
     if kept and req.source_identity and req.source_identity != kept:
         raise AccessDenied("The source identity of a session cannot be changed.")
+
+
+def _packed(policies: Sequence[str], arns: Sequence[str], tags: dict[str, str]) -> int:
+    """How much of what a session may hold these take, in per cent."""
+    size = sum(map(len, policies)) + sum(map(len, arns))
+    size += sum(len(key) + len(value) for key, value in tags.items())
+    share = -(-size * 100 // _PACKED_LIMIT)
+    if share > 100:
+        raise PackedPolicyTooLarge(
+            f"Packed policy consumes {share}% of allotted space, please use smaller policy."
+        )
+    return share
 
 
 def _session_policies(
