@@ -34,8 +34,9 @@ def test_every_form_of_a_name_is_read(text: str, account: str, qualifier: str | 
     ("text", "code"),
     [
         (ARN.replace("us-east-1", "eu-west-1"), "ResourceNotFoundException"),
-        ("x" * 65, "InvalidParameterValueException"),
-        ("a b", "InvalidParameterValueException"),
+        ("x" * 65, "ValidationException"),
+        ("a b", "ValidationException"),
+        ("a.b", "ValidationException"),
     ],
 )
 def test_other_names_are_refused(text: str, code: str):

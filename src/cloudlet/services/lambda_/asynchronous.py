@@ -104,7 +104,8 @@ class Events:
             try:
                 await self._process(item)
             except Exception:
-                log.exception("event %s of %s waits for the next start", item.id, item.lane)
+                log.exception("event %s of %s could not be tried", item.id, item.lane)
+                await self.queue.postpone(item, self.schedule.backoff_s[1])
         if len(lane.tasks) == 1 and self._lanes.get(name) is lane:
             del self._lanes[name]
 

@@ -30,8 +30,8 @@ from cloudlet.services.lambda_.model import CodeRecord
 UNZIPPED_LIMIT = 262_144_000
 #: More files than any package has; a bound on what one upload can cost the file system.
 ENTRIES_LIMIT = 65_535
-#: Seconds and bytes of address space that compiling a package's Python files may take.
-COMPILE_S, COMPILE_MEMORY = 120, 2 << 30
+#: Seconds and bytes of address space that compiling a package may take; the rest stays source.
+COMPILE_S, COMPILE_MEMORY = 30, 2 << 30
 
 _CHUNK = 1 << 20
 _COMPILE = (
@@ -158,7 +158,12 @@ class CodeStore:
             and not path.name.startswith(held or ("\0",))
             and not path.name.startswith(".part-")
         ]
+        # Set aside before anything is awaited: a deployment from now on finds none of it.
+        aside = []
         for path in unused:
+            name = f"{path.stem}.part" if path.suffix == ".zip" else f".part-{path.name}"
+            aside.append(path.rename(path.with_name(name)))
+        for path in aside:
             await asyncio.to_thread(_remove, path)
 
     async def clean(self) -> None:

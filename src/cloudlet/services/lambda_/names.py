@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.aws.context import Context
-from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceNotFound
+from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceNotFound, Validation
 
 LATEST = "$LATEST"
 
+#: As AWS words it.
+_PATTERN = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+    r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+)
 _FUNCTION = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?"
     r"(?:(?P<account>\d{12}):)?(?:function:)?(?P<name>[a-zA-Z0-9-_]+)"
@@ -69,11 +74,12 @@ def function_name(ctx: Context[Any], text: str, qualifier: str | None = None) ->
     endpoints of AWS serve one region each.
     """
     found = _FUNCTION.fullmatch(text)
-    if found is None or len(found["name"]) > 64:
-        raise InvalidParameterValue(
-            f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy"
-            " constraint: Member must have length less than or equal to 64"
+    if found is None:
+        raise Validation(
+            "functionName", text, f"Member must satisfy regular expression pattern: {_PATTERN}"
         )
+    if len(found["name"]) > 64:
+        raise Validation("functionName", text, "Member must have length less than or equal to 64")
     region = found["region"] or ctx.region
     if region != ctx.region:
         raise ResourceNotFound(

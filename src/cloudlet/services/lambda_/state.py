@@ -34,6 +34,8 @@ from cloudlet.storage.records import GLOBAL
 ZIP_BYTES, ZIP_REQUEST_BYTES = 52_428_800, 70_167_211
 #: Seconds for which GetFunction's download address is good ("GetFunction").
 LOCATION_S = 600
+#: Seconds between looks whether code that was replaced is still in use.
+SWEEP_S = 2.0
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class LambdaService:
     invoker: Invoker
     _signing_key: bytes = b""
     _sweep: asyncio.Task[None] | None = None
+    _retired: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _changing: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = field(
         default_factory=WeakValueDictionary
     )
@@ -64,15 +67,24 @@ class LambdaService:
         self.targets.forget(name)
         for configuration in configurations:
             await self.compute.retire(environment_key(name, configuration))
+        self._retired[name.key] = time.monotonic()
         self.sweep_later()
 
     def sweep_later(self) -> None:
-        """Free unused code once the longest invocation that may still use it is over."""
+        """Free unused code once no invocation can still need it."""
         if self._sweep is None or self._sweep.done():
-            self._sweep = asyncio.create_task(self._sweep_after(TIMEOUT_S + 10))
+            self._sweep = asyncio.create_task(self._sweep_when_quiet())
 
-    async def _sweep_after(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
+    async def _sweep_when_quiet(self) -> None:
+        """Wait until each retired function rests for a moment, or its longest time is over."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for key, since in list(self._retired.items()):
+                running = self.targets.concurrency(FunctionName(*key)).running
+                if not running or time.monotonic() - since > TIMEOUT_S + 10:
+                    del self._retired[key]
+            if not self._retired:
+                break
         await self.sweep()
 
     async def sweep(self) -> None:

@@ -64,8 +64,8 @@ class Store:
             raise ResourceNotFound(NO_GROUP)
         return found
 
-    async def create_group(self, account: str, region: str, name: str, **fields: object) -> None:
-        """Create a group, which must not be there, with a number that was never used."""
+    async def create_group(self, account: str, region: str, name: str, **fields: object) -> bool:
+        """Create a group with a number that was never used; False where the group is there."""
 
         def next_number(connection: apsw.Connection) -> int:
             rows = connection.execute(
@@ -75,8 +75,10 @@ class Store:
 
         number = await self.database.write(next_number)
         record = GroupRecord(name=name, number=number, created_ms=now_ms(), **fields)  # type: ignore[arg-type]
-        if self.groups.get(account, region, name) is None:
-            await self.groups.put(account, region, name, record)
+        if self.groups.get(account, region, name) is not None:
+            return False
+        await self.groups.put(account, region, name, record)
+        return True
 
     async def delete_group(self, account: str, region: str, name: str) -> None:
         """Delete the group with its streams and events."""
@@ -105,6 +107,16 @@ class Store:
             "SELECT 1 FROM stream WHERE grp=? AND name=?", (group.number, name)
         )
         return bool(rows.fetchall())
+
+    async def stream_names(self, numbers: set[int]) -> dict[int, str]:
+        """The names of these streams, by number."""
+
+        def read(connection: apsw.Connection) -> dict[int, str]:
+            query = "SELECT name FROM stream WHERE number=?"
+            found = {n: connection.execute(query, (n,)).fetchall() for n in numbers}
+            return {number: str(rows[0][0]) for number, rows in found.items() if rows}
+
+        return await self.database.read(read)
 
     async def streams(self, group: GroupRecord, prefix: str = "") -> list[Stream]:
         """The streams whose name starts with `prefix`, by name."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from tests.services.lambda_.world import World
@@ -50,7 +51,9 @@ async def test_weights_share_the_traffic(world: World):
         ("1", {"2": 0.1, "3": 0.1}, "AdditionalVersionWeights"),
     ],
 )
-async def test_bad_routes_are_refused(world: World, version: str, weights: dict, words: str):
+async def test_bad_routes_are_refused(
+    world: World, version: str, weights: dict[str, Any], words: str
+):
     await _two_versions(world)
     with pytest.raises(AWSError, match=words):
         await world.call(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.services.lambda_.world import ACCOUNT, ROLE, World, package
 
@@ -77,7 +79,7 @@ async def test_code_comes_from_s3(world: World):
          "InvalidParameterValueException", "dead-letter"),
     ],
 )  # fmt: skip
-async def test_bad_requests_are_refused(world: World, given: dict, code: str, words: str):
+async def test_bad_requests_are_refused(world: World, given: dict[str, Any], code: str, words: str):
     with pytest.raises(AWSError, match=words.replace("(", r"\(")) as refused:
         await world.create(**given)
     assert refused.value.code == code

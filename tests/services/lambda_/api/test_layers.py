@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.services.lambda_.world import World, package
 
 from cloudlet.aws.errors import AWSError
 
 
-async def _publish(world: World, text: str = "x = 1") -> dict:
+async def _publish(world: World, text: str = "x = 1") -> dict[str, Any]:
     return await world.call(
         "PublishLayerVersion", LayerName="l", Description="d",
         Content={"ZipFile": package({"python/lib.py": text})}, CompatibleRuntimes=["python3.11"],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.services.lambda_.world import ACCOUNT, World
@@ -17,7 +18,7 @@ def source(arn: str = f"{API}/prod/GET/", principal: str = "apigateway.amazonaws
     return EventSource(principal, arn, ACCOUNT)
 
 
-async def _permit(world: World, **given: str) -> dict:
+async def _permit(world: World, **given: Any) -> dict[str, Any]:
     wanted = {
         "FunctionName": "f",
         "StatementId": "s",
@@ -91,7 +92,7 @@ async def test_another_account_may_invoke_where_the_policy_says_so(world: World)
         ({"SourceArn": "arn:aws:s3:::" + "x" * 9980}, "PolicyLengthExceededException"),
     ],
 )
-async def test_bad_permissions_are_refused(world: World, given: dict, code: str):
+async def test_bad_permissions_are_refused(world: World, given: dict[str, Any], code: str):
     await world.create()
     await _permit(world, StatementId="first")
     await _permit(world, StatementId="large", SourceArn="arn:aws:s3:::" + "x" * 9900)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.services.lambda_.world import World, package
 
@@ -56,7 +58,7 @@ async def test_another_runtime_gets_a_tree_of_its_own(world: World):
     ("operation", "given"),
     [("UpdateFunctionCode", {"ZipFile": package()}), ("UpdateFunctionConfiguration", {})],
 )
-async def test_an_old_revision_is_refused(world: World, operation: str, given: dict):
+async def test_an_old_revision_is_refused(world: World, operation: str, given: dict[str, Any]):
     await world.create()
     with pytest.raises(AWSError) as refused:
         await world.call(operation, FunctionName="f", RevisionId="old", **given)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.services.logs.world import World
 
@@ -30,7 +32,7 @@ async def test_a_group_is_shown_with_both_its_arns(world: World):
         ({"logGroupIdentifiers": ["b/x"]}, ["b/x"]),
     ],
 )
-async def test_groups_are_found(world: World, given: dict, names: list[str]):
+async def test_groups_are_found(world: World, given: dict[str, Any], names: list[str]):
     for name in ("b/x", "a/y", "a/x"):
         await world.call("CreateLogGroup", logGroupName=name)
     found = (await world.call("DescribeLogGroups", **given))["logGroups"]

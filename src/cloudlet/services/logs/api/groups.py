@@ -24,6 +24,7 @@ from cloudlet.services.logs.tags import check_tags
 
 Logs = Context[LogsService]
 
+GROUP_EXISTS = "The specified log group already exists"
 #: "PutRetentionPolicy".
 RETENTION_DAYS = frozenset(
     {
@@ -41,8 +42,8 @@ async def create_log_group(ctx: Logs, req: CreateLogGroupRequest) -> None:
         raise InvalidParameter("cloudlet does not encrypt log groups with KMS keys yet.")
     check_tags(req.tags or {})
     if store.groups.get(ctx.account, ctx.region, req.log_group_name) is not None:
-        raise ResourceAlreadyExists("The specified log group already exists")
-    await store.create_group(
+        raise ResourceAlreadyExists(GROUP_EXISTS)
+    created = await store.create_group(
         ctx.account,
         ctx.region,
         req.log_group_name,
@@ -50,6 +51,8 @@ async def create_log_group(ctx: Logs, req: CreateLogGroupRequest) -> None:
         log_class=req.log_group_class or "STANDARD",
         protected=bool(req.deletion_protection_enabled),
     )
+    if not created:
+        raise ResourceAlreadyExists(GROUP_EXISTS)
 
 
 @operation("DeleteLogGroup", resource=streams_of)

@@ -38,7 +38,7 @@ async def filter_log_events(ctx: Logs, req: FilterLogEventsRequest) -> FilterLog
     store = ctx.service.store
     group = store.group(*named(ctx, req))
     matches = compile_pattern(req.filter_pattern or "")
-    names = await _streams(ctx, group, req)
+    streams = await _streams(ctx, group, req)
     position = _position(req.next_token)
     limit = min(req.limit or PAGE_EVENTS, PAGE_EVENTS)
     started, size = time.monotonic(), 0
@@ -51,37 +51,47 @@ async def filter_log_events(ctx: Logs, req: FilterLogEventsRequest) -> FilterLog
             end_ms=1 << 62 if req.end_time is None else req.end_time + 1,
             limit=BATCH,
         )
-        matching = await asyncio.to_thread(_matching, batch, names, matches)
+        matching = await asyncio.to_thread(_matching, batch, streams, matches)
         for event in matching:
             size += event_bytes(event.message)
             if found and (len(found) == limit or size > PAGE_BYTES):
                 last = found[-1]
-                return _answer(found, names, (last.timestamp_ms, last.number))
+                return await _answer(ctx, found, (last.timestamp_ms, last.number))
             found.append(event)
         if len(batch) < BATCH:
-            return _answer(found, names, None)
+            return await _answer(ctx, found, None)
         position = batch[-1].timestamp_ms, batch[-1].number
         if time.monotonic() - started > SEARCH_S:
-            return _answer(found, names, position)
+            return await _answer(ctx, found, position)
 
 
-async def _streams(ctx: Logs, group: GroupRecord, req: FilterLogEventsRequest) -> dict[int, str]:
-    """The names of the streams to search, by number."""
+async def _streams(
+    ctx: Logs, group: GroupRecord, req: FilterLogEventsRequest
+) -> frozenset[int] | None:
+    """The numbers of the streams to search; None for all."""
     if req.log_stream_names is not None and req.log_stream_name_prefix is not None:
         raise InvalidParameter(
             "logStreamNamePrefix and logStreamNames are mutually exclusive parameters."
         )
+    if req.log_stream_names is None and req.log_stream_name_prefix is None:
+        return None
     streams = await ctx.service.store.streams(group, req.log_stream_name_prefix or "")
     if req.log_stream_names is not None:
         wanted = set(req.log_stream_names)
         streams = [stream for stream in streams if stream.name in wanted]
         if len(streams) < len(wanted):
             raise ResourceNotFound(NO_STREAM)
-    return {stream.number: stream.name for stream in streams}
+    return frozenset(stream.number for stream in streams)
 
 
-def _matching(events: list[Event], names: dict[int, str], matches: Predicate) -> list[Event]:
-    return [event for event in events if event.stream in names and matches(event.message)]
+def _matching(
+    events: list[Event], streams: frozenset[int] | None, matches: Predicate
+) -> list[Event]:
+    return [
+        event
+        for event in events
+        if (streams is None or event.stream in streams) and matches(event.message)
+    ]
 
 
 def _position(token: str | None) -> tuple[int, int] | None:
@@ -92,9 +102,10 @@ def _position(token: str | None) -> tuple[int, int] | None:
     return int(token[:24]), int(token[24:])
 
 
-def _answer(
-    events: list[Event], names: dict[int, str], position: tuple[int, int] | None
+async def _answer(
+    ctx: Logs, events: list[Event], position: tuple[int, int] | None
 ) -> FilterLogEventsResponse:
+    names = await ctx.service.store.stream_names({event.stream for event in events})
     return FilterLogEventsResponse(
         events=[
             FilteredLogEvent(
@@ -105,6 +116,7 @@ def _answer(
                 event_id=f"{event.timestamp_ms:024d}{event.number:032d}",
             )
             for event in events
+            if event.stream in names
         ],
         searched_log_streams=[],
         next_token=None if position is None else f"{position[0]:024d}{position[1]:032d}",
