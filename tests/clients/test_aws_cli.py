@@ -83,7 +83,7 @@ def _use_the_site(server: Live, aws: Cli, sample: Path, outputs: dict[str, str])
     assert (status, b"<title>Books</title>" in page) == (200, True)
     # The plain-path forms, for clients that resolve no name below localhost.
     plain = f"{server.endpoint}/_aws/execute-api/{api_id}/prod/books"
-    assert books.request("GET", plain)[0] == 200
+    assert books.request("GET", plain)[0] == 200, server.log()
     return books
 
 

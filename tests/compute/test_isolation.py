@@ -18,7 +18,7 @@ from cloudlet.compute.isolation import probe
 
 REDTEAM = Path(__file__).parent / "redteam.py"
 NOBODY = 65534
-LEVEL = probe(namespaces=True, cgroups=False, pids=False, cgroup_detail="")
+LEVEL = probe(namespaces=True, reachable=True, cgroups=False, pids=False, cgroup_detail="")
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls")
 
@@ -90,6 +90,17 @@ def test_a_hostile_function_is_refused_without_namespaces(identity: str) -> None
     assert found["timed out"] == "Sandbox.Timedout"
     assert found["outlived"] == 0
     assert found["greedy"]["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
+
+
+def test_the_level_says_what_is_switched_off() -> None:
+    level = probe(namespaces=False, reachable=False, cgroups=False, pids=False, cgroup_detail="x")
+    assert level.name in ("reduced", "minimal")
+    assert not level.namespaces
+    assert "without user namespaces" in level.summary.replace("; ", " ")
+    details = {item.name: item.detail for item in level.items}
+    assert details["user namespaces"] == "refused: switched off"
+    assert details["memory limits"] == "RLIMIT_DATA and watching instead: x"
+    assert not level.has("own identity")
 
 
 @pytest.mark.parametrize("mode", ["namespaces", "plain"])

@@ -44,8 +44,14 @@ class IsolationLevel:
         return f"{self.name} isolation: {on or 'nothing'}" + (f"; without {off}" if off else "")
 
 
-def probe(*, namespaces: bool, cgroups: bool, pids: bool, cgroup_detail: str) -> IsolationLevel:
-    """Try the means out in a process of their own."""
+def probe(
+    *, namespaces: bool, reachable: bool, cgroups: bool, pids: bool, cgroup_detail: str
+) -> IsolationLevel:
+    """Try the means out in a process of their own.
+
+    `namespaces` False leaves them out; `reachable` says whether an identity without rights may
+    get at the code, which without mounts decides whether root can give functions one.
+    """
     found = _ask()
     user, mounts = found.get("userns", "not tried"), found.get("mounts", "not tried")
     if not namespaces:
@@ -56,6 +62,7 @@ def probe(*, namespaces: bool, cgroups: bool, pids: bool, cgroup_detail: str) ->
     items = (
         IsolationItem("user namespaces", user == "ok", _said(user, "own user, pid, ipc, uts")),
         IsolationItem("mounts", mounts == "ok", _said(mounts, "own root, proc, /tmp")),
+        _identity(apart=apart, given=os.geteuid() == 0 and (apart or reachable)),
         IsolationItem(
             "landlock", abi > 0, f"version {abi}{scoped}" if abi else "the kernel has none"
         ),
@@ -77,6 +84,15 @@ def probe(*, namespaces: bool, cgroups: bool, pids: bool, cgroup_detail: str) ->
     else:
         name = "minimal"
     return IsolationLevel(name, items)
+
+
+def _identity(*, apart: bool, given: bool) -> IsolationItem:
+    """Whose rights a function has, should everything else fail."""
+    if given:
+        return IsolationItem("own identity", True, "an unprivileged uid of its own")
+    whose = "root's uid without capabilities" if os.geteuid() == 0 else "the server's user"
+    held = "in a user namespace" if apart else "held back by Landlock and seccomp only"
+    return IsolationItem("own identity", False, f"functions run as {whose}, {held}")
 
 
 def _said(result: str, meaning: str) -> str:

@@ -67,12 +67,9 @@ def sdk_modules() -> list[str]:
 
 
 def open_to_all(*folders: Path) -> bool:
-    """Whether any identity may pass through to these folders."""
-    return all(
-        part.stat().st_mode & 0o005 == 0o005 or (part.stat().st_mode & 0o001 and part != folder)
-        for folder in (given.resolve() for given in folders)
-        for part in (folder, *folder.parents)
-    )
+    """Whether any identity may pass to these folders; those yet to be made will be open."""
+    parts = {part for folder in folders for part in (folder.resolve(), *folder.resolve().parents)}
+    return all(part.stat().st_mode & 0o001 for part in parts if part.exists())
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,7 @@ class Compute:
                 self._cgroups, cgroup_detail = find_root()
                 self._level = probe(
                     namespaces=self._want_namespaces,
+                    reachable=open_to_all(self._data, self._code_root),
                     cgroups=self._cgroups is not None,
                     pids=self._cgroups is not None and self._cgroups.pids is not None,
                     cgroup_detail=cgroup_detail,
@@ -303,7 +304,7 @@ class Compute:
         folder = self._data / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
         path = tempfile.mkdtemp(dir=folder)
-        if os.geteuid() == 0:
+        if self.level().has("own identity"):
             os.chown(path, SANDBOX_ID, SANDBOX_ID)
         return path
 
@@ -375,7 +376,7 @@ class Compute:
             staging=staging.resolve(),
             sdk_view=(self._data / "runtime").resolve(),
             namespaces=self.level().namespaces,
-            leave_root=os.geteuid() == 0 and open_to_all(self._data, self._code_root),
+            leave_root=self.level().has("own identity"),
             nproc=1024 if self._cgroups is None or self._cgroups.pids is None else 65536,
         )
         if not plan.namespaces:

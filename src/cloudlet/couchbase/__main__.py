@@ -22,6 +22,9 @@ from cloudlet.couchbase.sockets import Sockets
 #: A password that is read from the first line of the standard input instead.
 _FROM_STDIN: Final = "-"
 
+#: How long a thread may hold the interpreter while another waits for it.
+SWITCH_INTERVAL_S: Final = 0.0005
+
 
 def main() -> int:
     """Serve; exit code 0 after a clean stop, 1 where the server cannot start."""
@@ -47,6 +50,8 @@ def main() -> int:
         cache_mb=arguments.cache_mb,
         bucket_names_authenticate=arguments.bucket_names_authenticate,
     )
+    # The writer thread may keep the loop waiting for half a millisecond, not for five.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         uvloop.run(_serve(options, arguments.listen_fds, as_json=arguments.json))
     except (OSError, ValueError, DirectoryBusyError) as error:

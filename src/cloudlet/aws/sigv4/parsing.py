@@ -18,7 +18,8 @@ MAX_EXPIRES_S = 604_800
 MAX_LENGTH = 8192
 
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-_SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
+#: Regions become parts of names and addresses, so their form is checked.
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ def check_form(claim: Claim, family: Family) -> tuple[Scope, float]:
     ]
     if lacking or claim.scope is None:
         raise refusals.incomplete(family, " ".join(lacking))
+    if _REGION.fullmatch(claim.scope.region) is None:
+        raise refusals.wrong_region(family, claim.scope.region)
     at = signed_at(claim.stamp)
     if at is None:
         if family is Family.S3:
@@ -200,8 +203,3 @@ def lifetime(claim: Claim) -> int:
             "X-Amz-Expires must be less than 604800 seconds"
         )
     return seconds
-
-
-def is_signature(text: str) -> bool:
-    """Whether `text` has the form of a signature."""
-    return _SIGNATURE.fullmatch(text) is not None

@@ -144,6 +144,13 @@ def _wrong_signature(family: Family, message: str) -> AWSError:
     return AWSError(message, code="InvalidSignatureException", status=status)
 
 
+def wrong_region(family: Family, region: str) -> AWSError:
+    """The scope's region is none."""
+    if family is Family.S3:
+        return incomplete(family, f"the region '{region[:64]}' is wrong; expecting 'us-east-1'")
+    return _wrong_signature(family, "Credential should be scoped to a valid region.")
+
+
 def skewed(family: Family, signed_at: float, now: float) -> AWSError:
     """The clocks differ by more than MAX_SKEW_S."""
     if family is Family.S3:

@@ -111,10 +111,17 @@ async def create_change_set(
 
 
 def _existing(here: Shelf, stack: Stack | None, req: CreateChangeSetInput) -> ChangeSet | None:
+    """The change set that a retried request made; raises `AlreadyExists` for another of its name.
+
+    One that failed or has been executed gives its name up: the AWS CLI names change sets by the
+    second, and here two deployments fit into one.
+    """
     for found in here.change_sets(stack) if stack is not None else []:
         if found.name == req.change_set_name:
             if req.client_token is not None and found.token == req.client_token:
                 return found
+            if found.execution_status != "AVAILABLE":
+                return None
             raise AlreadyExists(f"ChangeSet {req.change_set_name} already exists")
     return None
 
@@ -249,6 +256,7 @@ async def execute_change_set(
     await note_transformation(journal)
     engine = ctx.service.engine
     (engine.create if found.kind == "CREATE" else engine.update)(here, journal.stack, prepared)
+    await engine.wait_a_little(stack)
     return ExecuteChangeSetOutput()
 
 

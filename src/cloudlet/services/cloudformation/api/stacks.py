@@ -125,6 +125,7 @@ async def create_stack(ctx: Context[CloudFormation], req: CreateStackInput) -> C
     await journal.status("CREATE_IN_PROGRESS", "User Initiated")
     await note_transformation(journal)
     ctx.service.engine.create(here, journal.stack, prepared)
+    await ctx.service.engine.wait_a_little(stack)
     return CreateStackOutput(stack_id=id_)
 
 
@@ -175,6 +176,7 @@ async def update_stack(ctx: Context[CloudFormation], req: UpdateStackInput) -> U
     )
     await note_transformation(journal)
     ctx.service.engine.update(here, journal.stack, prepared)
+    await ctx.service.engine.wait_a_little(stack)
     return UpdateStackOutput(stack_id=stack.id)
 
 
@@ -256,6 +258,7 @@ async def _begin_deletion(
         ),
     )
     ctx.service.engine.delete(here, journal.stack)
+    await ctx.service.engine.wait_a_little(stack)
 
 
 @operation("CancelUpdateStack", resource=stack_arn)

@@ -23,6 +23,9 @@ from cloudlet.services.cloudformation.template.prepared import Place, Prepared, 
 
 log = logging.getLogger(__name__)
 
+#: How long an answer waits for the operation that it began. Clients poll at once and then every
+#: half minute, so that an operation of a second would else seem to take thirty.
+PATIENCE_S = 2.0
 INTERRUPTED = "cloudlet was stopped during the operation. "
 
 
@@ -149,6 +152,12 @@ class Engine:
             await worker.journal.status(ends[status], "Internal Failure")
 
     # Running operations.
+
+    async def wait_a_little(self, stack: Stack) -> None:
+        """Wait until the stack's operation has ended, two seconds at most."""
+        running = self._running.get(uuid_of(stack.id))
+        if running is not None:
+            await asyncio.wait([running[0]], timeout=PATIENCE_S)
 
     async def interrupt(self, stack: Stack) -> None:
         """Let a running creation or update begin nothing more, and wait for its end."""

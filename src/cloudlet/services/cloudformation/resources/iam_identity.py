@@ -34,7 +34,7 @@ def _inline(properties: Mapping[str, Any]) -> dict[str, str]:
 async def set_policies(
     task: Task, kind: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    """Bring the policies of the `kind` ("Role", "User", "Group") `name` from `before` to `after`."""
+    """Bring the policies of `name`, a "Role", "User" or "Group", from `before` to `after`."""
     identity = {f"{kind}Name": name}
     old, new = _inline(before), _inline(after)
     for policy in sorted(set(old) - set(new)):

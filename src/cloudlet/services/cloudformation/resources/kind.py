@@ -38,7 +38,7 @@ class Task:
     token: str = ""
 
     async def call(self, service: str, operation: str, **members: Any) -> dict[str, Any]:
-        """Call a service's operation as the stack's principal; members that are None are left out."""
+        """Call an operation as the stack's principal; members that are None are left out."""
         return await self.cloud.call(
             service,
             operation,

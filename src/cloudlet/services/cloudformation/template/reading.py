@@ -134,9 +134,10 @@ class _Composer:
         if depth > MAX_DEPTH:
             raise template_format_error("The template is nested too deeply.")
         if isinstance(event, AliasEvent):
-            if event.anchor not in self.anchors:
+            known = self.anchors.get(str(event.anchor))
+            if known is None:
                 raise self.malformed(event)
-            shared, size = self.anchors[event.anchor]
+            shared, size = known
             self.count(size)
             return shared
         before = self.nodes
@@ -152,8 +153,8 @@ class _Composer:
             raise self.malformed(event)
         if tag is not None and tag.startswith("!") and tag != "!":
             value = self.function(tag[1:], value, event)
-        if getattr(event, "anchor", None):
-            self.anchors[event.anchor] = (value, self.nodes - before)
+        if getattr(event, "anchor", None) is not None:
+            self.anchors[str(event.anchor)] = (value, self.nodes - before)
         return value
 
     def sequence(self, depth: int) -> list[Any]:
@@ -177,9 +178,8 @@ class _Composer:
                     merged = {**other, **merged}
                 continue
             if key in found:
-                line, column = event.start_mark.line + 1, event.start_mark.column + 1
                 raise template_format_error(
-                    f"YAML not well-formed. Duplicate key '{key}' (line {line}, column {column})"
+                    f"YAML not well-formed. Duplicate key '{key}'{_where(event)}"
                 )
             found[key] = value
         return {**merged, **found} if merged else found
@@ -209,9 +209,8 @@ class _Composer:
         if tag in PLAIN_TAGS:
             return {tag: value}
         if tag not in FUNCTION_TAGS:
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
             raise template_format_error(
-                f"YAML not well-formed. Unknown tag '!{tag}' (line {line}, column {column})"
+                f"YAML not well-formed. Unknown tag '!{tag}'{_where(event)}"
             )
         if tag == "GetAtt" and isinstance(value, str):
             value = value.split(".", 1)
@@ -219,7 +218,9 @@ class _Composer:
 
     @staticmethod
     def malformed(event: Event) -> Exception:
-        mark = event.start_mark
-        return template_format_error(
-            f"YAML not well-formed. (line {mark.line + 1}, column {mark.column + 1})"
-        )
+        return template_format_error(f"YAML not well-formed.{_where(event)}")
+
+
+def _where(event: Event) -> str:
+    mark = event.start_mark
+    return "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
