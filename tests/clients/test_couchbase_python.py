@@ -28,6 +28,7 @@ from couchbase.options import (
     GetOptions,
     IncrementOptions,
     MutateInOptions,
+    QueryOptions,
     ReplaceOptions,
     SignedInt64,
     UpsertOptions,
@@ -323,6 +324,38 @@ def test_many_at_once(collection: Collection, key: str) -> None:
     documents = {f"{key}{number}": {"n": number} for number in range(500)}
     assert collection.upsert_multi(documents).all_ok
     assert collection.get_multi(list(documents)).all_ok
+
+
+def test_queries_see_what_key_value_wrote_and_the_reverse(cluster: Cluster) -> None:
+    bucket = cluster.bucket("books")
+    manager = bucket.collections()
+    manager.create_collection("_default", "queried")
+    queried = bucket.default_scope().collection("queried")
+    queried.upsert_multi({f"b{number}": {"n": number} for number in range(10)})
+
+    def ask(statement: str, *values: object) -> list[Any]:
+        options = QueryOptions(positional_parameters=list(values))
+        text = statement.replace("#", "`books`._default.queried")
+        return cluster.query(text, options).execute()
+
+    ask("CREATE PRIMARY INDEX ON #")
+    assert ask("SELECT RAW n FROM # WHERE n >= $1 ORDER BY n DESC LIMIT 2", 5) == [9, 8]
+    assert ask("SELECT META().id, n FROM # USE KEYS $1", "b3") == [{"id": "b3", "n": 3}]
+    ask("UPSERT INTO # (KEY, VALUE) VALUES ($1, $2)", "made", {"n": 99})
+    assert queried.get("made").content_as[dict] == {"n": 99}
+    ask("UPDATE # SET seen = TRUE WHERE n = 99")
+    assert queried.get("made").content_as[dict] == {"n": 99, "seen": True}
+    ask("DELETE FROM # WHERE n < 9")
+    assert ask("SELECT COUNT(*) AS c FROM #") == [{"c": 2}]
+    assert not queried.exists("b0").exists
+    with pytest.raises(exceptions.DocumentExistsException):
+        ask("INSERT INTO # (KEY, VALUE) VALUES ($1, $2)", "made", {})
+    manager.drop_collection("_default", "queried")
+    with pytest.raises(exceptions.CouchbaseException):
+        ask("SELECT * FROM #")
+    manager.create_collection("_default", "queried")
+    assert [one.name for one in bucket.default_scope().collection("queried")
+            .query_indexes().get_all_indexes()] == []  # fmt: skip
 
 
 def test_acknowledged_documents_survive_kill_9(tmp_path: Path) -> None:
