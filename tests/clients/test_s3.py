@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -11,11 +12,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.clients.live import Live
 
@@ -270,3 +275,36 @@ def test_what_was_acknowledged_survives_a_kill(own_server: Live) -> None:
         assert one["Size"] in (100, 200_000)
         found = s3.get_object(Bucket="durable", Key=one["Key"])["Body"].read()
         assert hashlib.md5(found).hexdigest() == one["ETag"].strip('"')
+
+
+@pytest.mark.parametrize("trailer", ["right", "wrong"])
+def test_an_aws_chunked_body_with_a_trailer(
+    server: Live, s3: Any, bucket: str, trailer: str
+) -> None:
+    content = b"x" * 100_000
+    value = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
+    if trailer == "wrong":
+        value = "AAAAAA=="
+    body = b"%x\r\n%s\r\n0\r\nx-amz-checksum-crc32:%s\r\n\r\n" % (
+        len(content), content, value.encode(),
+    )  # fmt: skip
+    headers = {
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "content-encoding": "aws-chunked",
+        "x-amz-decoded-content-length": str(len(content)),
+        "x-amz-trailer": "x-amz-checksum-crc32",
+    }
+    url = f"{server.endpoint}/{bucket}/k"
+    request = AWSRequest("PUT", url, headers=headers, data=body)
+    request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
+    keys = Credentials("test", "test")
+    S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+    signed = {name.replace("-", "_"): text for name, text in request.headers.items()}
+    status, answered, text = fetch(url, "PUT", body, **signed)
+    if trailer == "wrong":
+        assert (status, b"<Code>BadDigest</Code>" in text) == (400, True)
+        assert refused(s3.head_object, Bucket=bucket, Key="k")[0] == 404
+        return
+    assert (status, answered["x-amz-checksum-crc32"]) == (200, value)
+    found = s3.get_object(Bucket=bucket, Key="k")
+    assert (found["Body"].read(), "ContentEncoding" in found) == (content, False)

@@ -33,9 +33,9 @@ class S3:
 
     async def stop(self) -> None:
         """Finish what is being written."""
+        await self.objects.close()
         if self._sweep is not None:
             await asyncio.gather(self._sweep, return_exceptions=True)
-        await self.objects.close()
 
     async def reset(self) -> None:
         """Remove every object; the records have gone already."""

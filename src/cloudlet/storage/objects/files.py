@@ -34,6 +34,7 @@ class Files:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
         self._shards: set[str] = set()
         self._shards_lock = threading.Lock()
+        self._closing = threading.Event()
         self.incoming.mkdir(parents=True, exist_ok=True)
         self.kept.mkdir(exist_ok=True)
         for left in self.incoming.iterdir():
@@ -89,6 +90,8 @@ class Files:
         """Remove the files of earlier runs that `known` does not give back; returns how many."""
         removed = 0
         for shard in sorted(self.kept.iterdir()):
+            if self._closing.is_set():
+                break
             names = [
                 file.name for file in shard.iterdir() if not file.name.startswith(f"{self._run}-")
             ]
@@ -105,7 +108,8 @@ class Files:
                 file.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Wait for the threads."""
+        """Wait for the threads; a sweep gives up."""
+        self._closing.set()
         self._pool.shutdown(wait=True)
 
     def _shard(self, name: str) -> None:

@@ -121,6 +121,19 @@ async def test_ownership_controls(owner: Caller, bucket: str) -> None:
     assert error.code == "OwnershipControlsNotFoundError"
 
 
+async def test_the_owner_cannot_lock_itself_out(owner: Caller, bucket: str) -> None:
+    statement = {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+    }  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await owner("PutBucketPolicy", Bucket=bucket, Policy=document)
+    assert (await owner.error("ListObjectsV2", Bucket=bucket)).status == 403
+    await owner("GetBucketPolicy", Bucket=bucket)
+    await owner("DeleteBucketPolicy", Bucket=bucket)
+    await owner("ListObjectsV2", Bucket=bucket)
+
+
 @pytest.mark.parametrize("members", [{"ACL": "public-read"}, {"GrantRead": "id=x"}])
 async def test_acls_are_off(owner: Caller, bucket: str, members: dict[str, Any]) -> None:
     await owner("PutObject", Bucket=bucket, Key="k", Body=b"")

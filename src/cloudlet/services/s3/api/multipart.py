@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 from typing import Any
 
@@ -220,23 +221,32 @@ async def complete_multipart_upload(
     condition = None
     if req.if_match is not None or req.if_none_match is not None:
         condition = WriteCondition(req.if_match, req.if_none_match, req.key)
+    parts = await ctx.service.objects.parts(upload.id)
+    # Up to 10,000 parts: too much for the event loop.
+    chosen, about, etag = await asyncio.to_thread(_assemble, req, parts, upload.attributes)
+    stored = await ctx.service.objects.complete_upload(upload.id, chosen, etag, about, condition)
+    if stored is None:
+        raise NoSuchUpload(UploadId=req.upload_id)
+    return _completed(ctx, req, etag, about)
+
+
+def _assemble(
+    req: CompleteMultipartUploadRequest, parts: list[Part], about: Attributes
+) -> tuple[list[Part], Attributes, str]:
+    """The chosen parts, the object's attributes and its ETag, as far as the request is right."""
     wanted = (req.multipart_upload.parts if req.multipart_upload else None) or []
-    chosen = _choose(wanted, await ctx.service.objects.parts(upload.id), upload.attributes)
+    chosen = _choose(wanted, parts, about)
     size = sum(part.size for part in chosen)
     if req.mpu_object_size is not None and req.mpu_object_size != size:
         raise InvalidRequest(
             f"The provided 'x-amz-mp-object-size' header value {req.mpu_object_size} does not match"
             f" what was computed: {size}"
         )
-    about = upload.attributes.replace(checksums=_whole_checksum(upload.attributes, chosen))
+    about = about.replace(checksums=_whole_checksum(about, chosen))
     for algorithm, value in checksums.given(req).items():
         if about.checksums.get(algorithm) != value:
             raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
-    etag = multipart_etag(part.etag for part in chosen)
-    stored = await ctx.service.objects.complete_upload(upload.id, chosen, etag, about, condition)
-    if stored is None:
-        raise NoSuchUpload(UploadId=req.upload_id)
-    return _completed(ctx, req, etag, about)
+    return chosen, about, multipart_etag(part.etag for part in chosen)
 
 
 def _repeated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -60,7 +61,18 @@ from cloudlet.services.s3.store import S3
 MAX_POLICY_BYTES = 20 * 1024
 
 
-@operation("PutBucketPolicy", resource=bucket_arn, policy=bucket_policy)
+def _unless_owner(ctx: Context[S3], req: Any) -> Policy:
+    """The bucket's policy, but not for the owner's root, who must not lock itself out.
+
+    "PutBucketPolicy": the root user can always get, put and delete the policy.
+    """
+    bucket = ctx.service.bucket(req.bucket)
+    if ctx.principal.kind == "root" and ctx.principal.account == bucket.account:
+        return Policy.none(bucket.account)
+    return access.policy_of(ctx, bucket)
+
+
+@operation("PutBucketPolicy", resource=bucket_arn, policy=_unless_owner)
 async def put_bucket_policy(ctx: Context[S3], req: PutBucketPolicyRequest) -> None:
     """Set the bucket's policy; a public one is refused while BlockPublicPolicy is on."""
     bucket = ctx.service.bucket(req.bucket)
@@ -89,8 +101,8 @@ def _check_statements(document: Any, bucket: BucketRecord) -> None:
             if action != "*" and not action.lower().startswith(("s3:", "s3*")):
                 raise MalformedPolicy("Policy has invalid action")
         for resource in _listed(statement.get("Resource", statement.get("NotResource"))):
-            name = resource.removeprefix("arn:aws:s3:::")
-            if name == resource or name.split("/", 1)[0] != bucket.name:
+            name = resource.removeprefix("arn:aws:s3:::").split("/", 1)[0]
+            if not resource.startswith("arn:aws:s3:::") or not fnmatchcase(bucket.name, name):
                 raise MalformedPolicy("Policy has invalid resource")
 
 
@@ -98,7 +110,7 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-@operation("GetBucketPolicy", resource=bucket_arn, policy=bucket_policy)
+@operation("GetBucketPolicy", resource=bucket_arn, policy=_unless_owner)
 async def get_bucket_policy(ctx: Context[S3], req: GetBucketPolicyRequest) -> GetBucketPolicyOutput:
     """Give the policy as it was put."""
     bucket = ctx.service.bucket(req.bucket)
@@ -120,7 +132,7 @@ async def get_bucket_policy_status(
     )
 
 
-@operation("DeleteBucketPolicy", resource=bucket_arn, policy=bucket_policy)
+@operation("DeleteBucketPolicy", resource=bucket_arn, policy=_unless_owner)
 async def delete_bucket_policy(ctx: Context[S3], req: DeleteBucketPolicyRequest) -> None:
     """Remove the policy, if there is one."""
     await ctx.service.change(req.bucket, policy="")

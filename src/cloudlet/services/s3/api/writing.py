@@ -38,6 +38,9 @@ MAX_BODY_BYTES = 5 * 1024**3
 
 MAX_DELETIONS = 1000
 
+#: Deletions that share a turn of the event loop and a commit.
+BATCH = 100
+
 
 @operation(
     "PutObject",
@@ -106,7 +109,10 @@ async def delete_objects(ctx: Context[S3], req: DeleteObjectsRequest) -> DeleteO
     wanted = req.delete.objects
     if not 1 <= len(wanted) <= MAX_DELETIONS:
         raise MalformedXML
-    outcomes = await asyncio.gather(*(_delete_one(ctx, req.bucket, one) for one in wanted))
+    outcomes: list[DeletedObject | Error] = []
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        outcomes += await asyncio.gather(*(_delete_one(ctx, req.bucket, one) for one in batch))
     deleted = [one for one in outcomes if isinstance(one, DeletedObject)]
     errors = [one for one in outcomes if isinstance(one, Error)]
     return DeleteObjectsOutput(
