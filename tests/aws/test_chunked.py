@@ -7,12 +7,12 @@ import hmac
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.aws.standin import USER, request_of
+from tests.aws.standin import USER, Keys, request_of
 
 from cloudlet.aws import chunked
 from cloudlet.aws.body import Body
 from cloudlet.aws.errors import AWSError
-from cloudlet.aws.sigv4 import Scope, Verified
+from cloudlet.aws.sigv4 import Family, Scope, Verified, claim_of, verify
 
 KEY = b"k" * 32
 STAMP = "20260102T030405Z"
@@ -145,3 +145,70 @@ async def test_a_declared_hash_is_verified() -> None:
     assert await chunked.content(good, digest, None).read() == b"hello"
     bad = request_of("PUT", "http://localhost/b/k", body=b"hellO")
     assert await refusal(chunked.content(bad, digest, None)) == "XAmzContentSHA256Mismatch"
+
+
+DOCUMENTED = {  # after S3's documentation: the request, its chunks' signatures, its trailer
+    chunked.SIGNED: (
+        (
+            "content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;"
+            "x-amz-decoded-content-length;x-amz-storage-class"
+        ),
+        "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
+        (
+            "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+            "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+            "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+        ),
+        b"",
+    ),
+    chunked.SIGNED_TRAILER: (
+        (
+            "content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;"
+            "x-amz-storage-class;x-amz-trailer"
+        ),
+        "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e",
+        (
+            "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+            "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+            "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+        ),
+        (
+            b"x-amz-checksum-crc32c:sOO8/Q==\nx-amz-trailer-signature:"
+            b"d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("payload", DOCUMENTED)
+async def test_the_documented_examples_are_verified(payload: str) -> None:
+    names, seed, signatures, trailer = DOCUMENTED[payload]
+    headers = {
+        "host": "s3.amazonaws.com",
+        "x-amz-date": "20130524T000000Z",
+        "x-amz-storage-class": "REDUCED_REDUNDANCY",
+        "authorization": "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/"
+        f"aws4_request,SignedHeaders={names},Signature={seed}",
+        "x-amz-content-sha256": payload,
+        "content-encoding": "aws-chunked",
+        "x-amz-decoded-content-length": "66560",
+    }
+    if trailer:
+        headers["x-amz-trailer"] = "x-amz-checksum-crc32c"
+    else:
+        headers["content-length"] = "66824"
+    wire = b"".join(
+        b"%x;chunk-signature=%s\r\n%s"
+        % (size, signature.encode(), b"a" * size + b"\r\n" * (size > 0))
+        for size, signature in zip((65536, 1024, 0), signatures, strict=True)
+    )
+    request = request_of(
+        "PUT", "https://s3.amazonaws.com/examplebucket/chunkObject.txt", headers, wire + trailer
+    )
+    keys = Keys()
+    keys.add("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    claim = claim_of(request)
+    assert claim is not None
+    found = verify(request, claim, Family.S3, keys, payload, now=1369353600)
+    content = chunked.content(request, payload, found)
+    assert await content.read() == b"a" * 66560

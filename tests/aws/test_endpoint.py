@@ -103,6 +103,25 @@ async def test_streams_go_in_and_out(cloud: StandIn) -> None:
     assert await response.body.read() == b"hello"
 
 
+async def test_handlers_see_nothing_of_chunks(cloud: StandIn) -> None:
+    async def put(ctx: Any, req: Any) -> dict[str, str]:
+        assert (req.content_encoding, req.content_length, req.body.length) == ("gzip", 5, 5)
+        assert await req.body.read() == b"hello"
+        assert req.body.trailers == {"x-amz-checksum-crc32": "NhCmhg=="}
+        return {}
+
+    cloud.serve("s3", "PutObject", put)
+    headers = {
+        "content-encoding": "gzip,aws-chunked",
+        "content-length": "50",
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "5",
+        "x-amz-trailer": "x-amz-checksum-crc32",
+    }
+    body = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
+    assert (await ask(cloud, request_of("PUT", f"{HOST}/b/k", headers, body))).status == 200
+
+
 async def test_a_changed_body_is_refused_when_it_is_read(cloud: StandIn) -> None:
     async def put(ctx: Any, req: Any) -> dict[str, str]:
         await req.body.read()

@@ -169,7 +169,10 @@ class Endpoint:
         declared = request.headers.get("x-amz-content-sha256")
         if claim is None:
             payload = declared if chunked.is_declared(declared) else chunked.UNSIGNED
-            return None, chunked.content(request, payload, None)
+            content = chunked.content(request, payload, None)
+            if payload in chunked.STREAMING:
+                _unchunked(request)
+            return None, content
         if claim.presigned and claim.algorithm == VERSION_2:
             verified = verify_url(request, claim, self.cloud.identities, self._region)
             _hoist(request)
@@ -194,9 +197,12 @@ class Endpoint:
                 ArgumentValue=declared[:128],
             )
         verified = verify(request, claim, Family.S3, self.cloud.identities, declared)
+        content = chunked.content(request, declared, verified)
         if claim.presigned:
             _hoist(request)
-        return verified, chunked.content(request, declared, verified)
+        if declared in chunked.STREAMING:
+            _unchunked(request)
+        return verified, content
 
     async def _verify(self, call: _Call, family: Family, body: bytes) -> Verified | None:
         """The signer of another service's request; None where the operation needs none."""
@@ -287,6 +293,20 @@ class Endpoint:
 
 def _has_action(request: Request) -> bool:
     return any(name == "Action" for name, _ in request.query)
+
+
+def _unchunked(request: Request) -> None:
+    """Headers as they would be without aws-chunked, which is no encoding of the object's."""
+    kept = []
+    for name, value in request.headers.items:
+        if name == "content-encoding":
+            encodings = [part.strip() for part in value.split(",")]
+            value = ",".join(part for part in encodings if part and part != "aws-chunked")
+        elif name == "content-length":
+            value = request.headers.get("x-amz-decoded-content-length")
+        if value or name != "content-encoding":
+            kept.append((name, value))
+    request.headers = Headers(kept)
 
 
 def _hoist(request: Request) -> None:
