@@ -14,6 +14,10 @@ from cloudlet.storage.queue import Queue
 FAST = Schedule(retry_delays_s=(0.01, 0.02), backoff_s=(0.01, 0.02))
 
 
+def unlimited(_arn: str) -> tuple[None, None]:
+    return None, None
+
+
 class Runs:
     """Counts runs and gives the answers in their order, the last one for ever."""
 
@@ -62,7 +66,7 @@ async def test_events_are_tried_as_often_as_aws_does(
 ):
     events = Events(Queue(tmp_path / "q.db"), FAST)
     run = Runs(*answers, stop_at=runs)
-    events.start(run)
+    events.start(run, unlimited)
     await events.put(Event("id", "arn", b"{}"))
     async with asyncio.timeout(5):
         await run.reached.wait()
@@ -77,7 +81,7 @@ async def test_events_are_tried_as_often_as_aws_does(
 async def test_an_event_over_its_age_is_dropped(tmp_path: Path):
     events = Events(Queue(tmp_path / "q.db"), Schedule(maximum_age_s=-1))
     run = Runs(outcome())
-    events.start(run)
+    events.start(run, unlimited)
     await events.put(Event("id", "arn", b"{}"))
     await asyncio.sleep(0.02)
     await _settle(events)
@@ -85,6 +89,23 @@ async def test_an_event_over_its_age_is_dropped(tmp_path: Path):
     await events.stop()
     events.queue.close()
     assert _stored(tmp_path / "q.db") == 0
+
+
+@pytest.mark.parametrize(("limits", "runs"), [((0, None), 1), ((1, 60.0), 2)])
+async def test_a_functions_own_limits_hold(
+    tmp_path: Path, limits: tuple[int | None, float | None], runs: int
+):
+    events = Events(Queue(tmp_path / "q.db"), FAST)
+    run = Runs(outcome(error="Unhandled"), stop_at=runs)
+    events.start(run, lambda _arn: limits)
+    await events.put(Event("id", "arn", b"{}"))
+    async with asyncio.timeout(5):
+        await run.reached.wait()
+    await _settle(events)
+    await asyncio.sleep(0.05)
+    assert len(run.events) == runs
+    await events.stop()
+    events.queue.close()
 
 
 async def test_an_event_that_runs_at_the_stop_is_there_at_the_next_start(tmp_path: Path):
@@ -96,14 +117,14 @@ async def test_an_event_that_runs_at_the_stop_is_there_at_the_next_start(tmp_pat
         return outcome()
 
     events = Events(Queue(tmp_path / "q.db"), FAST)
-    events.start(never)
+    events.start(never, unlimited)
     await events.put(Event("id", "arn", b"{}"))
     await started.wait()
     await events.stop()
     events.queue.close()
     events = Events(Queue(tmp_path / "q.db"), FAST)
     run = Runs(outcome())
-    events.start(run)
+    events.start(run, unlimited)
     async with asyncio.timeout(5):
         await run.reached.wait()
     await _settle(events)

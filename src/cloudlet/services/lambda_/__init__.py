@@ -6,6 +6,7 @@ from cloudlet.aws.functions import Functions
 from cloudlet.aws.service import Service, operations_of
 from cloudlet.services.lambda_.api import (
     aliases,
+    event_configs,
     functions,
     invoke,
     layers,
@@ -40,7 +41,17 @@ def build(parts: Parts) -> Service[LambdaService]:
         name="lambda",
         state=state,
         operations=operations_of(
-            aliases, functions, invoke, layers, limits, policies, settings, tags, updates, versions
+            aliases,
+            event_configs,
+            functions,
+            invoke,
+            layers,
+            limits,
+            policies,
+            settings,
+            tags,
+            updates,
+            versions,
         ),
         doors={"lambda-code": Download(state)},
         start=state.start,

@@ -47,6 +47,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
 
 Run = Callable[[Event], Awaitable[Outcome]]
+#: Gives a function's own (number of retries, maximum age in seconds), each None where not set;
+#: raises `ResourceNotFound`.
+Limits = Callable[[str], tuple[int | None, float | None]]
 
 
 class Events:
@@ -56,6 +59,7 @@ class Events:
         self.queue = queue
         self.schedule = schedule or Schedule()
         self._run: Run | None = None
+        self._limits: Limits | None = None
         self._taker: asyncio.Task[None] | None = None
         self._lanes: dict[str, _Lane] = {}
 
@@ -63,9 +67,9 @@ class Events:
         """Queue an event; on disk when this returns."""
         await self.queue.put(event.arn, _encode(event))
 
-    def start(self, run: Run) -> None:
+    def start(self, run: Run, limits: Limits) -> None:
         """Begin to take events, those of before the last stop first."""
-        self._run = run
+        self._run, self._limits = run, limits
         self._taker = asyncio.create_task(self._take())
 
     async def stop(self) -> None:
@@ -81,11 +85,10 @@ class Events:
 
     async def clear(self) -> None:
         """Drop every event, those that run included."""
-        run = self._run
         await self.stop()
         await self.queue.clear()
-        if run is not None:
-            self.start(run)
+        if self._run is not None and self._limits is not None:
+            self.start(self._run, self._limits)
 
     async def _take(self) -> None:
         while True:
@@ -111,13 +114,15 @@ class Events:
 
     async def _process(self, item: Item) -> None:
         assert self._run is not None
+        assert self._limits is not None
         event = _decode(await self.queue.body(item))
         age_s = (now_ms() - item.added_ms) / 1000
-        if age_s > self.schedule.maximum_age_s:
-            log.warning("event %s of %s is dropped: too old", event.request_id, event.arn)
-            await self.queue.done(item)
-            return
         try:
+            retries, maximum_age_s = self._limits(event.arn)
+            if age_s > (maximum_age_s or self.schedule.maximum_age_s):
+                log.warning("event %s of %s is dropped: too old", event.request_id, event.arn)
+                await self.queue.done(item)
+                return
             outcome = await self._run(event)
         except ResourceNotFound as error:
             log.warning("event %s is dropped: %s", event.request_id, error.message)
@@ -129,7 +134,7 @@ class Events:
             log.info("event %s of %s waits: %s", event.request_id, event.arn, error.message)
             await self.queue.postpone(item, delay_s)
             return
-        delays = self.schedule.retry_delays_s
+        delays = self.schedule.retry_delays_s[:retries]
         if outcome.error is None:
             await self.queue.done(item)
         elif item.attempts < len(delays):

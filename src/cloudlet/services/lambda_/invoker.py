@@ -58,6 +58,10 @@ class Invoker:
         await self._events.put(event)
         return event.request_id
 
+    def event_limits(self, arn: str) -> tuple[int | None, float | None]:
+        """The function's own number of retries and maximum age of events, where it has them."""
+        return self._targets.of(arn).event_limits
+
     async def run_event(self, event: Event) -> Outcome:
         """Run a queued event; its permission was checked when it was queued."""
         target = self._targets.of(event.arn)

@@ -60,6 +60,15 @@ class AliasRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     weights: dict[str, float] = {}
 
 
+class EventConfigRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How asynchronous invocations of a function, version or alias are retried."""
+
+    qualifier: str
+    modified: float
+    retries: int | None = None
+    maximum_age_s: int | None = None
+
+
 class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The resource policy of a function, version or alias: statements as JSON, in their order."""
 

@@ -100,7 +100,7 @@ class LambdaService:
             signing = Signing(key=secrets.token_bytes(32))
             await self.store.signing.put(GLOBAL, GLOBAL, "code", signing)
         self._signing_key = signing.key
-        self.events.start(self.invoker.run_event)
+        self.events.start(self.invoker.run_event, self.invoker.event_limits)
 
     async def stop(self) -> None:
         """Stop taking events and sweeping."""

@@ -18,6 +18,7 @@ from cloudlet.services.lambda_.model import (
     AliasRecord,
     CodeRecord,
     ConfigurationRecord,
+    EventConfigRecord,
     FunctionRecord,
     LayerCounter,
     LayerVersionRecord,
@@ -42,6 +43,7 @@ class Store:
         self.versions = records.table("lambda.version", ConfigurationRecord)
         self.aliases = records.table("lambda.alias", AliasRecord)
         self.policies = records.table("lambda.policy", PolicyRecord)
+        self.event_configs = records.table("lambda.event-config", EventConfigRecord)
         self.layers = records.table("lambda.layer", LayerVersionRecord)
         self.layer_counters = records.table("lambda.layer-counter", LayerCounter)
         self.signing = records.table("lambda.signing", Signing)
@@ -93,11 +95,16 @@ class Store:
         found = self.aliases.scan(name.account, name.region, f"{name.name}:")
         return [alias for _, alias in found]
 
+    def event_config(self, name: FunctionName) -> EventConfigRecord | None:
+        """How asynchronous invocations of the function, version or alias are retried, if set."""
+        id_ = f"{name.name}:{name.qualifier or LATEST}"
+        return self.event_configs.get(name.account, name.region, id_)
+
     def removal(self, name: FunctionName) -> list[Change]:
         """The changes that remove the function and all that belongs to it."""
         account, region = name.account, name.region
         changes = [Change(self.functions, account, region, name.name, None)]
-        for table in (self.versions, self.aliases, self.policies):
+        for table in (self.versions, self.aliases, self.policies, self.event_configs):
             found = table.scan(account, region, f"{name.name}:")
             changes += [Change(table, account, region, id_, None) for id_, _ in found]
         return changes

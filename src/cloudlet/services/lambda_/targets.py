@@ -38,6 +38,7 @@ class Target:
     policy: Policy | None
     versions: tuple[tuple[float, EnvironmentSpec], ...]
     concurrency: FunctionConcurrency
+    event_limits: tuple[int | None, float | None]
     _allowed: set[tuple[str, str, str]] = field(default_factory=set)
 
     def choose(self) -> EnvironmentSpec:
@@ -143,12 +144,14 @@ class Targets:
             alias = self._store.alias(name, qualifier)
             for version, weight in alias.weights.items():
                 shares = [(weight, self._store.version(name, version)), (1.0, configuration)]
+        config = self._store.event_config(name)
         return Target(
             name=name,
             arn=name.qualified_arn,
             policy=permissions.policy(self._store, name),
             versions=tuple((bound, self.spec(name, version)) for bound, version in shares),
             concurrency=self.concurrency(name),
+            event_limits=(config.retries, config.maximum_age_s) if config else (None, None),
         )
 
     def spec(self, name: FunctionName, configuration: ConfigurationRecord) -> EnvironmentSpec:

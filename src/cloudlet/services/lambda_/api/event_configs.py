@@ -1,0 +1,125 @@
+"""How asynchronous invocations are retried, by function, version or alias."""
+
+from __future__ import annotations
+
+import time
+
+from cloudlet.aws.context import Context
+from cloudlet.aws.models.lambda_ import (
+    DeleteFunctionEventInvokeConfigRequest,
+    DestinationConfig,
+    FunctionEventInvokeConfig,
+    GetFunctionEventInvokeConfigRequest,
+    ListFunctionEventInvokeConfigsRequest,
+    ListFunctionEventInvokeConfigsResponse,
+    OnFailure,
+    OnSuccess,
+    PutFunctionEventInvokeConfigRequest,
+    UpdateFunctionEventInvokeConfigRequest,
+)
+from cloudlet.aws.service import operation
+from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceNotFound
+from cloudlet.services.lambda_.model import EventConfigRecord
+from cloudlet.services.lambda_.names import LATEST, FunctionName
+from cloudlet.services.lambda_.resources import function_arn, function_policy, named
+from cloudlet.services.lambda_.state import LambdaService
+from cloudlet.services.lambda_.store import page
+
+Lambda = Context[LambdaService]
+Request = PutFunctionEventInvokeConfigRequest | UpdateFunctionEventInvokeConfigRequest
+
+
+@operation("PutFunctionEventInvokeConfig", resource=function_arn, policy=function_policy)
+async def put_function_event_invoke_config(
+    ctx: Lambda, req: PutFunctionEventInvokeConfigRequest
+) -> FunctionEventInvokeConfig:
+    """Set the retries and the maximum age; what the request leaves out is AWS's default."""
+    return await _put(ctx, req, None)
+
+
+@operation("UpdateFunctionEventInvokeConfig", resource=function_arn, policy=function_policy)
+async def update_function_event_invoke_config(
+    ctx: Lambda, req: UpdateFunctionEventInvokeConfigRequest
+) -> FunctionEventInvokeConfig:
+    """Change the retries or the maximum age; what the request leaves out stays."""
+    return await _put(ctx, req, _get(ctx, named(ctx, req)))
+
+
+@operation("GetFunctionEventInvokeConfig", resource=function_arn, policy=function_policy)
+async def get_function_event_invoke_config(
+    ctx: Lambda, req: GetFunctionEventInvokeConfigRequest
+) -> FunctionEventInvokeConfig:
+    """The configuration, where one was set."""
+    name = named(ctx, req)
+    return _shown(name, _get(ctx, name))
+
+
+@operation("DeleteFunctionEventInvokeConfig", resource=function_arn, policy=function_policy)
+async def delete_function_event_invoke_config(
+    ctx: Lambda, req: DeleteFunctionEventInvokeConfigRequest
+) -> None:
+    """Return to AWS's defaults."""
+    name = named(ctx, req)
+    _get(ctx, name)
+    id_ = f"{name.name}:{name.qualifier or LATEST}"
+    await ctx.service.store.event_configs.delete(name.account, name.region, id_)
+    ctx.service.targets.forget(name)
+
+
+@operation("ListFunctionEventInvokeConfigs", resource=function_arn, policy=function_policy)
+async def list_function_event_invoke_configs(
+    ctx: Lambda, req: ListFunctionEventInvokeConfigsRequest
+) -> ListFunctionEventInvokeConfigsResponse:
+    """Every configuration of the function, its versions and aliases."""
+    name = named(ctx, req)
+    store = ctx.service.store
+    store.function(name)
+    found = store.event_configs.scan(name.account, name.region, f"{name.name}:")
+    rows = [(config.qualifier, _shown(name, config)) for _, config in found]
+    configs, marker = page(rows, req.marker, req.max_items)
+    return ListFunctionEventInvokeConfigsResponse(
+        function_event_invoke_configs=configs, next_marker=marker
+    )
+
+
+async def _put(
+    ctx: Lambda, req: Request, before: EventConfigRecord | None
+) -> FunctionEventInvokeConfig:
+    name = named(ctx, req)
+    wanted = req.destination_config
+    if wanted is not None and any(
+        end is not None and end.destination for end in (wanted.on_success, wanted.on_failure)
+    ):
+        raise InvalidParameterValue("cloudlet does not deliver to destinations yet.")
+    store = ctx.service.store
+    store.configuration(name)
+    retries, age_s = req.maximum_retry_attempts, req.maximum_event_age_in_seconds
+    if before is not None:
+        retries = before.retries if retries is None else retries
+        age_s = before.maximum_age_s if age_s is None else age_s
+    qualifier = name.qualifier or LATEST
+    config = EventConfigRecord(
+        qualifier=qualifier, modified=time.time(), retries=retries, maximum_age_s=age_s
+    )
+    await store.event_configs.put(name.account, name.region, f"{name.name}:{qualifier}", config)
+    ctx.service.targets.forget(name)
+    return _shown(name, config)
+
+
+def _get(ctx: Lambda, name: FunctionName) -> EventConfigRecord:
+    found = ctx.service.store.event_config(name)
+    if found is None:
+        raise ResourceNotFound(
+            f"The function {name.arn}:{name.qualifier or LATEST} doesn't have an EventInvokeConfig"
+        )
+    return found
+
+
+def _shown(name: FunctionName, config: EventConfigRecord) -> FunctionEventInvokeConfig:
+    return FunctionEventInvokeConfig(
+        last_modified=config.modified,
+        function_arn=f"{name.arn}:{config.qualifier}",
+        maximum_retry_attempts=config.retries,
+        maximum_event_age_in_seconds=config.maximum_age_s,
+        destination_config=DestinationConfig(on_success=OnSuccess(), on_failure=OnFailure()),
+    )
