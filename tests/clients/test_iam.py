@@ -82,6 +82,9 @@ def test_a_user_may_do_only_what_its_policies_say(server: Live) -> None:
     answer = refused(s3.get_object, Bucket="iam-other", Key="a")
     assert answer == ("AccessDenied", wording, 403)
     assert refused(s3.delete_object, Bucket="iam-mine", Key="iam-bob/a")[0] == "AccessDenied"
+    # A refusal comes before the body is sent; the same connection must still serve what follows.
+    assert refused(s3.put_object, Bucket="iam-other", Key="a", Body=b"x")[0] == "AccessDenied"
+    assert s3.get_object(Bucket="iam-mine", Key="iam-bob/a")["Body"].read() == b"content"
     code, message, status = refused(server.client("lambda", **bob).list_functions)
     assert (code, status) == ("AccessDeniedException", 403)
     assert message.startswith(f"User: {arn} is not authorized to perform: lambda:ListFunctions")

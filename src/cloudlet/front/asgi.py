@@ -42,8 +42,15 @@ class FrontDoor:
         """One request, after ASGI 3."""
         if scope["type"] != "http":
             return
+        asked = False
+
+        async def receiving() -> MutableMapping[str, Any]:
+            nonlocal asked
+            asked = True
+            return await receive()
+
         try:
-            request = _request(scope, receive)
+            request = _request(scope, receiving)
         except ValueError:
             await _send(send, Response(400, [("Content-Type", "text/plain")], b"Bad request\n"))
             return
@@ -51,6 +58,10 @@ class FrontDoor:
             response = await self._answer(request)
         except Exception as error:
             response = _failure(request, error)
+        if not asked and "expect" in request.headers:
+            # The client holds its body back until it is told to continue. As it was not, it may or
+            # may not send it: nobody can say where the next request on this connection begins.
+            response.headers.append(("Connection", "close"))
         await _send(send, response)
 
     async def _answer(self, request: Request) -> Response:
