@@ -195,7 +195,7 @@ def test_tagging(s3: Any, bucket: str) -> None:
 def test_cors(server: Live, s3: Any, bucket: str) -> None:
     rule = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["http://x.org"], "AllowedHeaders": ["*"]}
     url, origin = f"{server.endpoint}/{bucket}/k", "http://x.org"
-    asked = {"Origin": origin, "Access_Control_Request_Method": "PUT"}
+    asked: dict[str, Any] = {"Origin": origin, "Access_Control_Request_Method": "PUT"}
     status, _, body = fetch(url, "OPTIONS", **asked)
     assert (status, b"CORS is not enabled" in body) == (403, True)
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from tests.services.s3.conftest import OWNER
 
@@ -29,11 +29,12 @@ async def opened(data: Path) -> tuple[Cloud, S3, Records]:
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     cloud, state, records = await opened(tmp_path)
     as_ = root(OWNER)
-    for operation, members in (
+    calls: list[tuple[str, dict[str, Any]]] = [
         ("CreateBucket", {}),
         ("PutObject", {"Key": "k", "Body": b"content"}),
         ("PutBucketTagging", {"Tagging": {"TagSet": [{"Key": "a", "Value": "1"}]}}),
-    ):
+    ]
+    for operation, members in calls:
         await cloud.call(
             "s3", operation, {"Bucket": "bucket", **members}, as_=as_, region="us-east-1"
         )
@@ -42,8 +43,8 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     records.close()
     cloud, state, records = await opened(tmp_path)
     assert state.bucket("bucket") == before
-    members = {"Bucket": "bucket", "Key": "k"}
-    found = await cloud.call("s3", "GetObject", members, as_=as_, region="us-east-1")
+    wanted = {"Bucket": "bucket", "Key": "k"}
+    found = await cloud.call("s3", "GetObject", wanted, as_=as_, region="us-east-1")
     assert await found["Body"].read() == b"content"
     await state.stop()
     records.close()

@@ -32,7 +32,8 @@ async def test_delimiter_and_prefix(owner: Caller, filled: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 async def test_continuation(owner: Caller, filled: str, size: int) -> None:
-    found, token = [], {}
+    found: list[str] = []
+    token: dict[str, str] = {}
     while True:
         page = await owner("ListObjectsV2", Bucket=filled, Delimiter="/", MaxKeys=size, **token)
         found += names(page)
