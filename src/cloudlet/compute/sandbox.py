@@ -22,8 +22,9 @@ from cloudlet.compute.memory import Meter
 
 _MB = 1024 * 1024
 _FRAME_LIMIT = report.MAX_RESPONSE_BYTES + _MB
-_LOG_CHUNK = 32 * 1024
+_LOG_CHUNK = 8 * 1024
 _LOG_LINE_COST = 100  # a line costs more than its bytes
+_DRAIN_READS, _DRAIN_LINES = 9, 4000  # a pipe holds 64 KB
 _LOG_BYTES_A_SECOND = 16 * _MB
 _WATCH_S = 0.05
 _encode = msgspec.json.Encoder().encode
@@ -298,10 +299,18 @@ class Sandbox:
         assert self.spec is not None
         assert self.meter is not None
         if self.meter.over(self.spec.memory_mb * _MB):
-            self._over_memory = True
-            self.kill()
+            self._out_of_memory()
             return
         self._timer = self._loop.call_later(min(_WATCH_S, left), self._tick)
+
+    def _out_of_memory(self) -> None:
+        self._over_memory = True
+        self.kill()
+        if self._job is not None:
+            self.status = "ending"
+            request_id = self._job.invocation.request_id
+            answer, line, kind = report.exited(request_id, None, out_of_memory=True)
+            self._finish(answer, report.UNHANDLED, lines=[line], status="error", error_type=kind)
 
     def _time_out(self) -> None:
         self.kill()
@@ -412,8 +421,7 @@ class Sandbox:
             self._log_allowance + (now - self._log_checked) * _LOG_BYTES_A_SECOND,
         )
         self._log_checked = now
-        taken = self._read_log()
-        if taken == 0:
+        if self._read_log() == -2:
             self._loop.remove_reader(self._pipes.log)
             return
         if self._log_allowance < 0:
@@ -425,23 +433,28 @@ class Sandbox:
             self._loop.add_reader(self._pipes.log, self._on_log)
 
     def _read_log(self) -> int:
-        """Bytes read; 0 at the end, -1 when there is nothing now."""
+        """The number of events read; -1 when there is nothing now, -2 at the end."""
         if self._pipes.log < 0:
             return -1
         try:
             data = os.read(self._pipes.log, _LOG_CHUNK)
         except BlockingIOError:
             return -1
-        if data and self.log is not None:
-            self._log_allowance -= len(data) + _LOG_LINE_COST * self.log.output(data)
-        return len(data)
+        if not data:
+            return -2
+        events = self.log.output(data) if self.log is not None else 0
+        self._log_allowance -= len(data) + _LOG_LINE_COST * events
+        return events
 
     def _drain_log(self) -> None:
-        """What was written before the answer belongs before END; bounded."""
+        """What was written before the answer belongs before END; a flood of it may come after."""
         if self.log is None:
             return
-        for _ in range(3):  # a pipe holds 64 KB
-            if self._read_log() <= 0:
+        events = 0
+        for _ in range(_DRAIN_READS):
+            read = self._read_log()
+            events += read
+            if read < 0 or events > _DRAIN_LINES:
                 break
         self.log.flush()
 
