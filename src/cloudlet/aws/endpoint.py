@@ -243,7 +243,8 @@ class Endpoint:
                     f"The service of {target[:64]} is not implemented in cloudlet."
                 )
             return found
-        found = services.get(request.host.partition(".")[0])
+        # A virtual host's first label is a bucket, which may be named like a service.
+        found = services.get("s3" if request.signed_path else request.host.partition(".")[0])
         if found is not None:
             return found
         if request.raw_path == "/" and (

@@ -39,6 +39,23 @@ def botocore(service: str) -> BotocoreModel:
     return BotocoreModel(generator.source(service), service)
 
 
+#: Operations that botocore itself cannot tell apart or reads with code of its own.
+EXCEPTIONS = {"ListDirectoryBuckets", "GetBucketLocation"}
+
+
+def operations(service: str) -> list[str]:
+    """Those without event streams; S3's deprecated ones share their successors' routes."""
+    theirs = botocore(service)
+    found = [theirs.operation_model(name) for name in theirs.operation_names]
+    return [
+        operation.name
+        for operation in found
+        if not (operation.has_event_stream_output or operation.has_event_stream_input)
+        and operation.name not in EXCEPTIONS
+        and not (operation.deprecated and service == "s3")
+    ]
+
+
 def example(shape: Any, depth: int = 0, *, full: bool = True) -> Any:
     """A value in boto3's form for a botocore shape; `full` gives every member."""
     kind = shape.type_name

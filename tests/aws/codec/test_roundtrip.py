@@ -11,7 +11,7 @@ import pytest
 from botocore.awsrequest import HeadersDict, prepare_request_dict
 from botocore.parsers import ResponseParserFactory
 from botocore.serialize import create_serializer
-from tests.aws.codec.everything import SERVICES, complete, example
+from tests.aws.codec.everything import SERVICES, complete, example, operations
 from tests.aws.codec.everything import botocore as botocore_model
 from tests.aws.standin import request_of, result_of
 
@@ -20,22 +20,6 @@ from cloudlet.aws.codec import members, validation
 from cloudlet.aws.codec.protocol import Located
 from cloudlet.aws.codec.protocols import codec_of
 from cloudlet.aws.shape import Shape
-
-#: Operations that botocore itself cannot tell apart or reads with code of its own.
-EXCEPTIONS = {"ListDirectoryBuckets", "GetBucketLocation"}
-
-
-def operations(service: str) -> list[str]:
-    """Those without event streams; S3's deprecated ones share their successors' routes."""
-    theirs = botocore_model(service)
-    found = [theirs.operation_model(name) for name in theirs.operation_names]
-    return [
-        operation.name
-        for operation in found
-        if not (operation.has_event_stream_output or operation.has_event_stream_input)
-        and operation.name not in EXCEPTIONS
-        and not (operation.deprecated and service == "s3")
-    ]
 
 
 def plain(value: Any) -> Any:
