@@ -196,7 +196,7 @@ class Types:
         structure = self.shapes[name]
         fields = [self.field(structure, m, name in outputs) for m in structure.get("members", {})]
         body = [line for _, line in fields] or ["    pass"]
-        return f"class {name}(Shape, kw_only=True):\n" + "\n".join(body)
+        return f"class {name}(Shape, frozen=True, kw_only=True):\n" + "\n".join(body)
 
 
 def reached(service: str, model: dict[str, Any], operations: list[str]) -> dict[str, list[str]]:

@@ -8,31 +8,31 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class DeploymentCanarySettings(Shape, kw_only=True):
+class DeploymentCanarySettings(Shape, frozen=True, kw_only=True):
     percent_traffic: float | None = None
     stage_variable_overrides: dict[str, str] | None = None
     use_stage_cache: bool | None = None
 
 
-class MethodSnapshot(Shape, kw_only=True):
+class MethodSnapshot(Shape, frozen=True, kw_only=True):
     authorization_type: str | None = None
     api_key_required: bool | None = None
 
 
-class Deployment(Shape, kw_only=True):
+class Deployment(Shape, frozen=True, kw_only=True):
     id: str | None = None
     description: str | None = None
     created_date: Timestamp | None = None
     api_summary: dict[str, dict[str, MethodSnapshot]] | None = None
 
 
-class MethodResponse(Shape, kw_only=True):
+class MethodResponse(Shape, frozen=True, kw_only=True):
     status_code: str | None = None
     response_parameters: dict[str, bool] | None = None
     response_models: dict[str, str] | None = None
 
 
-class IntegrationResponse(Shape, kw_only=True):
+class IntegrationResponse(Shape, frozen=True, kw_only=True):
     status_code: str | None = None
     selection_pattern: str | None = None
     response_parameters: dict[str, str] | None = None
@@ -40,11 +40,11 @@ class IntegrationResponse(Shape, kw_only=True):
     content_handling: str | None = None
 
 
-class TlsConfig(Shape, kw_only=True):
+class TlsConfig(Shape, frozen=True, kw_only=True):
     insecure_skip_verification: bool | None = None
 
 
-class Integration(Shape, kw_only=True):
+class Integration(Shape, frozen=True, kw_only=True):
     type: str | None = None
     http_method: str | None = None
     uri: str | None = None
@@ -64,7 +64,7 @@ class Integration(Shape, kw_only=True):
     integration_target: str | None = None
 
 
-class Method(Shape, kw_only=True):
+class Method(Shape, frozen=True, kw_only=True):
     http_method: str | None = None
     authorization_type: str | None = None
     authorizer_id: str | None = None
@@ -78,7 +78,7 @@ class Method(Shape, kw_only=True):
     authorization_scopes: list[str] | None = None
 
 
-class Resource(Shape, kw_only=True):
+class Resource(Shape, frozen=True, kw_only=True):
     id: str | None = None
     parent_id: str | None = None
     path_part: str | None = None
@@ -86,13 +86,13 @@ class Resource(Shape, kw_only=True):
     resource_methods: dict[str, Method] | None = None
 
 
-class EndpointConfiguration(Shape, kw_only=True):
+class EndpointConfiguration(Shape, frozen=True, kw_only=True):
     types: list[str] | None = None
     ip_address_type: str | None = None
     vpc_endpoint_ids: list[str] | None = None
 
 
-class RestApi(Shape, kw_only=True):
+class RestApi(Shape, frozen=True, kw_only=True):
     id: str | None = None
     name: str | None = None
     description: str | None = None
@@ -113,14 +113,14 @@ class RestApi(Shape, kw_only=True):
     api_status_message: str | None = None
 
 
-class CanarySettings(Shape, kw_only=True):
+class CanarySettings(Shape, frozen=True, kw_only=True):
     percent_traffic: float | None = None
     deployment_id: str | None = None
     stage_variable_overrides: dict[str, str] | None = None
     use_stage_cache: bool | None = None
 
 
-class MethodSetting(Shape, kw_only=True):
+class MethodSetting(Shape, frozen=True, kw_only=True):
     metrics_enabled: bool | None = None
     logging_level: str | None = None
     data_trace_enabled: bool | None = None
@@ -133,12 +133,12 @@ class MethodSetting(Shape, kw_only=True):
     unauthorized_cache_control_header_strategy: str | None = None
 
 
-class AccessLogSettings(Shape, kw_only=True):
+class AccessLogSettings(Shape, frozen=True, kw_only=True):
     format: str | None = None
     destination_arn: str | None = None
 
 
-class Stage(Shape, kw_only=True):
+class Stage(Shape, frozen=True, kw_only=True):
     deployment_id: str | None = None
     client_certificate_id: str | None = None
     stage_name: str | None = None
@@ -158,14 +158,14 @@ class Stage(Shape, kw_only=True):
     last_updated_date: Timestamp | None = None
 
 
-class PatchOperation(Shape, kw_only=True):
+class PatchOperation(Shape, frozen=True, kw_only=True):
     op: str | None = None
     path: str | None = None
     value: str | None = None
     from_: str | None = None
 
 
-class CreateDeploymentRequest(Shape, kw_only=True):
+class CreateDeploymentRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     stage_name: str | None = None
     stage_description: str | None = None
@@ -177,13 +177,13 @@ class CreateDeploymentRequest(Shape, kw_only=True):
     tracing_enabled: bool | None = None
 
 
-class CreateResourceRequest(Shape, kw_only=True):
+class CreateResourceRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     parent_id: str
     path_part: str
 
 
-class CreateRestApiRequest(Shape, kw_only=True):
+class CreateRestApiRequest(Shape, frozen=True, kw_only=True):
     name: str
     description: str | None = None
     version: str | None = None
@@ -199,7 +199,7 @@ class CreateRestApiRequest(Shape, kw_only=True):
     endpoint_access_mode: str | None = None
 
 
-class CreateStageRequest(Shape, kw_only=True):
+class CreateStageRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     stage_name: str
     deployment_id: str
@@ -213,106 +213,106 @@ class CreateStageRequest(Shape, kw_only=True):
     tags: dict[str, str] | None = None
 
 
-class DeleteDeploymentRequest(Shape, kw_only=True):
+class DeleteDeploymentRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     deployment_id: str
 
 
-class DeleteIntegrationRequest(Shape, kw_only=True):
+class DeleteIntegrationRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
 
 
-class DeleteMethodRequest(Shape, kw_only=True):
+class DeleteMethodRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
 
 
-class DeleteResourceRequest(Shape, kw_only=True):
+class DeleteResourceRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
 
 
-class DeleteRestApiRequest(Shape, kw_only=True):
+class DeleteRestApiRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
 
 
-class DeleteStageRequest(Shape, kw_only=True):
+class DeleteStageRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     stage_name: str
 
 
-class GetDeploymentRequest(Shape, kw_only=True):
+class GetDeploymentRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     deployment_id: str
     embed: list[str] | None = None
 
 
-class GetDeploymentsRequest(Shape, kw_only=True):
+class GetDeploymentsRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     position: str | None = None
     limit: int | None = None
 
 
-class GetIntegrationRequest(Shape, kw_only=True):
+class GetIntegrationRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
 
 
-class GetMethodRequest(Shape, kw_only=True):
+class GetMethodRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
 
 
-class GetResourceRequest(Shape, kw_only=True):
+class GetResourceRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     embed: list[str] | None = None
 
 
-class GetResourcesRequest(Shape, kw_only=True):
+class GetResourcesRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     position: str | None = None
     limit: int | None = None
     embed: list[str] | None = None
 
 
-class GetRestApiRequest(Shape, kw_only=True):
+class GetRestApiRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
 
 
-class GetRestApisRequest(Shape, kw_only=True):
+class GetRestApisRequest(Shape, frozen=True, kw_only=True):
     position: str | None = None
     limit: int | None = None
 
 
-class GetStageRequest(Shape, kw_only=True):
+class GetStageRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     stage_name: str
 
 
-class GetStagesRequest(Shape, kw_only=True):
+class GetStagesRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     deployment_id: str | None = None
 
 
-class GetTagsRequest(Shape, kw_only=True):
+class GetTagsRequest(Shape, frozen=True, kw_only=True):
     resource_arn: str
     position: str | None = None
     limit: int | None = None
 
 
-class ImportRestApiRequest(Shape, kw_only=True):
+class ImportRestApiRequest(Shape, frozen=True, kw_only=True):
     fail_on_warnings: bool | None = None
     parameters: dict[str, str] | None = None
     body: bytes
 
 
-class PutIntegrationRequest(Shape, kw_only=True):
+class PutIntegrationRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
@@ -334,7 +334,7 @@ class PutIntegrationRequest(Shape, kw_only=True):
     integration_target: str | None = None
 
 
-class PutIntegrationResponseRequest(Shape, kw_only=True):
+class PutIntegrationResponseRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
@@ -345,7 +345,7 @@ class PutIntegrationResponseRequest(Shape, kw_only=True):
     content_handling: str | None = None
 
 
-class PutMethodRequest(Shape, kw_only=True):
+class PutMethodRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
@@ -359,7 +359,7 @@ class PutMethodRequest(Shape, kw_only=True):
     authorization_scopes: list[str] | None = None
 
 
-class PutMethodResponseRequest(Shape, kw_only=True):
+class PutMethodResponseRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     resource_id: str
     http_method: str
@@ -368,7 +368,7 @@ class PutMethodResponseRequest(Shape, kw_only=True):
     response_models: dict[str, str] | None = None
 
 
-class PutRestApiRequest(Shape, kw_only=True):
+class PutRestApiRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     mode: str | None = None
     fail_on_warnings: bool | None = None
@@ -376,51 +376,51 @@ class PutRestApiRequest(Shape, kw_only=True):
     body: bytes
 
 
-class TagResourceRequest(Shape, kw_only=True):
+class TagResourceRequest(Shape, frozen=True, kw_only=True):
     resource_arn: str
     tags: dict[str, str]
 
 
-class UntagResourceRequest(Shape, kw_only=True):
+class UntagResourceRequest(Shape, frozen=True, kw_only=True):
     resource_arn: str
     tag_keys: list[str]
 
 
-class UpdateDeploymentRequest(Shape, kw_only=True):
+class UpdateDeploymentRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     deployment_id: str
     patch_operations: list[PatchOperation] | None = None
 
 
-class UpdateRestApiRequest(Shape, kw_only=True):
+class UpdateRestApiRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     patch_operations: list[PatchOperation] | None = None
 
 
-class UpdateStageRequest(Shape, kw_only=True):
+class UpdateStageRequest(Shape, frozen=True, kw_only=True):
     rest_api_id: str
     stage_name: str
     patch_operations: list[PatchOperation] | None = None
 
 
-class Deployments(Shape, kw_only=True):
+class Deployments(Shape, frozen=True, kw_only=True):
     position: str | None = None
     items: list[Deployment] | None = None
 
 
-class Resources(Shape, kw_only=True):
+class Resources(Shape, frozen=True, kw_only=True):
     position: str | None = None
     items: list[Resource] | None = None
 
 
-class RestApis(Shape, kw_only=True):
+class RestApis(Shape, frozen=True, kw_only=True):
     position: str | None = None
     items: list[RestApi] | None = None
 
 
-class Stages(Shape, kw_only=True):
+class Stages(Shape, frozen=True, kw_only=True):
     item: list[Stage] | None = None
 
 
-class Tags(Shape, kw_only=True):
+class Tags(Shape, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None

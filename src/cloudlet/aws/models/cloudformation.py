@@ -8,56 +8,56 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class Parameter(Shape, kw_only=True):
+class Parameter(Shape, frozen=True, kw_only=True):
     parameter_key: str | None = None
     parameter_value: str | None = None
     use_previous_value: bool | None = None
     resolved_value: str | None = None
 
 
-class RollbackTrigger(Shape, kw_only=True):
+class RollbackTrigger(Shape, frozen=True, kw_only=True):
     arn: str
     type: str
 
 
-class RollbackConfiguration(Shape, kw_only=True):
+class RollbackConfiguration(Shape, frozen=True, kw_only=True):
     rollback_triggers: list[RollbackTrigger] | None = None
     monitoring_time_in_minutes: int | None = None
 
 
-class Tag(Shape, kw_only=True):
+class Tag(Shape, frozen=True, kw_only=True):
     key: str
     value: str
 
 
-class ResourceToImport(Shape, kw_only=True):
+class ResourceToImport(Shape, frozen=True, kw_only=True):
     resource_type: str
     logical_resource_id: str
     resource_identifier: dict[str, str]
 
 
-class DeploymentConfig(Shape, kw_only=True):
+class DeploymentConfig(Shape, frozen=True, kw_only=True):
     mode: str | None = None
     disable_rollback: bool | None = None
 
 
-class AccountLimit(Shape, kw_only=True):
+class AccountLimit(Shape, frozen=True, kw_only=True):
     name: str | None = None
     value: int | None = None
 
 
-class ResourceDriftIgnoredAttribute(Shape, kw_only=True):
+class ResourceDriftIgnoredAttribute(Shape, frozen=True, kw_only=True):
     path: str | None = None
     reason: str | None = None
 
 
-class LiveResourceDrift(Shape, kw_only=True):
+class LiveResourceDrift(Shape, frozen=True, kw_only=True):
     previous_value: str | None = None
     actual_value: str | None = None
     drift_detection_timestamp: Timestamp | None = None
 
 
-class ResourceTargetDefinition(Shape, kw_only=True):
+class ResourceTargetDefinition(Shape, frozen=True, kw_only=True):
     attribute: str | None = None
     name: str | None = None
     requires_recreation: str | None = None
@@ -70,19 +70,19 @@ class ResourceTargetDefinition(Shape, kw_only=True):
     attribute_change_type: str | None = None
 
 
-class ResourceChangeDetail(Shape, kw_only=True):
+class ResourceChangeDetail(Shape, frozen=True, kw_only=True):
     target: ResourceTargetDefinition | None = None
     evaluation: str | None = None
     change_source: str | None = None
     causing_entity: str | None = None
 
 
-class ModuleInfo(Shape, kw_only=True):
+class ModuleInfo(Shape, frozen=True, kw_only=True):
     type_hierarchy: str | None = None
     logical_id_hierarchy: str | None = None
 
 
-class ResourceChange(Shape, kw_only=True):
+class ResourceChange(Shape, frozen=True, kw_only=True):
     policy_action: str | None = None
     action: str | None = None
     logical_resource_id: str | None = None
@@ -100,13 +100,13 @@ class ResourceChange(Shape, kw_only=True):
     previous_deployment_context: str | None = None
 
 
-class Change(Shape, kw_only=True):
+class Change(Shape, frozen=True, kw_only=True):
     type: str | None = None
     hook_invocation_count: int | None = None
     resource_change: ResourceChange | None = None
 
 
-class StackEvent(Shape, kw_only=True):
+class StackEvent(Shape, frozen=True, kw_only=True):
     stack_id: str
     event_id: str
     stack_name: str
@@ -128,12 +128,12 @@ class StackEvent(Shape, kw_only=True):
     detailed_status: str | None = None
 
 
-class StackResourceDriftInformation(Shape, kw_only=True):
+class StackResourceDriftInformation(Shape, frozen=True, kw_only=True):
     stack_resource_drift_status: str
     last_check_timestamp: Timestamp | None = None
 
 
-class StackResourceDetail(Shape, kw_only=True):
+class StackResourceDetail(Shape, frozen=True, kw_only=True):
     stack_name: str | None = None
     stack_id: str | None = None
     logical_resource_id: str
@@ -148,7 +148,7 @@ class StackResourceDetail(Shape, kw_only=True):
     module_info: ModuleInfo | None = None
 
 
-class StackResource(Shape, kw_only=True):
+class StackResource(Shape, frozen=True, kw_only=True):
     stack_name: str | None = None
     stack_id: str | None = None
     logical_resource_id: str
@@ -162,24 +162,24 @@ class StackResource(Shape, kw_only=True):
     module_info: ModuleInfo | None = None
 
 
-class Output(Shape, kw_only=True):
+class Output(Shape, frozen=True, kw_only=True):
     output_key: str | None = None
     output_value: str | None = None
     description: str | None = None
     export_name: str | None = None
 
 
-class StackDriftInformation(Shape, kw_only=True):
+class StackDriftInformation(Shape, frozen=True, kw_only=True):
     stack_drift_status: str
     last_check_timestamp: Timestamp | None = None
 
 
-class OperationEntry(Shape, kw_only=True):
+class OperationEntry(Shape, frozen=True, kw_only=True):
     operation_type: str | None = None
     operation_id: str | None = None
 
 
-class Stack(Shape, kw_only=True):
+class Stack(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
     stack_name: str
     change_set_id: str | None = None
@@ -210,15 +210,15 @@ class Stack(Shape, kw_only=True):
     alias_name: str | None = None
 
 
-class TemplateSummaryConfig(Shape, kw_only=True):
+class TemplateSummaryConfig(Shape, frozen=True, kw_only=True):
     treat_unrecognized_resource_types_as_warnings: bool | None = None
 
 
-class ParameterConstraints(Shape, kw_only=True):
+class ParameterConstraints(Shape, frozen=True, kw_only=True):
     allowed_values: list[str] | None = None
 
 
-class ParameterDeclaration(Shape, kw_only=True):
+class ParameterDeclaration(Shape, frozen=True, kw_only=True):
     parameter_key: str | None = None
     default_value: str | None = None
     parameter_type: str | None = None
@@ -227,17 +227,17 @@ class ParameterDeclaration(Shape, kw_only=True):
     parameter_constraints: ParameterConstraints | None = None
 
 
-class ResourceIdentifierSummary(Shape, kw_only=True):
+class ResourceIdentifierSummary(Shape, frozen=True, kw_only=True):
     resource_type: str | None = None
     logical_resource_ids: list[str] | None = None
     resource_identifiers: list[str] | None = None
 
 
-class Warnings(Shape, kw_only=True):
+class Warnings(Shape, frozen=True, kw_only=True):
     unrecognized_resource_types: list[str] | None = None
 
 
-class ChangeSetSummary(Shape, kw_only=True):
+class ChangeSetSummary(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
     stack_name: str | None = None
     change_set_id: str | None = None
@@ -253,18 +253,18 @@ class ChangeSetSummary(Shape, kw_only=True):
     import_existing_resources: bool | None = None
 
 
-class Export(Shape, kw_only=True):
+class Export(Shape, frozen=True, kw_only=True):
     exporting_stack_id: str | None = None
     name: str | None = None
     value: str | None = None
 
 
-class StackResourceDriftInformationSummary(Shape, kw_only=True):
+class StackResourceDriftInformationSummary(Shape, frozen=True, kw_only=True):
     stack_resource_drift_status: str
     last_check_timestamp: Timestamp | None = None
 
 
-class StackResourceSummary(Shape, kw_only=True):
+class StackResourceSummary(Shape, frozen=True, kw_only=True):
     logical_resource_id: str
     physical_resource_id: str | None = None
     resource_type: str
@@ -275,12 +275,12 @@ class StackResourceSummary(Shape, kw_only=True):
     module_info: ModuleInfo | None = None
 
 
-class StackDriftInformationSummary(Shape, kw_only=True):
+class StackDriftInformationSummary(Shape, frozen=True, kw_only=True):
     stack_drift_status: str
     last_check_timestamp: Timestamp | None = None
 
 
-class StackSummary(Shape, kw_only=True):
+class StackSummary(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
     stack_name: str
     template_description: str | None = None
@@ -295,19 +295,19 @@ class StackSummary(Shape, kw_only=True):
     last_operations: list[OperationEntry] | None = None
 
 
-class TemplateParameter(Shape, kw_only=True):
+class TemplateParameter(Shape, frozen=True, kw_only=True):
     parameter_key: str | None = None
     default_value: str | None = None
     no_echo: bool | None = None
     description: str | None = None
 
 
-class CancelUpdateStackInput(Shape, kw_only=True):
+class CancelUpdateStackInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     client_request_token: str | None = None
 
 
-class ContinueUpdateRollbackInput(Shape, kw_only=True):
+class ContinueUpdateRollbackInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     role_arn: str | None = None
     resources_to_skip: list[str] | None = None
@@ -315,7 +315,7 @@ class ContinueUpdateRollbackInput(Shape, kw_only=True):
     force_rollback: bool | None = None
 
 
-class CreateChangeSetInput(Shape, kw_only=True):
+class CreateChangeSetInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     template_body: str | None = None
     template_url: str | None = None
@@ -340,7 +340,7 @@ class CreateChangeSetInput(Shape, kw_only=True):
     disable_validation: bool | None = None
 
 
-class CreateStackInput(Shape, kw_only=True):
+class CreateStackInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     template_body: str | None = None
     template_url: str | None = None
@@ -363,12 +363,12 @@ class CreateStackInput(Shape, kw_only=True):
     disable_validation: bool | None = None
 
 
-class DeleteChangeSetInput(Shape, kw_only=True):
+class DeleteChangeSetInput(Shape, frozen=True, kw_only=True):
     change_set_name: str
     stack_name: str | None = None
 
 
-class DeleteStackInput(Shape, kw_only=True):
+class DeleteStackInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     retain_resources: list[str] | None = None
     role_arn: str | None = None
@@ -377,39 +377,39 @@ class DeleteStackInput(Shape, kw_only=True):
     deployment_config: DeploymentConfig | None = None
 
 
-class DescribeAccountLimitsInput(Shape, kw_only=True):
+class DescribeAccountLimitsInput(Shape, frozen=True, kw_only=True):
     next_token: str | None = None
 
 
-class DescribeChangeSetInput(Shape, kw_only=True):
+class DescribeChangeSetInput(Shape, frozen=True, kw_only=True):
     change_set_name: str
     stack_name: str | None = None
     next_token: str | None = None
     include_property_values: bool | None = None
 
 
-class DescribeStackEventsInput(Shape, kw_only=True):
+class DescribeStackEventsInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     next_token: str | None = None
 
 
-class DescribeStackResourceInput(Shape, kw_only=True):
+class DescribeStackResourceInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     logical_resource_id: str
 
 
-class DescribeStackResourcesInput(Shape, kw_only=True):
+class DescribeStackResourcesInput(Shape, frozen=True, kw_only=True):
     stack_name: str | None = None
     logical_resource_id: str | None = None
     physical_resource_id: str | None = None
 
 
-class DescribeStacksInput(Shape, kw_only=True):
+class DescribeStacksInput(Shape, frozen=True, kw_only=True):
     stack_name: str | None = None
     next_token: str | None = None
 
 
-class ExecuteChangeSetInput(Shape, kw_only=True):
+class ExecuteChangeSetInput(Shape, frozen=True, kw_only=True):
     change_set_name: str
     stack_name: str | None = None
     client_request_token: str | None = None
@@ -417,17 +417,17 @@ class ExecuteChangeSetInput(Shape, kw_only=True):
     retain_except_on_create: bool | None = None
 
 
-class GetStackPolicyInput(Shape, kw_only=True):
+class GetStackPolicyInput(Shape, frozen=True, kw_only=True):
     stack_name: str
 
 
-class GetTemplateInput(Shape, kw_only=True):
+class GetTemplateInput(Shape, frozen=True, kw_only=True):
     stack_name: str | None = None
     change_set_name: str | None = None
     template_stage: str | None = None
 
 
-class GetTemplateSummaryInput(Shape, kw_only=True):
+class GetTemplateSummaryInput(Shape, frozen=True, kw_only=True):
     template_body: str | None = None
     template_url: str | None = None
     stack_name: str | None = None
@@ -436,31 +436,31 @@ class GetTemplateSummaryInput(Shape, kw_only=True):
     template_summary_config: TemplateSummaryConfig | None = None
 
 
-class ListChangeSetsInput(Shape, kw_only=True):
+class ListChangeSetsInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     next_token: str | None = None
 
 
-class ListExportsInput(Shape, kw_only=True):
+class ListExportsInput(Shape, frozen=True, kw_only=True):
     next_token: str | None = None
 
 
-class ListImportsInput(Shape, kw_only=True):
+class ListImportsInput(Shape, frozen=True, kw_only=True):
     export_name: str
     next_token: str | None = None
 
 
-class ListStackResourcesInput(Shape, kw_only=True):
+class ListStackResourcesInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     next_token: str | None = None
 
 
-class ListStacksInput(Shape, kw_only=True):
+class ListStacksInput(Shape, frozen=True, kw_only=True):
     next_token: str | None = None
     stack_status_filter: list[str] | None = None
 
 
-class RollbackStackInput(Shape, kw_only=True):
+class RollbackStackInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     role_arn: str | None = None
     client_request_token: str | None = None
@@ -468,13 +468,13 @@ class RollbackStackInput(Shape, kw_only=True):
     deployment_config: DeploymentConfig | None = None
 
 
-class SetStackPolicyInput(Shape, kw_only=True):
+class SetStackPolicyInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     stack_policy_body: str | None = None
     stack_policy_url: str | None = None
 
 
-class UpdateStackInput(Shape, kw_only=True):
+class UpdateStackInput(Shape, frozen=True, kw_only=True):
     stack_name: str
     template_body: str | None = None
     template_url: str | None = None
@@ -497,40 +497,40 @@ class UpdateStackInput(Shape, kw_only=True):
     disable_validation: bool | None = None
 
 
-class UpdateTerminationProtectionInput(Shape, kw_only=True):
+class UpdateTerminationProtectionInput(Shape, frozen=True, kw_only=True):
     enable_termination_protection: bool
     stack_name: str
 
 
-class ValidateTemplateInput(Shape, kw_only=True):
+class ValidateTemplateInput(Shape, frozen=True, kw_only=True):
     template_body: str | None = None
     template_url: str | None = None
 
 
-class ContinueUpdateRollbackOutput(Shape, kw_only=True):
+class ContinueUpdateRollbackOutput(Shape, frozen=True, kw_only=True):
     pass
 
 
-class CreateChangeSetOutput(Shape, kw_only=True):
+class CreateChangeSetOutput(Shape, frozen=True, kw_only=True):
     id: str | None = None
     stack_id: str | None = None
 
 
-class CreateStackOutput(Shape, kw_only=True):
+class CreateStackOutput(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
     operation_id: str | None = None
 
 
-class DeleteChangeSetOutput(Shape, kw_only=True):
+class DeleteChangeSetOutput(Shape, frozen=True, kw_only=True):
     pass
 
 
-class DescribeAccountLimitsOutput(Shape, kw_only=True):
+class DescribeAccountLimitsOutput(Shape, frozen=True, kw_only=True):
     account_limits: list[AccountLimit] | None = None
     next_token: str | None = None
 
 
-class DescribeChangeSetOutput(Shape, kw_only=True):
+class DescribeChangeSetOutput(Shape, frozen=True, kw_only=True):
     change_set_name: str | None = None
     change_set_id: str | None = None
     stack_id: str | None = None
@@ -557,38 +557,38 @@ class DescribeChangeSetOutput(Shape, kw_only=True):
     deployment_config: DeploymentConfig | None = None
 
 
-class DescribeStackEventsOutput(Shape, kw_only=True):
+class DescribeStackEventsOutput(Shape, frozen=True, kw_only=True):
     stack_events: list[StackEvent] | None = None
     next_token: str | None = None
 
 
-class DescribeStackResourceOutput(Shape, kw_only=True):
+class DescribeStackResourceOutput(Shape, frozen=True, kw_only=True):
     stack_resource_detail: StackResourceDetail | None = None
 
 
-class DescribeStackResourcesOutput(Shape, kw_only=True):
+class DescribeStackResourcesOutput(Shape, frozen=True, kw_only=True):
     stack_resources: list[StackResource] | None = None
 
 
-class DescribeStacksOutput(Shape, kw_only=True):
+class DescribeStacksOutput(Shape, frozen=True, kw_only=True):
     stacks: list[Stack] | None = None
     next_token: str | None = None
 
 
-class ExecuteChangeSetOutput(Shape, kw_only=True):
+class ExecuteChangeSetOutput(Shape, frozen=True, kw_only=True):
     pass
 
 
-class GetStackPolicyOutput(Shape, kw_only=True):
+class GetStackPolicyOutput(Shape, frozen=True, kw_only=True):
     stack_policy_body: str | None = None
 
 
-class GetTemplateOutput(Shape, kw_only=True):
+class GetTemplateOutput(Shape, frozen=True, kw_only=True):
     template_body: str | None = None
     stages_available: list[str] | None = None
 
 
-class GetTemplateSummaryOutput(Shape, kw_only=True):
+class GetTemplateSummaryOutput(Shape, frozen=True, kw_only=True):
     parameters: list[ParameterDeclaration] | None = None
     description: str | None = None
     capabilities: list[str] | None = None
@@ -601,46 +601,46 @@ class GetTemplateSummaryOutput(Shape, kw_only=True):
     warnings: Warnings | None = None
 
 
-class ListChangeSetsOutput(Shape, kw_only=True):
+class ListChangeSetsOutput(Shape, frozen=True, kw_only=True):
     summaries: list[ChangeSetSummary] | None = None
     next_token: str | None = None
 
 
-class ListExportsOutput(Shape, kw_only=True):
+class ListExportsOutput(Shape, frozen=True, kw_only=True):
     exports: list[Export] | None = None
     next_token: str | None = None
 
 
-class ListImportsOutput(Shape, kw_only=True):
+class ListImportsOutput(Shape, frozen=True, kw_only=True):
     imports: list[str] | None = None
     next_token: str | None = None
 
 
-class ListStackResourcesOutput(Shape, kw_only=True):
+class ListStackResourcesOutput(Shape, frozen=True, kw_only=True):
     stack_resource_summaries: list[StackResourceSummary] | None = None
     next_token: str | None = None
 
 
-class ListStacksOutput(Shape, kw_only=True):
+class ListStacksOutput(Shape, frozen=True, kw_only=True):
     stack_summaries: list[StackSummary] | None = None
     next_token: str | None = None
 
 
-class RollbackStackOutput(Shape, kw_only=True):
+class RollbackStackOutput(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
     operation_id: str | None = None
 
 
-class UpdateStackOutput(Shape, kw_only=True):
+class UpdateStackOutput(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
     operation_id: str | None = None
 
 
-class UpdateTerminationProtectionOutput(Shape, kw_only=True):
+class UpdateTerminationProtectionOutput(Shape, frozen=True, kw_only=True):
     stack_id: str | None = None
 
 
-class ValidateTemplateOutput(Shape, kw_only=True):
+class ValidateTemplateOutput(Shape, frozen=True, kw_only=True):
     parameters: list[TemplateParameter] | None = None
     description: str | None = None
     capabilities: list[str] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape
 
 
-class LogGroup(Shape, kw_only=True):
+class LogGroup(Shape, frozen=True, kw_only=True):
     log_group_name: str | None = None
     creation_time: int | None = None
     retention_in_days: int | None = None
@@ -25,7 +25,7 @@ class LogGroup(Shape, kw_only=True):
     retention_policy_name: str | None = None
 
 
-class LogStream(Shape, kw_only=True):
+class LogStream(Shape, frozen=True, kw_only=True):
     log_stream_name: str | None = None
     creation_time: int | None = None
     first_event_timestamp: int | None = None
@@ -36,7 +36,7 @@ class LogStream(Shape, kw_only=True):
     stored_bytes: int | None = None
 
 
-class FilteredLogEvent(Shape, kw_only=True):
+class FilteredLogEvent(Shape, frozen=True, kw_only=True):
     log_stream_name: str | None = None
     timestamp: int | None = None
     message: str | None = None
@@ -44,38 +44,38 @@ class FilteredLogEvent(Shape, kw_only=True):
     event_id: str | None = None
 
 
-class SearchedLogStream(Shape, kw_only=True):
+class SearchedLogStream(Shape, frozen=True, kw_only=True):
     log_stream_name: str | None = None
     searched_completely: bool | None = None
 
 
-class OutputLogEvent(Shape, kw_only=True):
+class OutputLogEvent(Shape, frozen=True, kw_only=True):
     timestamp: int | None = None
     message: str | None = None
     ingestion_time: int | None = None
 
 
-class InputLogEvent(Shape, kw_only=True):
+class InputLogEvent(Shape, frozen=True, kw_only=True):
     timestamp: int
     message: str
 
 
-class Entity(Shape, kw_only=True):
+class Entity(Shape, frozen=True, kw_only=True):
     key_attributes: dict[str, str] | None = None
     attributes: dict[str, str] | None = None
 
 
-class RejectedLogEventsInfo(Shape, kw_only=True):
+class RejectedLogEventsInfo(Shape, frozen=True, kw_only=True):
     too_new_log_event_start_index: int | None = None
     too_old_log_event_end_index: int | None = None
     expired_log_event_end_index: int | None = None
 
 
-class RejectedEntityInfo(Shape, kw_only=True):
+class RejectedEntityInfo(Shape, frozen=True, kw_only=True):
     error_type: str
 
 
-class CreateLogGroupRequest(Shape, kw_only=True):
+class CreateLogGroupRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     kms_key_id: str | None = None
     tags: dict[str, str] | None = None
@@ -83,25 +83,25 @@ class CreateLogGroupRequest(Shape, kw_only=True):
     deletion_protection_enabled: bool | None = None
 
 
-class CreateLogStreamRequest(Shape, kw_only=True):
+class CreateLogStreamRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     log_stream_name: str
 
 
-class DeleteLogGroupRequest(Shape, kw_only=True):
+class DeleteLogGroupRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
 
 
-class DeleteLogStreamRequest(Shape, kw_only=True):
+class DeleteLogStreamRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     log_stream_name: str
 
 
-class DeleteRetentionPolicyRequest(Shape, kw_only=True):
+class DeleteRetentionPolicyRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
 
 
-class DescribeLogGroupsRequest(Shape, kw_only=True):
+class DescribeLogGroupsRequest(Shape, frozen=True, kw_only=True):
     account_identifiers: list[str] | None = None
     log_group_name_prefix: str | None = None
     log_group_name_pattern: str | None = None
@@ -112,7 +112,7 @@ class DescribeLogGroupsRequest(Shape, kw_only=True):
     log_group_identifiers: list[str] | None = None
 
 
-class DescribeLogStreamsRequest(Shape, kw_only=True):
+class DescribeLogStreamsRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str | None = None
     log_group_identifier: str | None = None
     log_stream_name_prefix: str | None = None
@@ -122,7 +122,7 @@ class DescribeLogStreamsRequest(Shape, kw_only=True):
     limit: int | None = None
 
 
-class FilterLogEventsRequest(Shape, kw_only=True):
+class FilterLogEventsRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str | None = None
     log_group_identifier: str | None = None
     log_stream_names: list[str] | None = None
@@ -137,7 +137,7 @@ class FilterLogEventsRequest(Shape, kw_only=True):
     unmask: bool | None = None
 
 
-class GetLogEventsRequest(Shape, kw_only=True):
+class GetLogEventsRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str | None = None
     log_group_identifier: str | None = None
     log_stream_name: str
@@ -149,15 +149,15 @@ class GetLogEventsRequest(Shape, kw_only=True):
     unmask: bool | None = None
 
 
-class ListTagsForResourceRequest(Shape, kw_only=True):
+class ListTagsForResourceRequest(Shape, frozen=True, kw_only=True):
     resource_arn: str
 
 
-class ListTagsLogGroupRequest(Shape, kw_only=True):
+class ListTagsLogGroupRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
 
 
-class PutLogEventsRequest(Shape, kw_only=True):
+class PutLogEventsRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     log_stream_name: str
     log_events: list[InputLogEvent]
@@ -165,62 +165,62 @@ class PutLogEventsRequest(Shape, kw_only=True):
     entity: Entity | None = None
 
 
-class PutRetentionPolicyRequest(Shape, kw_only=True):
+class PutRetentionPolicyRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     retention_in_days: int
 
 
-class TagLogGroupRequest(Shape, kw_only=True):
+class TagLogGroupRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     tags: dict[str, str]
 
 
-class TagResourceRequest(Shape, kw_only=True):
+class TagResourceRequest(Shape, frozen=True, kw_only=True):
     resource_arn: str
     tags: dict[str, str]
 
 
-class UntagLogGroupRequest(Shape, kw_only=True):
+class UntagLogGroupRequest(Shape, frozen=True, kw_only=True):
     log_group_name: str
     tags: list[str]
 
 
-class UntagResourceRequest(Shape, kw_only=True):
+class UntagResourceRequest(Shape, frozen=True, kw_only=True):
     resource_arn: str
     tag_keys: list[str]
 
 
-class DescribeLogGroupsResponse(Shape, kw_only=True):
+class DescribeLogGroupsResponse(Shape, frozen=True, kw_only=True):
     log_groups: list[LogGroup] | None = None
     next_token: str | None = None
 
 
-class DescribeLogStreamsResponse(Shape, kw_only=True):
+class DescribeLogStreamsResponse(Shape, frozen=True, kw_only=True):
     log_streams: list[LogStream] | None = None
     next_token: str | None = None
 
 
-class FilterLogEventsResponse(Shape, kw_only=True):
+class FilterLogEventsResponse(Shape, frozen=True, kw_only=True):
     events: list[FilteredLogEvent] | None = None
     searched_log_streams: list[SearchedLogStream] | None = None
     next_token: str | None = None
 
 
-class GetLogEventsResponse(Shape, kw_only=True):
+class GetLogEventsResponse(Shape, frozen=True, kw_only=True):
     events: list[OutputLogEvent] | None = None
     next_forward_token: str | None = None
     next_backward_token: str | None = None
 
 
-class ListTagsForResourceResponse(Shape, kw_only=True):
+class ListTagsForResourceResponse(Shape, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None
 
 
-class ListTagsLogGroupResponse(Shape, kw_only=True):
+class ListTagsLogGroupResponse(Shape, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None
 
 
-class PutLogEventsResponse(Shape, kw_only=True):
+class PutLogEventsResponse(Shape, frozen=True, kw_only=True):
     next_sequence_token: str | None = None
     rejected_log_events_info: RejectedLogEventsInfo | None = None
     rejected_entity_info: RejectedEntityInfo | None = None

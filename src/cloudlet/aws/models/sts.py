@@ -8,33 +8,33 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class PolicyDescriptorType(Shape, kw_only=True):
+class PolicyDescriptorType(Shape, frozen=True, kw_only=True):
     arn: str | None = None
 
 
-class Tag(Shape, kw_only=True):
+class Tag(Shape, frozen=True, kw_only=True):
     key: str
     value: str
 
 
-class ProvidedContext(Shape, kw_only=True):
+class ProvidedContext(Shape, frozen=True, kw_only=True):
     provider_arn: str | None = None
     context_assertion: str | None = None
 
 
-class Credentials(Shape, kw_only=True):
+class Credentials(Shape, frozen=True, kw_only=True):
     access_key_id: str
     secret_access_key: str
     session_token: str
     expiration: Timestamp
 
 
-class AssumedRoleUser(Shape, kw_only=True):
+class AssumedRoleUser(Shape, frozen=True, kw_only=True):
     assumed_role_id: str
     arn: str
 
 
-class AssumeRoleRequest(Shape, kw_only=True):
+class AssumeRoleRequest(Shape, frozen=True, kw_only=True):
     role_arn: str
     role_session_name: str
     policy_arns: list[PolicyDescriptorType] | None = None
@@ -50,26 +50,26 @@ class AssumeRoleRequest(Shape, kw_only=True):
     minimum_session_token_size: int | None = None
 
 
-class DecodeAuthorizationMessageRequest(Shape, kw_only=True):
+class DecodeAuthorizationMessageRequest(Shape, frozen=True, kw_only=True):
     encoded_message: str
 
 
-class GetAccessKeyInfoRequest(Shape, kw_only=True):
+class GetAccessKeyInfoRequest(Shape, frozen=True, kw_only=True):
     access_key_id: str
 
 
-class GetCallerIdentityRequest(Shape, kw_only=True):
+class GetCallerIdentityRequest(Shape, frozen=True, kw_only=True):
     pass
 
 
-class GetSessionTokenRequest(Shape, kw_only=True):
+class GetSessionTokenRequest(Shape, frozen=True, kw_only=True):
     duration_seconds: int | None = None
     serial_number: str | None = None
     token_code: str | None = None
     minimum_session_token_size: int | None = None
 
 
-class AssumeRoleResponse(Shape, kw_only=True):
+class AssumeRoleResponse(Shape, frozen=True, kw_only=True):
     credentials: Credentials | None = None
     assumed_role_user: AssumedRoleUser | None = None
     packed_policy_size: int | None = None
@@ -78,21 +78,21 @@ class AssumeRoleResponse(Shape, kw_only=True):
     session_token_size: int | None = None
 
 
-class DecodeAuthorizationMessageResponse(Shape, kw_only=True):
+class DecodeAuthorizationMessageResponse(Shape, frozen=True, kw_only=True):
     decoded_message: str | None = None
 
 
-class GetAccessKeyInfoResponse(Shape, kw_only=True):
+class GetAccessKeyInfoResponse(Shape, frozen=True, kw_only=True):
     account: str | None = None
 
 
-class GetCallerIdentityResponse(Shape, kw_only=True):
+class GetCallerIdentityResponse(Shape, frozen=True, kw_only=True):
     user_id: str | None = None
     account: str | None = None
     arn: str | None = None
 
 
-class GetSessionTokenResponse(Shape, kw_only=True):
+class GetSessionTokenResponse(Shape, frozen=True, kw_only=True):
     credentials: Credentials | None = None
     session_token_utilization: int | None = None
     session_token_size: int | None = None

@@ -14,40 +14,40 @@ from cloudlet.aws.models.iam.structures import (
 from cloudlet.aws.shape import Shape
 
 
-class AddUserToGroupRequest(Shape, kw_only=True):
+class AddUserToGroupRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     user_name: str
 
 
-class AttachGroupPolicyRequest(Shape, kw_only=True):
+class AttachGroupPolicyRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     policy_arn: str
 
 
-class AttachRolePolicyRequest(Shape, kw_only=True):
+class AttachRolePolicyRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_arn: str
 
 
-class AttachUserPolicyRequest(Shape, kw_only=True):
+class AttachUserPolicyRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     policy_arn: str
 
 
-class CreateAccessKeyRequest(Shape, kw_only=True):
+class CreateAccessKeyRequest(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
 
 
-class CreateAccountAliasRequest(Shape, kw_only=True):
+class CreateAccountAliasRequest(Shape, frozen=True, kw_only=True):
     account_alias: str
 
 
-class CreateGroupRequest(Shape, kw_only=True):
+class CreateGroupRequest(Shape, frozen=True, kw_only=True):
     path: str | None = None
     group_name: str
 
 
-class CreatePolicyRequest(Shape, kw_only=True):
+class CreatePolicyRequest(Shape, frozen=True, kw_only=True):
     policy_name: str
     path: str | None = None
     policy_document: str
@@ -55,13 +55,13 @@ class CreatePolicyRequest(Shape, kw_only=True):
     tags: list[Tag] | None = None
 
 
-class CreatePolicyVersionRequest(Shape, kw_only=True):
+class CreatePolicyVersionRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     policy_document: str
     set_as_default: bool | None = None
 
 
-class CreateRoleRequest(Shape, kw_only=True):
+class CreateRoleRequest(Shape, frozen=True, kw_only=True):
     path: str | None = None
     role_name: str
     assume_role_policy_document: str
@@ -71,162 +71,162 @@ class CreateRoleRequest(Shape, kw_only=True):
     tags: list[Tag] | None = None
 
 
-class CreateUserRequest(Shape, kw_only=True):
+class CreateUserRequest(Shape, frozen=True, kw_only=True):
     path: str | None = None
     user_name: str
     permissions_boundary: str | None = None
     tags: list[Tag] | None = None
 
 
-class DeleteAccessKeyRequest(Shape, kw_only=True):
+class DeleteAccessKeyRequest(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
     access_key_id: str
 
 
-class DeleteAccountAliasRequest(Shape, kw_only=True):
+class DeleteAccountAliasRequest(Shape, frozen=True, kw_only=True):
     account_alias: str
 
 
-class DeleteGroupRequest(Shape, kw_only=True):
+class DeleteGroupRequest(Shape, frozen=True, kw_only=True):
     group_name: str
 
 
-class DeleteGroupPolicyRequest(Shape, kw_only=True):
+class DeleteGroupPolicyRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     policy_name: str
 
 
-class DeletePolicyRequest(Shape, kw_only=True):
+class DeletePolicyRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
 
 
-class DeletePolicyVersionRequest(Shape, kw_only=True):
+class DeletePolicyVersionRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     version_id: str
 
 
-class DeleteRoleRequest(Shape, kw_only=True):
+class DeleteRoleRequest(Shape, frozen=True, kw_only=True):
     role_name: str
 
 
-class DeleteRolePermissionsBoundaryRequest(Shape, kw_only=True):
+class DeleteRolePermissionsBoundaryRequest(Shape, frozen=True, kw_only=True):
     role_name: str
 
 
-class DeleteRolePolicyRequest(Shape, kw_only=True):
+class DeleteRolePolicyRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_name: str
 
 
-class DeleteUserRequest(Shape, kw_only=True):
+class DeleteUserRequest(Shape, frozen=True, kw_only=True):
     user_name: str
 
 
-class DeleteUserPermissionsBoundaryRequest(Shape, kw_only=True):
+class DeleteUserPermissionsBoundaryRequest(Shape, frozen=True, kw_only=True):
     user_name: str
 
 
-class DeleteUserPolicyRequest(Shape, kw_only=True):
+class DeleteUserPolicyRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     policy_name: str
 
 
-class DetachGroupPolicyRequest(Shape, kw_only=True):
+class DetachGroupPolicyRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     policy_arn: str
 
 
-class DetachRolePolicyRequest(Shape, kw_only=True):
+class DetachRolePolicyRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_arn: str
 
 
-class DetachUserPolicyRequest(Shape, kw_only=True):
+class DetachUserPolicyRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     policy_arn: str
 
 
-class GetAccessKeyLastUsedRequest(Shape, kw_only=True):
+class GetAccessKeyLastUsedRequest(Shape, frozen=True, kw_only=True):
     access_key_id: str
 
 
-class GetAccountAuthorizationDetailsRequest(Shape, kw_only=True):
+class GetAccountAuthorizationDetailsRequest(Shape, frozen=True, kw_only=True):
     filter: list[str] | None = None
     max_items: int | None = None
     marker: str | None = None
 
 
-class GetGroupRequest(Shape, kw_only=True):
+class GetGroupRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class GetGroupPolicyRequest(Shape, kw_only=True):
+class GetGroupPolicyRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     policy_name: str
 
 
-class GetPolicyRequest(Shape, kw_only=True):
+class GetPolicyRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
 
 
-class GetPolicyVersionRequest(Shape, kw_only=True):
+class GetPolicyVersionRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     version_id: str
 
 
-class GetRoleRequest(Shape, kw_only=True):
+class GetRoleRequest(Shape, frozen=True, kw_only=True):
     role_name: str
 
 
-class GetRolePolicyRequest(Shape, kw_only=True):
+class GetRolePolicyRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_name: str
 
 
-class GetUserRequest(Shape, kw_only=True):
+class GetUserRequest(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
 
 
-class GetUserPolicyRequest(Shape, kw_only=True):
+class GetUserPolicyRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     policy_name: str
 
 
-class ListAccessKeysRequest(Shape, kw_only=True):
+class ListAccessKeysRequest(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListAccountAliasesRequest(Shape, kw_only=True):
+class ListAccountAliasesRequest(Shape, frozen=True, kw_only=True):
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListAttachedGroupPoliciesRequest(Shape, kw_only=True):
+class ListAttachedGroupPoliciesRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     path_prefix: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListAttachedRolePoliciesRequest(Shape, kw_only=True):
+class ListAttachedRolePoliciesRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     path_prefix: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListAttachedUserPoliciesRequest(Shape, kw_only=True):
+class ListAttachedUserPoliciesRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     path_prefix: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListEntitiesForPolicyRequest(Shape, kw_only=True):
+class ListEntitiesForPolicyRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     entity_filter: str | None = None
     path_prefix: str | None = None
@@ -235,31 +235,31 @@ class ListEntitiesForPolicyRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class ListGroupPoliciesRequest(Shape, kw_only=True):
+class ListGroupPoliciesRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListGroupsRequest(Shape, kw_only=True):
+class ListGroupsRequest(Shape, frozen=True, kw_only=True):
     path_prefix: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListGroupsForUserRequest(Shape, kw_only=True):
+class ListGroupsForUserRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListInstanceProfilesForRoleRequest(Shape, kw_only=True):
+class ListInstanceProfilesForRoleRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListPoliciesRequest(Shape, kw_only=True):
+class ListPoliciesRequest(Shape, frozen=True, kw_only=True):
     scope: str | None = None
     only_attached: bool | None = None
     path_prefix: str | None = None
@@ -268,93 +268,93 @@ class ListPoliciesRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class ListPolicyTagsRequest(Shape, kw_only=True):
+class ListPolicyTagsRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListPolicyVersionsRequest(Shape, kw_only=True):
+class ListPolicyVersionsRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListRolePoliciesRequest(Shape, kw_only=True):
+class ListRolePoliciesRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListRoleTagsRequest(Shape, kw_only=True):
+class ListRoleTagsRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListRolesRequest(Shape, kw_only=True):
+class ListRolesRequest(Shape, frozen=True, kw_only=True):
     path_prefix: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListUserPoliciesRequest(Shape, kw_only=True):
+class ListUserPoliciesRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListUserTagsRequest(Shape, kw_only=True):
+class ListUserTagsRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListUsersRequest(Shape, kw_only=True):
+class ListUsersRequest(Shape, frozen=True, kw_only=True):
     path_prefix: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class PutGroupPolicyRequest(Shape, kw_only=True):
+class PutGroupPolicyRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     policy_name: str
     policy_document: str
 
 
-class PutRolePermissionsBoundaryRequest(Shape, kw_only=True):
+class PutRolePermissionsBoundaryRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     permissions_boundary: str
 
 
-class PutRolePolicyRequest(Shape, kw_only=True):
+class PutRolePolicyRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_name: str
     policy_document: str
 
 
-class PutUserPermissionsBoundaryRequest(Shape, kw_only=True):
+class PutUserPermissionsBoundaryRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     permissions_boundary: str
 
 
-class PutUserPolicyRequest(Shape, kw_only=True):
+class PutUserPolicyRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     policy_name: str
     policy_document: str
 
 
-class RemoveUserFromGroupRequest(Shape, kw_only=True):
+class RemoveUserFromGroupRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     user_name: str
 
 
-class SetDefaultPolicyVersionRequest(Shape, kw_only=True):
+class SetDefaultPolicyVersionRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     version_id: str
 
 
-class SimulateCustomPolicyRequest(Shape, kw_only=True):
+class SimulateCustomPolicyRequest(Shape, frozen=True, kw_only=True):
     policy_input_list: list[str]
     permissions_boundary_policy_input_list: list[str] | None = None
     ordered_organization_policy_input_list: list[OrderedOrganizationPolicyType] | None = None
@@ -369,7 +369,7 @@ class SimulateCustomPolicyRequest(Shape, kw_only=True):
     marker: str | None = None
 
 
-class SimulatePrincipalPolicyRequest(Shape, kw_only=True):
+class SimulatePrincipalPolicyRequest(Shape, frozen=True, kw_only=True):
     policy_source_arn: str
     policy_input_list: list[str] | None = None
     permissions_boundary_policy_input_list: list[str] | None = None
@@ -385,65 +385,65 @@ class SimulatePrincipalPolicyRequest(Shape, kw_only=True):
     marker: str | None = None
 
 
-class TagPolicyRequest(Shape, kw_only=True):
+class TagPolicyRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     tags: list[Tag]
 
 
-class TagRoleRequest(Shape, kw_only=True):
+class TagRoleRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     tags: list[Tag]
 
 
-class TagUserRequest(Shape, kw_only=True):
+class TagUserRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     tags: list[Tag]
 
 
-class UntagPolicyRequest(Shape, kw_only=True):
+class UntagPolicyRequest(Shape, frozen=True, kw_only=True):
     policy_arn: str
     tag_keys: list[str]
 
 
-class UntagRoleRequest(Shape, kw_only=True):
+class UntagRoleRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     tag_keys: list[str]
 
 
-class UntagUserRequest(Shape, kw_only=True):
+class UntagUserRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     tag_keys: list[str]
 
 
-class UpdateAccessKeyRequest(Shape, kw_only=True):
+class UpdateAccessKeyRequest(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
     access_key_id: str
     status: str
 
 
-class UpdateAssumeRolePolicyRequest(Shape, kw_only=True):
+class UpdateAssumeRolePolicyRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_document: str
 
 
-class UpdateGroupRequest(Shape, kw_only=True):
+class UpdateGroupRequest(Shape, frozen=True, kw_only=True):
     group_name: str
     new_path: str | None = None
     new_group_name: str | None = None
 
 
-class UpdateRoleRequest(Shape, kw_only=True):
+class UpdateRoleRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     description: str | None = None
     max_session_duration: int | None = None
 
 
-class UpdateRoleDescriptionRequest(Shape, kw_only=True):
+class UpdateRoleDescriptionRequest(Shape, frozen=True, kw_only=True):
     role_name: str
     description: str
 
 
-class UpdateUserRequest(Shape, kw_only=True):
+class UpdateUserRequest(Shape, frozen=True, kw_only=True):
     user_name: str
     new_path: str | None = None
     new_user_name: str | None = None

@@ -29,36 +29,36 @@ from cloudlet.aws.models.iam.structures import (
 from cloudlet.aws.shape import Shape
 
 
-class CreateAccessKeyResponse(Shape, kw_only=True):
+class CreateAccessKeyResponse(Shape, frozen=True, kw_only=True):
     access_key: AccessKey
 
 
-class CreateGroupResponse(Shape, kw_only=True):
+class CreateGroupResponse(Shape, frozen=True, kw_only=True):
     group: Group
 
 
-class CreatePolicyResponse(Shape, kw_only=True):
+class CreatePolicyResponse(Shape, frozen=True, kw_only=True):
     policy: Policy | None = None
 
 
-class CreatePolicyVersionResponse(Shape, kw_only=True):
+class CreatePolicyVersionResponse(Shape, frozen=True, kw_only=True):
     policy_version: PolicyVersion | None = None
 
 
-class CreateRoleResponse(Shape, kw_only=True):
+class CreateRoleResponse(Shape, frozen=True, kw_only=True):
     role: Role
 
 
-class CreateUserResponse(Shape, kw_only=True):
+class CreateUserResponse(Shape, frozen=True, kw_only=True):
     user: User | None = None
 
 
-class GetAccessKeyLastUsedResponse(Shape, kw_only=True):
+class GetAccessKeyLastUsedResponse(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
     access_key_last_used: AccessKeyLastUsed | None = None
 
 
-class GetAccountAuthorizationDetailsResponse(Shape, kw_only=True):
+class GetAccountAuthorizationDetailsResponse(Shape, frozen=True, kw_only=True):
     user_detail_list: list[UserDetail] | None = None
     group_detail_list: list[GroupDetail] | None = None
     role_detail_list: list[RoleDetail] | None = None
@@ -67,82 +67,82 @@ class GetAccountAuthorizationDetailsResponse(Shape, kw_only=True):
     marker: str | None = None
 
 
-class GetAccountSummaryResponse(Shape, kw_only=True):
+class GetAccountSummaryResponse(Shape, frozen=True, kw_only=True):
     summary_map: dict[str, int] | None = None
 
 
-class GetGroupResponse(Shape, kw_only=True):
+class GetGroupResponse(Shape, frozen=True, kw_only=True):
     group: Group
     users: list[User]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class GetGroupPolicyResponse(Shape, kw_only=True):
+class GetGroupPolicyResponse(Shape, frozen=True, kw_only=True):
     group_name: str
     policy_name: str
     policy_document: str
 
 
-class GetPolicyResponse(Shape, kw_only=True):
+class GetPolicyResponse(Shape, frozen=True, kw_only=True):
     policy: Policy | None = None
 
 
-class GetPolicyVersionResponse(Shape, kw_only=True):
+class GetPolicyVersionResponse(Shape, frozen=True, kw_only=True):
     policy_version: PolicyVersion | None = None
 
 
-class GetRoleResponse(Shape, kw_only=True):
+class GetRoleResponse(Shape, frozen=True, kw_only=True):
     role: Role
 
 
-class GetRolePolicyResponse(Shape, kw_only=True):
+class GetRolePolicyResponse(Shape, frozen=True, kw_only=True):
     role_name: str
     policy_name: str
     policy_document: str
 
 
-class GetUserResponse(Shape, kw_only=True):
+class GetUserResponse(Shape, frozen=True, kw_only=True):
     user: User
 
 
-class GetUserPolicyResponse(Shape, kw_only=True):
+class GetUserPolicyResponse(Shape, frozen=True, kw_only=True):
     user_name: str
     policy_name: str
     policy_document: str
 
 
-class ListAccessKeysResponse(Shape, kw_only=True):
+class ListAccessKeysResponse(Shape, frozen=True, kw_only=True):
     access_key_metadata: list[AccessKeyMetadata]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListAccountAliasesResponse(Shape, kw_only=True):
+class ListAccountAliasesResponse(Shape, frozen=True, kw_only=True):
     account_aliases: list[str]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListAttachedGroupPoliciesResponse(Shape, kw_only=True):
+class ListAttachedGroupPoliciesResponse(Shape, frozen=True, kw_only=True):
     attached_policies: list[AttachedPolicy] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListAttachedRolePoliciesResponse(Shape, kw_only=True):
+class ListAttachedRolePoliciesResponse(Shape, frozen=True, kw_only=True):
     attached_policies: list[AttachedPolicy] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListAttachedUserPoliciesResponse(Shape, kw_only=True):
+class ListAttachedUserPoliciesResponse(Shape, frozen=True, kw_only=True):
     attached_policies: list[AttachedPolicy] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListEntitiesForPolicyResponse(Shape, kw_only=True):
+class ListEntitiesForPolicyResponse(Shape, frozen=True, kw_only=True):
     policy_groups: list[PolicyGroup] | None = None
     policy_users: list[PolicyUser] | None = None
     policy_roles: list[PolicyRole] | None = None
@@ -150,93 +150,93 @@ class ListEntitiesForPolicyResponse(Shape, kw_only=True):
     marker: str | None = None
 
 
-class ListGroupPoliciesResponse(Shape, kw_only=True):
+class ListGroupPoliciesResponse(Shape, frozen=True, kw_only=True):
     policy_names: list[str]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListGroupsResponse(Shape, kw_only=True):
+class ListGroupsResponse(Shape, frozen=True, kw_only=True):
     groups: list[Group]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListGroupsForUserResponse(Shape, kw_only=True):
+class ListGroupsForUserResponse(Shape, frozen=True, kw_only=True):
     groups: list[Group]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListInstanceProfilesForRoleResponse(Shape, kw_only=True):
+class ListInstanceProfilesForRoleResponse(Shape, frozen=True, kw_only=True):
     instance_profiles: list[InstanceProfile]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListPoliciesResponse(Shape, kw_only=True):
+class ListPoliciesResponse(Shape, frozen=True, kw_only=True):
     policies: list[Policy] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListPolicyTagsResponse(Shape, kw_only=True):
+class ListPolicyTagsResponse(Shape, frozen=True, kw_only=True):
     tags: list[Tag]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListPolicyVersionsResponse(Shape, kw_only=True):
+class ListPolicyVersionsResponse(Shape, frozen=True, kw_only=True):
     versions: list[PolicyVersion] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListRolePoliciesResponse(Shape, kw_only=True):
+class ListRolePoliciesResponse(Shape, frozen=True, kw_only=True):
     policy_names: list[str]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListRoleTagsResponse(Shape, kw_only=True):
+class ListRoleTagsResponse(Shape, frozen=True, kw_only=True):
     tags: list[Tag]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListRolesResponse(Shape, kw_only=True):
+class ListRolesResponse(Shape, frozen=True, kw_only=True):
     roles: list[Role]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListUserPoliciesResponse(Shape, kw_only=True):
+class ListUserPoliciesResponse(Shape, frozen=True, kw_only=True):
     policy_names: list[str]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListUserTagsResponse(Shape, kw_only=True):
+class ListUserTagsResponse(Shape, frozen=True, kw_only=True):
     tags: list[Tag]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class ListUsersResponse(Shape, kw_only=True):
+class ListUsersResponse(Shape, frozen=True, kw_only=True):
     users: list[User]
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class SimulatePolicyResponse(Shape, kw_only=True):
+class SimulatePolicyResponse(Shape, frozen=True, kw_only=True):
     evaluation_results: list[EvaluationResult] | None = None
     is_truncated: bool | None = None
     marker: str | None = None
 
 
-class UpdateRoleResponse(Shape, kw_only=True):
+class UpdateRoleResponse(Shape, frozen=True, kw_only=True):
     pass
 
 
-class UpdateRoleDescriptionResponse(Shape, kw_only=True):
+class UpdateRoleDescriptionResponse(Shape, frozen=True, kw_only=True):
     role: Role | None = None

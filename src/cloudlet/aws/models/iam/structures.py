@@ -8,7 +8,7 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class AccessKey(Shape, kw_only=True):
+class AccessKey(Shape, frozen=True, kw_only=True):
     user_name: str
     access_key_id: str
     status: str
@@ -16,7 +16,7 @@ class AccessKey(Shape, kw_only=True):
     create_date: Timestamp | None = None
 
 
-class Group(Shape, kw_only=True):
+class Group(Shape, frozen=True, kw_only=True):
     path: str
     group_name: str
     group_id: str
@@ -24,12 +24,12 @@ class Group(Shape, kw_only=True):
     create_date: Timestamp
 
 
-class Tag(Shape, kw_only=True):
+class Tag(Shape, frozen=True, kw_only=True):
     key: str
     value: str
 
 
-class Policy(Shape, kw_only=True):
+class Policy(Shape, frozen=True, kw_only=True):
     policy_name: str | None = None
     policy_id: str | None = None
     arn: str | None = None
@@ -44,29 +44,29 @@ class Policy(Shape, kw_only=True):
     tags: list[Tag] | None = None
 
 
-class PolicyVersion(Shape, kw_only=True):
+class PolicyVersion(Shape, frozen=True, kw_only=True):
     document: str | None = None
     version_id: str | None = None
     is_default_version: bool | None = None
     create_date: Timestamp | None = None
 
 
-class AttachedPermissionsBoundary(Shape, kw_only=True):
+class AttachedPermissionsBoundary(Shape, frozen=True, kw_only=True):
     permissions_boundary_type: str | None = None
     permissions_boundary_arn: str | None = None
 
 
-class RoleLastUsed(Shape, kw_only=True):
+class RoleLastUsed(Shape, frozen=True, kw_only=True):
     last_used_date: Timestamp | None = None
     region: str | None = None
 
 
-class SourceRoleTemplate(Shape, kw_only=True):
+class SourceRoleTemplate(Shape, frozen=True, kw_only=True):
     template_arn: str
     template_minor_version: int
 
 
-class Role(Shape, kw_only=True):
+class Role(Shape, frozen=True, kw_only=True):
     path: str
     role_name: str
     role_id: str
@@ -81,7 +81,7 @@ class Role(Shape, kw_only=True):
     source_role_template: SourceRoleTemplate | None = None
 
 
-class User(Shape, kw_only=True):
+class User(Shape, frozen=True, kw_only=True):
     path: str
     user_name: str
     user_id: str
@@ -92,23 +92,23 @@ class User(Shape, kw_only=True):
     tags: list[Tag] | None = None
 
 
-class AccessKeyLastUsed(Shape, kw_only=True):
+class AccessKeyLastUsed(Shape, frozen=True, kw_only=True):
     last_used_date: Timestamp | None = None
     service_name: str
     region: str
 
 
-class PolicyDetail(Shape, kw_only=True):
+class PolicyDetail(Shape, frozen=True, kw_only=True):
     policy_name: str | None = None
     policy_document: str | None = None
 
 
-class AttachedPolicy(Shape, kw_only=True):
+class AttachedPolicy(Shape, frozen=True, kw_only=True):
     policy_name: str | None = None
     policy_arn: str | None = None
 
 
-class UserDetail(Shape, kw_only=True):
+class UserDetail(Shape, frozen=True, kw_only=True):
     path: str | None = None
     user_name: str | None = None
     user_id: str | None = None
@@ -121,7 +121,7 @@ class UserDetail(Shape, kw_only=True):
     tags: list[Tag] | None = None
 
 
-class GroupDetail(Shape, kw_only=True):
+class GroupDetail(Shape, frozen=True, kw_only=True):
     path: str | None = None
     group_name: str | None = None
     group_id: str | None = None
@@ -131,7 +131,7 @@ class GroupDetail(Shape, kw_only=True):
     attached_managed_policies: list[AttachedPolicy] | None = None
 
 
-class InstanceProfile(Shape, kw_only=True):
+class InstanceProfile(Shape, frozen=True, kw_only=True):
     path: str
     instance_profile_name: str
     instance_profile_id: str
@@ -141,7 +141,7 @@ class InstanceProfile(Shape, kw_only=True):
     tags: list[Tag] | None = None
 
 
-class RoleDetail(Shape, kw_only=True):
+class RoleDetail(Shape, frozen=True, kw_only=True):
     path: str | None = None
     role_name: str | None = None
     role_id: str | None = None
@@ -156,7 +156,7 @@ class RoleDetail(Shape, kw_only=True):
     role_last_used: RoleLastUsed | None = None
 
 
-class ManagedPolicyDetail(Shape, kw_only=True):
+class ManagedPolicyDetail(Shape, frozen=True, kw_only=True):
     policy_name: str | None = None
     policy_id: str | None = None
     arn: str | None = None
@@ -171,59 +171,59 @@ class ManagedPolicyDetail(Shape, kw_only=True):
     policy_version_list: list[PolicyVersion] | None = None
 
 
-class AccessKeyMetadata(Shape, kw_only=True):
+class AccessKeyMetadata(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
     access_key_id: str | None = None
     status: str | None = None
     create_date: Timestamp | None = None
 
 
-class PolicyGroup(Shape, kw_only=True):
+class PolicyGroup(Shape, frozen=True, kw_only=True):
     group_name: str | None = None
     group_id: str | None = None
 
 
-class PolicyUser(Shape, kw_only=True):
+class PolicyUser(Shape, frozen=True, kw_only=True):
     user_name: str | None = None
     user_id: str | None = None
 
 
-class PolicyRole(Shape, kw_only=True):
+class PolicyRole(Shape, frozen=True, kw_only=True):
     role_name: str | None = None
     role_id: str | None = None
 
 
-class OrderedOrganizationPolicyType(Shape, kw_only=True):
+class OrderedOrganizationPolicyType(Shape, frozen=True, kw_only=True):
     service_control_policy_input_list: list[str] | None = None
 
 
-class ContextEntry(Shape, kw_only=True):
+class ContextEntry(Shape, frozen=True, kw_only=True):
     context_key_name: str | None = None
     context_key_values: list[str] | None = None
     context_key_type: str | None = None
 
 
-class Position(Shape, kw_only=True):
+class Position(Shape, frozen=True, kw_only=True):
     line: int | None = None
     column: int | None = None
 
 
-class Statement(Shape, kw_only=True):
+class Statement(Shape, frozen=True, kw_only=True):
     source_policy_id: str | None = None
     source_policy_type: str | None = None
     start_position: Position | None = None
     end_position: Position | None = None
 
 
-class OrganizationsDecisionDetail(Shape, kw_only=True):
+class OrganizationsDecisionDetail(Shape, frozen=True, kw_only=True):
     allowed_by_organizations: bool | None = None
 
 
-class PermissionsBoundaryDecisionDetail(Shape, kw_only=True):
+class PermissionsBoundaryDecisionDetail(Shape, frozen=True, kw_only=True):
     allowed_by_permissions_boundary: bool | None = None
 
 
-class ResourceSpecificResult(Shape, kw_only=True):
+class ResourceSpecificResult(Shape, frozen=True, kw_only=True):
     eval_resource_name: str
     eval_resource_decision: str
     matched_statements: list[Statement] | None = None
@@ -232,7 +232,7 @@ class ResourceSpecificResult(Shape, kw_only=True):
     permissions_boundary_decision_detail: PermissionsBoundaryDecisionDetail | None = None
 
 
-class EvaluationResult(Shape, kw_only=True):
+class EvaluationResult(Shape, frozen=True, kw_only=True):
     eval_action_name: str
     eval_resource_name: str | None = None
     eval_decision: str
@@ -244,13 +244,13 @@ class EvaluationResult(Shape, kw_only=True):
     resource_specific_results: list[ResourceSpecificResult] | None = None
 
 
-class InlinePolicyIdentifierType(Shape, kw_only=True):
+class InlinePolicyIdentifierType(Shape, frozen=True, kw_only=True):
     policy_name: str
     attachment_type: str
     attachment_name: str
 
 
-class PolicyIdentifier(Shape, kw_only=True):
+class PolicyIdentifier(Shape, frozen=True, kw_only=True):
     policy_type: str | None = None
     policy_arn: str | None = None
     inline_policy_identifier: InlinePolicyIdentifierType | None = None

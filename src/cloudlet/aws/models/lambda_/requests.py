@@ -28,7 +28,7 @@ from cloudlet.aws.models.lambda_.structures import (
 from cloudlet.aws.shape import Shape
 
 
-class AddPermissionRequest(Shape, kw_only=True):
+class AddPermissionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     statement_id: str
     action: str
@@ -43,7 +43,7 @@ class AddPermissionRequest(Shape, kw_only=True):
     principal_org_id: str | None = None
 
 
-class CreateAliasRequest(Shape, kw_only=True):
+class CreateAliasRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     name: str
     function_version: str
@@ -51,7 +51,7 @@ class CreateAliasRequest(Shape, kw_only=True):
     routing_config: AliasRoutingConfiguration | None = None
 
 
-class CreateFunctionRequest(Shape, kw_only=True):
+class CreateFunctionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     runtime: str | None = None
     role: str
@@ -84,91 +84,91 @@ class CreateFunctionRequest(Shape, kw_only=True):
     accelerator_config: AcceleratorConfig | None = None
 
 
-class DeleteAliasRequest(Shape, kw_only=True):
+class DeleteAliasRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     name: str
 
 
-class DeleteFunctionRequest(Shape, kw_only=True):
+class DeleteFunctionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
 
 
-class DeleteFunctionConcurrencyRequest(Shape, kw_only=True):
+class DeleteFunctionConcurrencyRequest(Shape, frozen=True, kw_only=True):
     function_name: str
 
 
-class DeleteFunctionEventInvokeConfigRequest(Shape, kw_only=True):
+class DeleteFunctionEventInvokeConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
 
 
-class DeleteLayerVersionRequest(Shape, kw_only=True):
+class DeleteLayerVersionRequest(Shape, frozen=True, kw_only=True):
     layer_name: str
     version_number: int
 
 
-class GetAccountSettingsRequest(Shape, kw_only=True):
+class GetAccountSettingsRequest(Shape, frozen=True, kw_only=True):
     pass
 
 
-class GetAliasRequest(Shape, kw_only=True):
+class GetAliasRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     name: str
 
 
-class GetFunctionRequest(Shape, kw_only=True):
+class GetFunctionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
 
 
-class GetFunctionCodeSigningConfigRequest(Shape, kw_only=True):
+class GetFunctionCodeSigningConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
 
 
-class GetFunctionConcurrencyRequest(Shape, kw_only=True):
+class GetFunctionConcurrencyRequest(Shape, frozen=True, kw_only=True):
     function_name: str
 
 
-class GetFunctionConfigurationRequest(Shape, kw_only=True):
-    function_name: str
-    qualifier: str | None = None
-
-
-class GetFunctionEventInvokeConfigRequest(Shape, kw_only=True):
+class GetFunctionConfigurationRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
 
 
-class GetFunctionRecursionConfigRequest(Shape, kw_only=True):
+class GetFunctionEventInvokeConfigRequest(Shape, frozen=True, kw_only=True):
+    function_name: str
+    qualifier: str | None = None
+
+
+class GetFunctionRecursionConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
 
 
-class GetLayerVersionRequest(Shape, kw_only=True):
+class GetLayerVersionRequest(Shape, frozen=True, kw_only=True):
     layer_name: str
     version_number: int
 
 
-class GetLayerVersionByArnRequest(Shape, kw_only=True):
+class GetLayerVersionByArnRequest(Shape, frozen=True, kw_only=True):
     arn: str
 
 
-class GetPolicyRequest(Shape, kw_only=True):
+class GetPolicyRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
 
 
-class GetProvisionedConcurrencyConfigRequest(Shape, kw_only=True):
+class GetProvisionedConcurrencyConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str
 
 
-class GetRuntimeManagementConfigRequest(Shape, kw_only=True):
+class GetRuntimeManagementConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
 
 
-class InvocationRequest(Shape, kw_only=True):
+class InvocationRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     invocation_type: str | None = None
     log_type: str | None = None
@@ -179,27 +179,27 @@ class InvocationRequest(Shape, kw_only=True):
     tenant_id: str | None = None
 
 
-class ListAliasesRequest(Shape, kw_only=True):
+class ListAliasesRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     function_version: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListFunctionEventInvokeConfigsRequest(Shape, kw_only=True):
+class ListFunctionEventInvokeConfigsRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListFunctionsRequest(Shape, kw_only=True):
+class ListFunctionsRequest(Shape, frozen=True, kw_only=True):
     master_region: str | None = None
     function_version: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListLayerVersionsRequest(Shape, kw_only=True):
+class ListLayerVersionsRequest(Shape, frozen=True, kw_only=True):
     compatible_architecture: str | None = None
     compatible_runtime: str | None = None
     layer_name: str
@@ -207,24 +207,24 @@ class ListLayerVersionsRequest(Shape, kw_only=True):
     max_items: int | None = None
 
 
-class ListLayersRequest(Shape, kw_only=True):
+class ListLayersRequest(Shape, frozen=True, kw_only=True):
     compatible_architecture: str | None = None
     compatible_runtime: str | None = None
     marker: str | None = None
     max_items: int | None = None
 
 
-class ListTagsRequest(Shape, kw_only=True):
+class ListTagsRequest(Shape, frozen=True, kw_only=True):
     resource: str
 
 
-class ListVersionsByFunctionRequest(Shape, kw_only=True):
+class ListVersionsByFunctionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     marker: str | None = None
     max_items: int | None = None
 
 
-class PublishLayerVersionRequest(Shape, kw_only=True):
+class PublishLayerVersionRequest(Shape, frozen=True, kw_only=True):
     layer_name: str
     description: str | None = None
     content: LayerVersionContentInput
@@ -233,7 +233,7 @@ class PublishLayerVersionRequest(Shape, kw_only=True):
     license_info: str | None = None
 
 
-class PublishVersionRequest(Shape, kw_only=True):
+class PublishVersionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     code_sha256: str | None = None
     description: str | None = None
@@ -241,12 +241,12 @@ class PublishVersionRequest(Shape, kw_only=True):
     publish_to: str | None = None
 
 
-class PutFunctionConcurrencyRequest(Shape, kw_only=True):
+class PutFunctionConcurrencyRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     reserved_concurrent_executions: int
 
 
-class PutFunctionEventInvokeConfigRequest(Shape, kw_only=True):
+class PutFunctionEventInvokeConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
     maximum_retry_attempts: int | None = None
@@ -254,24 +254,24 @@ class PutFunctionEventInvokeConfigRequest(Shape, kw_only=True):
     destination_config: DestinationConfig | None = None
 
 
-class RemovePermissionRequest(Shape, kw_only=True):
+class RemovePermissionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     statement_id: str
     qualifier: str | None = None
     revision_id: str | None = None
 
 
-class TagResourceRequest(Shape, kw_only=True):
+class TagResourceRequest(Shape, frozen=True, kw_only=True):
     resource: str
     tags: dict[str, str]
 
 
-class UntagResourceRequest(Shape, kw_only=True):
+class UntagResourceRequest(Shape, frozen=True, kw_only=True):
     resource: str
     tag_keys: list[str]
 
 
-class UpdateAliasRequest(Shape, kw_only=True):
+class UpdateAliasRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     name: str
     function_version: str | None = None
@@ -280,7 +280,7 @@ class UpdateAliasRequest(Shape, kw_only=True):
     revision_id: str | None = None
 
 
-class UpdateFunctionCodeRequest(Shape, kw_only=True):
+class UpdateFunctionCodeRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     zip_file: bytes | None = None
     s3_bucket: str | None = None
@@ -296,7 +296,7 @@ class UpdateFunctionCodeRequest(Shape, kw_only=True):
     source_kms_key_arn: str | None = None
 
 
-class UpdateFunctionConfigurationRequest(Shape, kw_only=True):
+class UpdateFunctionConfigurationRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     role: str | None = None
     handler: str | None = None
@@ -322,7 +322,7 @@ class UpdateFunctionConfigurationRequest(Shape, kw_only=True):
     accelerator_config: AcceleratorConfig | None = None
 
 
-class UpdateFunctionEventInvokeConfigRequest(Shape, kw_only=True):
+class UpdateFunctionEventInvokeConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
     maximum_retry_attempts: int | None = None

@@ -22,20 +22,20 @@ from cloudlet.aws.models.lambda_.structures import (
 from cloudlet.aws.shape import Shape
 
 
-class AddPermissionResponse(Shape, kw_only=True):
+class AddPermissionResponse(Shape, frozen=True, kw_only=True):
     statement: str | None = None
 
 
-class DeleteFunctionResponse(Shape, kw_only=True):
+class DeleteFunctionResponse(Shape, frozen=True, kw_only=True):
     status_code: int | None = None
 
 
-class GetAccountSettingsResponse(Shape, kw_only=True):
+class GetAccountSettingsResponse(Shape, frozen=True, kw_only=True):
     account_limit: AccountLimit | None = None
     account_usage: AccountUsage | None = None
 
 
-class GetFunctionResponse(Shape, kw_only=True):
+class GetFunctionResponse(Shape, frozen=True, kw_only=True):
     configuration: FunctionConfiguration | None = None
     code: FunctionCodeLocation | None = None
     tags: dict[str, str] | None = None
@@ -43,20 +43,20 @@ class GetFunctionResponse(Shape, kw_only=True):
     concurrency: Concurrency | None = None
 
 
-class GetFunctionCodeSigningConfigResponse(Shape, kw_only=True):
+class GetFunctionCodeSigningConfigResponse(Shape, frozen=True, kw_only=True):
     code_signing_config_arn: str
     function_name: str
 
 
-class GetFunctionConcurrencyResponse(Shape, kw_only=True):
+class GetFunctionConcurrencyResponse(Shape, frozen=True, kw_only=True):
     reserved_concurrent_executions: int | None = None
 
 
-class GetFunctionRecursionConfigResponse(Shape, kw_only=True):
+class GetFunctionRecursionConfigResponse(Shape, frozen=True, kw_only=True):
     recursive_loop: str | None = None
 
 
-class GetLayerVersionResponse(Shape, kw_only=True):
+class GetLayerVersionResponse(Shape, frozen=True, kw_only=True):
     content: LayerVersionContentOutput | None = None
     layer_arn: str | None = None
     layer_version_arn: str | None = None
@@ -68,12 +68,12 @@ class GetLayerVersionResponse(Shape, kw_only=True):
     license_info: str | None = None
 
 
-class GetPolicyResponse(Shape, kw_only=True):
+class GetPolicyResponse(Shape, frozen=True, kw_only=True):
     policy: str | None = None
     revision_id: str | None = None
 
 
-class GetProvisionedConcurrencyConfigResponse(Shape, kw_only=True):
+class GetProvisionedConcurrencyConfigResponse(Shape, frozen=True, kw_only=True):
     requested_provisioned_concurrent_executions: int | None = None
     available_provisioned_concurrent_executions: int | None = None
     allocated_provisioned_concurrent_executions: int | None = None
@@ -82,13 +82,13 @@ class GetProvisionedConcurrencyConfigResponse(Shape, kw_only=True):
     last_modified: str | None = None
 
 
-class GetRuntimeManagementConfigResponse(Shape, kw_only=True):
+class GetRuntimeManagementConfigResponse(Shape, frozen=True, kw_only=True):
     update_runtime_on: str | None = None
     function_arn: str | None = None
     runtime_version_arn: str | None = None
 
 
-class InvocationResponse(Shape, kw_only=True):
+class InvocationResponse(Shape, frozen=True, kw_only=True):
     status_code: int | None = None
     function_error: str | None = None
     log_result: str | None = None
@@ -97,41 +97,41 @@ class InvocationResponse(Shape, kw_only=True):
     durable_execution_arn: str | None = None
 
 
-class ListAliasesResponse(Shape, kw_only=True):
+class ListAliasesResponse(Shape, frozen=True, kw_only=True):
     next_marker: str | None = None
     aliases: list[AliasConfiguration] | None = None
 
 
-class ListFunctionEventInvokeConfigsResponse(Shape, kw_only=True):
+class ListFunctionEventInvokeConfigsResponse(Shape, frozen=True, kw_only=True):
     function_event_invoke_configs: list[FunctionEventInvokeConfig] | None = None
     next_marker: str | None = None
 
 
-class ListFunctionsResponse(Shape, kw_only=True):
+class ListFunctionsResponse(Shape, frozen=True, kw_only=True):
     next_marker: str | None = None
     functions: list[FunctionConfiguration] | None = None
 
 
-class ListLayerVersionsResponse(Shape, kw_only=True):
+class ListLayerVersionsResponse(Shape, frozen=True, kw_only=True):
     next_marker: str | None = None
     layer_versions: list[LayerVersionsListItem] | None = None
 
 
-class ListLayersResponse(Shape, kw_only=True):
+class ListLayersResponse(Shape, frozen=True, kw_only=True):
     next_marker: str | None = None
     layers: list[LayersListItem] | None = None
 
 
-class ListTagsResponse(Shape, kw_only=True):
+class ListTagsResponse(Shape, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None
 
 
-class ListVersionsByFunctionResponse(Shape, kw_only=True):
+class ListVersionsByFunctionResponse(Shape, frozen=True, kw_only=True):
     next_marker: str | None = None
     versions: list[FunctionConfiguration] | None = None
 
 
-class PublishLayerVersionResponse(Shape, kw_only=True):
+class PublishLayerVersionResponse(Shape, frozen=True, kw_only=True):
     content: LayerVersionContentOutput | None = None
     layer_arn: str | None = None
     layer_version_arn: str | None = None

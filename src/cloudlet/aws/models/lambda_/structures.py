@@ -8,11 +8,11 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class AliasRoutingConfiguration(Shape, kw_only=True):
+class AliasRoutingConfiguration(Shape, frozen=True, kw_only=True):
     additional_version_weights: dict[str, float] | None = None
 
 
-class AliasConfiguration(Shape, kw_only=True):
+class AliasConfiguration(Shape, frozen=True, kw_only=True):
     alias_arn: str | None = None
     name: str | None = None
     function_version: str | None = None
@@ -21,7 +21,7 @@ class AliasConfiguration(Shape, kw_only=True):
     revision_id: str | None = None
 
 
-class FunctionCode(Shape, kw_only=True):
+class FunctionCode(Shape, frozen=True, kw_only=True):
     zip_file: bytes | None = None
     s3_bucket: str | None = None
     s3_key: str | None = None
@@ -31,138 +31,138 @@ class FunctionCode(Shape, kw_only=True):
     source_kms_key_arn: str | None = None
 
 
-class VpcConfig(Shape, kw_only=True):
+class VpcConfig(Shape, frozen=True, kw_only=True):
     subnet_ids: list[str] | None = None
     security_group_ids: list[str] | None = None
     ipv6_allowed_for_dual_stack: bool | None = None
 
 
-class DeadLetterConfig(Shape, kw_only=True):
+class DeadLetterConfig(Shape, frozen=True, kw_only=True):
     target_arn: str | None = None
 
 
-class Environment(Shape, kw_only=True):
+class Environment(Shape, frozen=True, kw_only=True):
     variables: dict[str, str] | None = None
 
 
-class TracingConfig(Shape, kw_only=True):
+class TracingConfig(Shape, frozen=True, kw_only=True):
     mode: str | None = None
 
 
-class S3FilesConfig(Shape, kw_only=True):
+class S3FilesConfig(Shape, frozen=True, kw_only=True):
     direct_s3_read: str | None = None
 
 
-class FileSystemConfig(Shape, kw_only=True):
+class FileSystemConfig(Shape, frozen=True, kw_only=True):
     arn: str
     local_mount_path: str
     s3_files_config: S3FilesConfig | None = None
 
 
-class ImageConfig(Shape, kw_only=True):
+class ImageConfig(Shape, frozen=True, kw_only=True):
     entry_point: list[str] | None = None
     command: list[str] | None = None
     working_directory: str | None = None
 
 
-class EphemeralStorage(Shape, kw_only=True):
+class EphemeralStorage(Shape, frozen=True, kw_only=True):
     size: int
 
 
-class SnapStart(Shape, kw_only=True):
+class SnapStart(Shape, frozen=True, kw_only=True):
     apply_on: str | None = None
 
 
-class LoggingConfig(Shape, kw_only=True):
+class LoggingConfig(Shape, frozen=True, kw_only=True):
     log_format: str | None = None
     application_log_level: str | None = None
     system_log_level: str | None = None
     log_group: str | None = None
 
 
-class TenancyConfig(Shape, kw_only=True):
+class TenancyConfig(Shape, frozen=True, kw_only=True):
     tenant_isolation_mode: str
 
 
-class LambdaManagedInstancesCapacityProviderConfig(Shape, kw_only=True):
+class LambdaManagedInstancesCapacityProviderConfig(Shape, frozen=True, kw_only=True):
     capacity_provider_arn: str
     per_execution_environment_max_concurrency: int | None = None
     execution_environment_memory_gi_b_per_v_cpu: float | None = None
 
 
-class CapacityProviderConfig(Shape, kw_only=True):
+class CapacityProviderConfig(Shape, frozen=True, kw_only=True):
     lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfig
 
 
-class DurableConfig(Shape, kw_only=True):
+class DurableConfig(Shape, frozen=True, kw_only=True):
     kms_key_arn: str | None = None
     retention_period_in_days: int | None = None
     execution_timeout: int | None = None
 
 
-class FunctionRuntimeConfig(Shape, kw_only=True):
+class FunctionRuntimeConfig(Shape, frozen=True, kw_only=True):
     runtime_arn: str
     runtime_alias: str
 
 
-class AcceleratorConfig(Shape, kw_only=True):
+class AcceleratorConfig(Shape, frozen=True, kw_only=True):
     accelerator_memory_size: int
 
 
-class VpcConfigResponse(Shape, kw_only=True):
+class VpcConfigResponse(Shape, frozen=True, kw_only=True):
     subnet_ids: list[str] | None = None
     security_group_ids: list[str] | None = None
     vpc_id: str | None = None
     ipv6_allowed_for_dual_stack: bool | None = None
 
 
-class EnvironmentError(Shape, kw_only=True):
+class EnvironmentError(Shape, frozen=True, kw_only=True):
     error_code: str | None = None
     message: str | None = None
 
 
-class EnvironmentResponse(Shape, kw_only=True):
+class EnvironmentResponse(Shape, frozen=True, kw_only=True):
     variables: dict[str, str] | None = None
     error: EnvironmentError | None = None
 
 
-class TracingConfigResponse(Shape, kw_only=True):
+class TracingConfigResponse(Shape, frozen=True, kw_only=True):
     mode: str | None = None
 
 
-class Layer(Shape, kw_only=True):
+class Layer(Shape, frozen=True, kw_only=True):
     arn: str | None = None
     code_size: int | None = None
     signing_profile_version_arn: str | None = None
     signing_job_arn: str | None = None
 
 
-class ImageConfigError(Shape, kw_only=True):
+class ImageConfigError(Shape, frozen=True, kw_only=True):
     error_code: str | None = None
     message: str | None = None
 
 
-class ImageConfigResponse(Shape, kw_only=True):
+class ImageConfigResponse(Shape, frozen=True, kw_only=True):
     image_config: ImageConfig | None = None
     error: ImageConfigError | None = None
 
 
-class SnapStartResponse(Shape, kw_only=True):
+class SnapStartResponse(Shape, frozen=True, kw_only=True):
     apply_on: str | None = None
     optimization_status: str | None = None
 
 
-class RuntimeVersionError(Shape, kw_only=True):
+class RuntimeVersionError(Shape, frozen=True, kw_only=True):
     error_code: str | None = None
     message: str | None = None
 
 
-class RuntimeVersionConfig(Shape, kw_only=True):
+class RuntimeVersionConfig(Shape, frozen=True, kw_only=True):
     runtime_version_arn: str | None = None
     error: RuntimeVersionError | None = None
 
 
-class FunctionConfiguration(Shape, kw_only=True):
+class FunctionConfiguration(Shape, frozen=True, kw_only=True):
     function_name: str | None = None
     function_arn: str | None = None
     runtime: str | None = None
@@ -207,7 +207,7 @@ class FunctionConfiguration(Shape, kw_only=True):
     accelerator_config: AcceleratorConfig | None = None
 
 
-class AccountLimit(Shape, kw_only=True):
+class AccountLimit(Shape, frozen=True, kw_only=True):
     total_code_size: int | None = None
     code_size_unzipped: int | None = None
     code_size_zipped: int | None = None
@@ -215,23 +215,23 @@ class AccountLimit(Shape, kw_only=True):
     unreserved_concurrent_executions: int | None = None
 
 
-class AccountUsage(Shape, kw_only=True):
+class AccountUsage(Shape, frozen=True, kw_only=True):
     total_code_size: int | None = None
     function_count: int | None = None
 
 
-class ResolvedS3Object(Shape, kw_only=True):
+class ResolvedS3Object(Shape, frozen=True, kw_only=True):
     s3_bucket: str | None = None
     s3_key: str | None = None
     s3_object_version: str | None = None
 
 
-class FunctionCodeLocationError(Shape, kw_only=True):
+class FunctionCodeLocationError(Shape, frozen=True, kw_only=True):
     error_code: str | None = None
     message: str | None = None
 
 
-class FunctionCodeLocation(Shape, kw_only=True):
+class FunctionCodeLocation(Shape, frozen=True, kw_only=True):
     repository_type: str | None = None
     location: str | None = None
     image_uri: str | None = None
@@ -241,29 +241,29 @@ class FunctionCodeLocation(Shape, kw_only=True):
     error: FunctionCodeLocationError | None = None
 
 
-class TagsError(Shape, kw_only=True):
+class TagsError(Shape, frozen=True, kw_only=True):
     error_code: str
     message: str
 
 
-class Concurrency(Shape, kw_only=True):
+class Concurrency(Shape, frozen=True, kw_only=True):
     reserved_concurrent_executions: int | None = None
 
 
-class OnSuccess(Shape, kw_only=True):
+class OnSuccess(Shape, frozen=True, kw_only=True):
     destination: str | None = None
 
 
-class OnFailure(Shape, kw_only=True):
+class OnFailure(Shape, frozen=True, kw_only=True):
     destination: str | None = None
 
 
-class DestinationConfig(Shape, kw_only=True):
+class DestinationConfig(Shape, frozen=True, kw_only=True):
     on_success: OnSuccess | None = None
     on_failure: OnFailure | None = None
 
 
-class FunctionEventInvokeConfig(Shape, kw_only=True):
+class FunctionEventInvokeConfig(Shape, frozen=True, kw_only=True):
     last_modified: Timestamp | None = None
     function_arn: str | None = None
     maximum_retry_attempts: int | None = None
@@ -271,7 +271,7 @@ class FunctionEventInvokeConfig(Shape, kw_only=True):
     destination_config: DestinationConfig | None = None
 
 
-class LayerVersionContentOutput(Shape, kw_only=True):
+class LayerVersionContentOutput(Shape, frozen=True, kw_only=True):
     location: str | None = None
     code_sha256: str | None = None
     code_size: int | None = None
@@ -280,7 +280,7 @@ class LayerVersionContentOutput(Shape, kw_only=True):
     resolved_s3_object: ResolvedS3Object | None = None
 
 
-class LayerVersionsListItem(Shape, kw_only=True):
+class LayerVersionsListItem(Shape, frozen=True, kw_only=True):
     layer_version_arn: str | None = None
     version: int | None = None
     description: str | None = None
@@ -290,13 +290,13 @@ class LayerVersionsListItem(Shape, kw_only=True):
     license_info: str | None = None
 
 
-class LayersListItem(Shape, kw_only=True):
+class LayersListItem(Shape, frozen=True, kw_only=True):
     layer_name: str | None = None
     layer_arn: str | None = None
     latest_matching_version: LayerVersionsListItem | None = None
 
 
-class LayerVersionContentInput(Shape, kw_only=True):
+class LayerVersionContentInput(Shape, frozen=True, kw_only=True):
     s3_bucket: str | None = None
     s3_key: str | None = None
     s3_object_version: str | None = None

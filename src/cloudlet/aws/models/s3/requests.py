@@ -22,7 +22,7 @@ from cloudlet.aws.models.s3.structures import (
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class AbortMultipartUploadRequest(Shape, kw_only=True):
+class AbortMultipartUploadRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     upload_id: str
@@ -31,7 +31,7 @@ class AbortMultipartUploadRequest(Shape, kw_only=True):
     if_match_initiated_time: Timestamp | None = None
 
 
-class CompleteMultipartUploadRequest(Shape, kw_only=True):
+class CompleteMultipartUploadRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     multipart_upload: CompletedMultipartUpload | None = None
@@ -57,7 +57,7 @@ class CompleteMultipartUploadRequest(Shape, kw_only=True):
     sse_customer_key_md5: str | None = None
 
 
-class CopyObjectRequest(Shape, kw_only=True):
+class CopyObjectRequest(Shape, frozen=True, kw_only=True):
     acl: str | None = None
     bucket: str
     cache_control: str | None = None
@@ -107,7 +107,7 @@ class CopyObjectRequest(Shape, kw_only=True):
     expected_source_bucket_owner: str | None = None
 
 
-class CreateBucketRequest(Shape, kw_only=True):
+class CreateBucketRequest(Shape, frozen=True, kw_only=True):
     acl: str | None = None
     bucket: str
     create_bucket_configuration: CreateBucketConfiguration | None = None
@@ -121,7 +121,7 @@ class CreateBucketRequest(Shape, kw_only=True):
     bucket_namespace: str | None = None
 
 
-class CreateMultipartUploadRequest(Shape, kw_only=True):
+class CreateMultipartUploadRequest(Shape, frozen=True, kw_only=True):
     acl: str | None = None
     bucket: str
     cache_control: str | None = None
@@ -158,42 +158,42 @@ class CreateMultipartUploadRequest(Shape, kw_only=True):
     checksum_type: str | None = None
 
 
-class DeleteBucketRequest(Shape, kw_only=True):
+class DeleteBucketRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteBucketCorsRequest(Shape, kw_only=True):
+class DeleteBucketCorsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteBucketEncryptionRequest(Shape, kw_only=True):
+class DeleteBucketEncryptionRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteBucketOwnershipControlsRequest(Shape, kw_only=True):
+class DeleteBucketOwnershipControlsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteBucketPolicyRequest(Shape, kw_only=True):
+class DeleteBucketPolicyRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteBucketTaggingRequest(Shape, kw_only=True):
+class DeleteBucketTaggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteBucketWebsiteRequest(Shape, kw_only=True):
+class DeleteBucketWebsiteRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class DeleteObjectRequest(Shape, kw_only=True):
+class DeleteObjectRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     mfa: str | None = None
@@ -206,14 +206,14 @@ class DeleteObjectRequest(Shape, kw_only=True):
     if_match_size: int | None = None
 
 
-class DeleteObjectTaggingRequest(Shape, kw_only=True):
+class DeleteObjectTaggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     version_id: str | None = None
     expected_bucket_owner: str | None = None
 
 
-class DeleteObjectsRequest(Shape, kw_only=True):
+class DeleteObjectsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     delete: Delete
     mfa: str | None = None
@@ -223,93 +223,93 @@ class DeleteObjectsRequest(Shape, kw_only=True):
     checksum_algorithm: str | None = None
 
 
-class DeletePublicAccessBlockRequest(Shape, kw_only=True):
+class DeletePublicAccessBlockRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketAccelerateConfigurationRequest(Shape, kw_only=True):
+class GetBucketAccelerateConfigurationRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
     request_payer: str | None = None
 
 
-class GetBucketAclRequest(Shape, kw_only=True):
+class GetBucketAclRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketCorsRequest(Shape, kw_only=True):
+class GetBucketCorsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketEncryptionRequest(Shape, kw_only=True):
+class GetBucketEncryptionRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketLifecycleConfigurationRequest(Shape, kw_only=True):
+class GetBucketLifecycleConfigurationRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketLocationRequest(Shape, kw_only=True):
+class GetBucketLocationRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketLoggingRequest(Shape, kw_only=True):
+class GetBucketLoggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketNotificationConfigurationRequest(Shape, kw_only=True):
+class GetBucketNotificationConfigurationRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketOwnershipControlsRequest(Shape, kw_only=True):
+class GetBucketOwnershipControlsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketPolicyRequest(Shape, kw_only=True):
+class GetBucketPolicyRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketPolicyStatusRequest(Shape, kw_only=True):
+class GetBucketPolicyStatusRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketReplicationRequest(Shape, kw_only=True):
+class GetBucketReplicationRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketRequestPaymentRequest(Shape, kw_only=True):
+class GetBucketRequestPaymentRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketTaggingRequest(Shape, kw_only=True):
+class GetBucketTaggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketVersioningRequest(Shape, kw_only=True):
+class GetBucketVersioningRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetBucketWebsiteRequest(Shape, kw_only=True):
+class GetBucketWebsiteRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetObjectRequest(Shape, kw_only=True):
+class GetObjectRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     if_match: str | None = None
     if_modified_since: Timestamp | None = None
@@ -333,7 +333,7 @@ class GetObjectRequest(Shape, kw_only=True):
     checksum_mode: str | None = None
 
 
-class GetObjectAclRequest(Shape, kw_only=True):
+class GetObjectAclRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     version_id: str | None = None
@@ -341,7 +341,7 @@ class GetObjectAclRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class GetObjectAttributesRequest(Shape, kw_only=True):
+class GetObjectAttributesRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     version_id: str | None = None
@@ -355,12 +355,12 @@ class GetObjectAttributesRequest(Shape, kw_only=True):
     object_attributes: list[str]
 
 
-class GetObjectLockConfigurationRequest(Shape, kw_only=True):
+class GetObjectLockConfigurationRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class GetObjectTaggingRequest(Shape, kw_only=True):
+class GetObjectTaggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     version_id: str | None = None
@@ -368,17 +368,17 @@ class GetObjectTaggingRequest(Shape, kw_only=True):
     request_payer: str | None = None
 
 
-class GetPublicAccessBlockRequest(Shape, kw_only=True):
+class GetPublicAccessBlockRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class HeadBucketRequest(Shape, kw_only=True):
+class HeadBucketRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     expected_bucket_owner: str | None = None
 
 
-class HeadObjectRequest(Shape, kw_only=True):
+class HeadObjectRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     if_match: str | None = None
     if_modified_since: Timestamp | None = None
@@ -402,14 +402,14 @@ class HeadObjectRequest(Shape, kw_only=True):
     checksum_mode: str | None = None
 
 
-class ListBucketsRequest(Shape, kw_only=True):
+class ListBucketsRequest(Shape, frozen=True, kw_only=True):
     max_buckets: int | None = None
     continuation_token: str | None = None
     prefix: str | None = None
     bucket_region: str | None = None
 
 
-class ListMultipartUploadsRequest(Shape, kw_only=True):
+class ListMultipartUploadsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     delimiter: str | None = None
     encoding_type: str | None = None
@@ -421,7 +421,7 @@ class ListMultipartUploadsRequest(Shape, kw_only=True):
     request_payer: str | None = None
 
 
-class ListObjectVersionsRequest(Shape, kw_only=True):
+class ListObjectVersionsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     delimiter: str | None = None
     encoding_type: str | None = None
@@ -434,7 +434,7 @@ class ListObjectVersionsRequest(Shape, kw_only=True):
     optional_object_attributes: list[str] | None = None
 
 
-class ListObjectsRequest(Shape, kw_only=True):
+class ListObjectsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     delimiter: str | None = None
     encoding_type: str | None = None
@@ -446,7 +446,7 @@ class ListObjectsRequest(Shape, kw_only=True):
     optional_object_attributes: list[str] | None = None
 
 
-class ListObjectsV2Request(Shape, kw_only=True):
+class ListObjectsV2Request(Shape, frozen=True, kw_only=True):
     bucket: str
     delimiter: str | None = None
     encoding_type: str | None = None
@@ -460,7 +460,7 @@ class ListObjectsV2Request(Shape, kw_only=True):
     optional_object_attributes: list[str] | None = None
 
 
-class ListPartsRequest(Shape, kw_only=True):
+class ListPartsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     max_parts: int | None = None
@@ -473,7 +473,7 @@ class ListPartsRequest(Shape, kw_only=True):
     sse_customer_key_md5: str | None = None
 
 
-class PutBucketAclRequest(Shape, kw_only=True):
+class PutBucketAclRequest(Shape, frozen=True, kw_only=True):
     acl: str | None = None
     access_control_policy: AccessControlPolicy | None = None
     bucket: str
@@ -487,7 +487,7 @@ class PutBucketAclRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutBucketCorsRequest(Shape, kw_only=True):
+class PutBucketCorsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     cors_configuration: CORSConfiguration
     content_md5: str | None = None
@@ -495,7 +495,7 @@ class PutBucketCorsRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutBucketEncryptionRequest(Shape, kw_only=True):
+class PutBucketEncryptionRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     checksum_algorithm: str | None = None
@@ -503,7 +503,7 @@ class PutBucketEncryptionRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutBucketOwnershipControlsRequest(Shape, kw_only=True):
+class PutBucketOwnershipControlsRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     expected_bucket_owner: str | None = None
@@ -511,7 +511,7 @@ class PutBucketOwnershipControlsRequest(Shape, kw_only=True):
     checksum_algorithm: str | None = None
 
 
-class PutBucketPolicyRequest(Shape, kw_only=True):
+class PutBucketPolicyRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     checksum_algorithm: str | None = None
@@ -520,7 +520,7 @@ class PutBucketPolicyRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutBucketTaggingRequest(Shape, kw_only=True):
+class PutBucketTaggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     checksum_algorithm: str | None = None
@@ -528,7 +528,7 @@ class PutBucketTaggingRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutBucketVersioningRequest(Shape, kw_only=True):
+class PutBucketVersioningRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     checksum_algorithm: str | None = None
@@ -537,7 +537,7 @@ class PutBucketVersioningRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutBucketWebsiteRequest(Shape, kw_only=True):
+class PutBucketWebsiteRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     checksum_algorithm: str | None = None
@@ -545,7 +545,7 @@ class PutBucketWebsiteRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutObjectRequest(Shape, kw_only=True):
+class PutObjectRequest(Shape, frozen=True, kw_only=True):
     acl: str | None = None
     body: Body | None = None
     bucket: str
@@ -597,7 +597,7 @@ class PutObjectRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutObjectAclRequest(Shape, kw_only=True):
+class PutObjectAclRequest(Shape, frozen=True, kw_only=True):
     acl: str | None = None
     access_control_policy: AccessControlPolicy | None = None
     bucket: str
@@ -614,7 +614,7 @@ class PutObjectAclRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class PutObjectTaggingRequest(Shape, kw_only=True):
+class PutObjectTaggingRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     key: str
     version_id: str | None = None
@@ -625,7 +625,7 @@ class PutObjectTaggingRequest(Shape, kw_only=True):
     request_payer: str | None = None
 
 
-class PutPublicAccessBlockRequest(Shape, kw_only=True):
+class PutPublicAccessBlockRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     content_md5: str | None = None
     checksum_algorithm: str | None = None
@@ -633,7 +633,7 @@ class PutPublicAccessBlockRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class UploadPartRequest(Shape, kw_only=True):
+class UploadPartRequest(Shape, frozen=True, kw_only=True):
     body: Body | None = None
     bucket: str
     content_length: int | None = None
@@ -659,7 +659,7 @@ class UploadPartRequest(Shape, kw_only=True):
     expected_bucket_owner: str | None = None
 
 
-class UploadPartCopyRequest(Shape, kw_only=True):
+class UploadPartCopyRequest(Shape, frozen=True, kw_only=True):
     bucket: str
     copy_source: str
     copy_source_if_match: str | None = None

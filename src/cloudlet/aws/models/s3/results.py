@@ -45,12 +45,12 @@ from cloudlet.aws.models.s3.structures import (
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class AbortMultipartUploadOutput(Shape, kw_only=True):
+class AbortMultipartUploadOutput(Shape, frozen=True, kw_only=True):
     request_charged: str | None = None
     version_id: str | None = None
 
 
-class CompleteMultipartUploadOutput(Shape, kw_only=True):
+class CompleteMultipartUploadOutput(Shape, frozen=True, kw_only=True):
     location: str | None = None
     bucket: str | None = None
     key: str | None = None
@@ -74,7 +74,7 @@ class CompleteMultipartUploadOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class CopyObjectOutput(Shape, kw_only=True):
+class CopyObjectOutput(Shape, frozen=True, kw_only=True):
     copy_object_result: CopyObjectResult | None = None
     expiration: str | None = None
     copy_source_version_id: str | None = None
@@ -88,12 +88,12 @@ class CopyObjectOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class CreateBucketOutput(Shape, kw_only=True):
+class CreateBucketOutput(Shape, frozen=True, kw_only=True):
     location: str | None = None
     bucket_arn: str | None = None
 
 
-class CreateMultipartUploadOutput(Shape, kw_only=True):
+class CreateMultipartUploadOutput(Shape, frozen=True, kw_only=True):
     abort_date: Timestamp | None = None
     abort_rule_id: str | None = None
     bucket: str | None = None
@@ -111,97 +111,97 @@ class CreateMultipartUploadOutput(Shape, kw_only=True):
     version_id: str | None = None
 
 
-class DeleteObjectOutput(Shape, kw_only=True):
+class DeleteObjectOutput(Shape, frozen=True, kw_only=True):
     delete_marker: bool | None = None
     version_id: str | None = None
     request_charged: str | None = None
 
 
-class DeleteObjectTaggingOutput(Shape, kw_only=True):
+class DeleteObjectTaggingOutput(Shape, frozen=True, kw_only=True):
     version_id: str | None = None
 
 
-class DeleteObjectsOutput(Shape, kw_only=True):
+class DeleteObjectsOutput(Shape, frozen=True, kw_only=True):
     deleted: list[DeletedObject] | None = None
     request_charged: str | None = None
     errors: list[Error] | None = None
 
 
-class GetBucketAccelerateConfigurationOutput(Shape, kw_only=True):
+class GetBucketAccelerateConfigurationOutput(Shape, frozen=True, kw_only=True):
     status: str | None = None
     request_charged: str | None = None
 
 
-class GetBucketAclOutput(Shape, kw_only=True):
+class GetBucketAclOutput(Shape, frozen=True, kw_only=True):
     owner: Owner | None = None
     grants: list[Grant] | None = None
 
 
-class GetBucketCorsOutput(Shape, kw_only=True):
+class GetBucketCorsOutput(Shape, frozen=True, kw_only=True):
     cors_rules: list[CORSRule] | None = None
 
 
-class GetBucketEncryptionOutput(Shape, kw_only=True):
+class GetBucketEncryptionOutput(Shape, frozen=True, kw_only=True):
     server_side_encryption_configuration: ServerSideEncryptionConfiguration | None = None
 
 
-class GetBucketLifecycleConfigurationOutput(Shape, kw_only=True):
+class GetBucketLifecycleConfigurationOutput(Shape, frozen=True, kw_only=True):
     rules: list[LifecycleRule] | None = None
     transition_default_minimum_object_size: str | None = None
 
 
-class GetBucketLocationOutput(Shape, kw_only=True):
+class GetBucketLocationOutput(Shape, frozen=True, kw_only=True):
     location_constraint: str | None = None
 
 
-class GetBucketLoggingOutput(Shape, kw_only=True):
+class GetBucketLoggingOutput(Shape, frozen=True, kw_only=True):
     logging_enabled: LoggingEnabled | None = None
 
 
-class NotificationConfiguration(Shape, kw_only=True):
+class NotificationConfiguration(Shape, frozen=True, kw_only=True):
     topic_configurations: list[TopicConfiguration] | None = None
     queue_configurations: list[QueueConfiguration] | None = None
     lambda_function_configurations: list[LambdaFunctionConfiguration] | None = None
     event_bridge_configuration: EventBridgeConfiguration | None = None
 
 
-class GetBucketOwnershipControlsOutput(Shape, kw_only=True):
+class GetBucketOwnershipControlsOutput(Shape, frozen=True, kw_only=True):
     ownership_controls: OwnershipControls | None = None
 
 
-class GetBucketPolicyOutput(Shape, kw_only=True):
+class GetBucketPolicyOutput(Shape, frozen=True, kw_only=True):
     policy: str | None = None
 
 
-class GetBucketPolicyStatusOutput(Shape, kw_only=True):
+class GetBucketPolicyStatusOutput(Shape, frozen=True, kw_only=True):
     policy_status: PolicyStatus | None = None
 
 
-class GetBucketReplicationOutput(Shape, kw_only=True):
+class GetBucketReplicationOutput(Shape, frozen=True, kw_only=True):
     replication_configuration: ReplicationConfiguration | None = None
 
 
-class GetBucketRequestPaymentOutput(Shape, kw_only=True):
+class GetBucketRequestPaymentOutput(Shape, frozen=True, kw_only=True):
     payer: str | None = None
 
 
-class GetBucketTaggingOutput(Shape, kw_only=True):
+class GetBucketTaggingOutput(Shape, frozen=True, kw_only=True):
     tag_set: list[Tag]
 
 
-class GetBucketVersioningOutput(Shape, kw_only=True):
+class GetBucketVersioningOutput(Shape, frozen=True, kw_only=True):
     status: str | None = None
     mfa_delete: str | None = None
 
 
-class GetBucketWebsiteOutput(Shape, kw_only=True):
+class GetBucketWebsiteOutput(Shape, frozen=True, kw_only=True):
     redirect_all_requests_to: RedirectAllRequestsTo | None = None
     index_document: IndexDocument | None = None
     error_document: ErrorDocument | None = None
     routing_rules: list[RoutingRule] | None = None
 
 
-class GetObjectOutput(Shape, kw_only=True):
+class GetObjectOutput(Shape, frozen=True, kw_only=True):
     body: Body | bytes | None = None
     delete_marker: bool | None = None
     accept_ranges: str | None = None
@@ -250,13 +250,13 @@ class GetObjectOutput(Shape, kw_only=True):
     object_lock_event_hold_duration_years: int | None = None
 
 
-class GetObjectAclOutput(Shape, kw_only=True):
+class GetObjectAclOutput(Shape, frozen=True, kw_only=True):
     owner: Owner | None = None
     grants: list[Grant] | None = None
     request_charged: str | None = None
 
 
-class GetObjectAttributesOutput(Shape, kw_only=True):
+class GetObjectAttributesOutput(Shape, frozen=True, kw_only=True):
     delete_marker: bool | None = None
     last_modified: Timestamp | None = None
     version_id: str | None = None
@@ -268,20 +268,20 @@ class GetObjectAttributesOutput(Shape, kw_only=True):
     object_size: int | None = None
 
 
-class GetObjectLockConfigurationOutput(Shape, kw_only=True):
+class GetObjectLockConfigurationOutput(Shape, frozen=True, kw_only=True):
     object_lock_configuration: ObjectLockConfiguration | None = None
 
 
-class GetObjectTaggingOutput(Shape, kw_only=True):
+class GetObjectTaggingOutput(Shape, frozen=True, kw_only=True):
     version_id: str | None = None
     tag_set: list[Tag]
 
 
-class GetPublicAccessBlockOutput(Shape, kw_only=True):
+class GetPublicAccessBlockOutput(Shape, frozen=True, kw_only=True):
     public_access_block_configuration: PublicAccessBlockConfiguration | None = None
 
 
-class HeadBucketOutput(Shape, kw_only=True):
+class HeadBucketOutput(Shape, frozen=True, kw_only=True):
     bucket_arn: str | None = None
     bucket_location_type: str | None = None
     bucket_location_name: str | None = None
@@ -289,7 +289,7 @@ class HeadBucketOutput(Shape, kw_only=True):
     access_point_alias: bool | None = None
 
 
-class HeadObjectOutput(Shape, kw_only=True):
+class HeadObjectOutput(Shape, frozen=True, kw_only=True):
     delete_marker: bool | None = None
     accept_ranges: str | None = None
     expiration: str | None = None
@@ -338,14 +338,14 @@ class HeadObjectOutput(Shape, kw_only=True):
     object_lock_event_hold_duration_years: int | None = None
 
 
-class ListBucketsOutput(Shape, kw_only=True):
+class ListBucketsOutput(Shape, frozen=True, kw_only=True):
     buckets: list[Bucket] | None = None
     owner: Owner | None = None
     continuation_token: str | None = None
     prefix: str | None = None
 
 
-class ListMultipartUploadsOutput(Shape, kw_only=True):
+class ListMultipartUploadsOutput(Shape, frozen=True, kw_only=True):
     bucket: str | None = None
     key_marker: str | None = None
     upload_id_marker: str | None = None
@@ -361,7 +361,7 @@ class ListMultipartUploadsOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class ListObjectVersionsOutput(Shape, kw_only=True):
+class ListObjectVersionsOutput(Shape, frozen=True, kw_only=True):
     is_truncated: bool | None = None
     key_marker: str | None = None
     version_id_marker: str | None = None
@@ -378,7 +378,7 @@ class ListObjectVersionsOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class ListObjectsOutput(Shape, kw_only=True):
+class ListObjectsOutput(Shape, frozen=True, kw_only=True):
     is_truncated: bool | None = None
     marker: str | None = None
     next_marker: str | None = None
@@ -392,7 +392,7 @@ class ListObjectsOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class ListObjectsV2Output(Shape, kw_only=True):
+class ListObjectsV2Output(Shape, frozen=True, kw_only=True):
     is_truncated: bool | None = None
     contents: list[Object] | None = None
     name: str | None = None
@@ -408,7 +408,7 @@ class ListObjectsV2Output(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class ListPartsOutput(Shape, kw_only=True):
+class ListPartsOutput(Shape, frozen=True, kw_only=True):
     abort_date: Timestamp | None = None
     abort_rule_id: str | None = None
     bucket: str | None = None
@@ -428,7 +428,7 @@ class ListPartsOutput(Shape, kw_only=True):
     version_id: str | None = None
 
 
-class PutObjectOutput(Shape, kw_only=True):
+class PutObjectOutput(Shape, frozen=True, kw_only=True):
     expiration: str | None = None
     etag: str | None = None
     checksum_crc32: str | None = None
@@ -453,15 +453,15 @@ class PutObjectOutput(Shape, kw_only=True):
     request_charged: str | None = None
 
 
-class PutObjectAclOutput(Shape, kw_only=True):
+class PutObjectAclOutput(Shape, frozen=True, kw_only=True):
     request_charged: str | None = None
 
 
-class PutObjectTaggingOutput(Shape, kw_only=True):
+class PutObjectTaggingOutput(Shape, frozen=True, kw_only=True):
     version_id: str | None = None
 
 
-class UploadPartOutput(Shape, kw_only=True):
+class UploadPartOutput(Shape, frozen=True, kw_only=True):
     server_side_encryption: str | None = None
     etag: str | None = None
     checksum_crc32: str | None = None
@@ -482,7 +482,7 @@ class UploadPartOutput(Shape, kw_only=True):
     version_id: str | None = None
 
 
-class UploadPartCopyOutput(Shape, kw_only=True):
+class UploadPartCopyOutput(Shape, frozen=True, kw_only=True):
     copy_source_version_id: str | None = None
     copy_part_result: CopyPartResult | None = None
     server_side_encryption: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cloudlet.aws.shape import Shape, Timestamp
 
 
-class CompletedPart(Shape, kw_only=True):
+class CompletedPart(Shape, frozen=True, kw_only=True):
     etag: str | None = None
     checksum_crc32: str | None = None
     checksum_crc32_c: str | None = None
@@ -23,11 +23,11 @@ class CompletedPart(Shape, kw_only=True):
     part_number: int | None = None
 
 
-class CompletedMultipartUpload(Shape, kw_only=True):
+class CompletedMultipartUpload(Shape, frozen=True, kw_only=True):
     parts: list[CompletedPart] | None = None
 
 
-class CopyObjectResult(Shape, kw_only=True):
+class CopyObjectResult(Shape, frozen=True, kw_only=True):
     etag: str | None = None
     last_modified: Timestamp | None = None
     checksum_type: str | None = None
@@ -43,29 +43,29 @@ class CopyObjectResult(Shape, kw_only=True):
     checksum_xxhash128: str | None = None
 
 
-class LocationInfo(Shape, kw_only=True):
+class LocationInfo(Shape, frozen=True, kw_only=True):
     type: str | None = None
     name: str | None = None
 
 
-class BucketInfo(Shape, kw_only=True):
+class BucketInfo(Shape, frozen=True, kw_only=True):
     data_redundancy: str | None = None
     type: str | None = None
 
 
-class Tag(Shape, kw_only=True):
+class Tag(Shape, frozen=True, kw_only=True):
     key: str
     value: str
 
 
-class CreateBucketConfiguration(Shape, kw_only=True):
+class CreateBucketConfiguration(Shape, frozen=True, kw_only=True):
     location_constraint: str | None = None
     location: LocationInfo | None = None
     bucket: BucketInfo | None = None
     tags: list[Tag] | None = None
 
 
-class ObjectIdentifier(Shape, kw_only=True):
+class ObjectIdentifier(Shape, frozen=True, kw_only=True):
     key: str
     version_id: str | None = None
     etag: str | None = None
@@ -73,31 +73,31 @@ class ObjectIdentifier(Shape, kw_only=True):
     size: int | None = None
 
 
-class Delete(Shape, kw_only=True):
+class Delete(Shape, frozen=True, kw_only=True):
     objects: list[ObjectIdentifier]
     quiet: bool | None = None
 
 
-class DeletedObject(Shape, kw_only=True):
+class DeletedObject(Shape, frozen=True, kw_only=True):
     key: str | None = None
     version_id: str | None = None
     delete_marker: bool | None = None
     delete_marker_version_id: str | None = None
 
 
-class Error(Shape, kw_only=True):
+class Error(Shape, frozen=True, kw_only=True):
     key: str | None = None
     version_id: str | None = None
     code: str | None = None
     message: str | None = None
 
 
-class Owner(Shape, kw_only=True):
+class Owner(Shape, frozen=True, kw_only=True):
     display_name: str | None = None
     id: str | None = None
 
 
-class Grantee(Shape, kw_only=True):
+class Grantee(Shape, frozen=True, kw_only=True):
     display_name: str | None = None
     email_address: str | None = None
     id: str | None = None
@@ -105,12 +105,12 @@ class Grantee(Shape, kw_only=True):
     uri: str | None = None
 
 
-class Grant(Shape, kw_only=True):
+class Grant(Shape, frozen=True, kw_only=True):
     grantee: Grantee | None = None
     permission: str | None = None
 
 
-class CORSRule(Shape, kw_only=True):
+class CORSRule(Shape, frozen=True, kw_only=True):
     id: str | None = None
     allowed_headers: list[str] | None = None
     allowed_methods: list[str]
@@ -119,39 +119,39 @@ class CORSRule(Shape, kw_only=True):
     max_age_seconds: int | None = None
 
 
-class ServerSideEncryptionByDefault(Shape, kw_only=True):
+class ServerSideEncryptionByDefault(Shape, frozen=True, kw_only=True):
     sse_algorithm: str
     kms_master_key_id: str | None = None
 
 
-class BlockedEncryptionTypes(Shape, kw_only=True):
+class BlockedEncryptionTypes(Shape, frozen=True, kw_only=True):
     encryption_type: list[str] | None = None
 
 
-class ServerSideEncryptionRule(Shape, kw_only=True):
+class ServerSideEncryptionRule(Shape, frozen=True, kw_only=True):
     apply_server_side_encryption_by_default: ServerSideEncryptionByDefault | None = None
     bucket_key_enabled: bool | None = None
     blocked_encryption_types: BlockedEncryptionTypes | None = None
 
 
-class ServerSideEncryptionConfiguration(Shape, kw_only=True):
+class ServerSideEncryptionConfiguration(Shape, frozen=True, kw_only=True):
     rules: list[ServerSideEncryptionRule]
 
 
-class LifecycleExpiration(Shape, kw_only=True):
+class LifecycleExpiration(Shape, frozen=True, kw_only=True):
     date: Timestamp | None = None
     days: int | None = None
     expired_object_delete_marker: bool | None = None
 
 
-class LifecycleRuleAndOperator(Shape, kw_only=True):
+class LifecycleRuleAndOperator(Shape, frozen=True, kw_only=True):
     prefix: str | None = None
     tags: list[Tag] | None = None
     object_size_greater_than: int | None = None
     object_size_less_than: int | None = None
 
 
-class LifecycleRuleFilter(Shape, kw_only=True):
+class LifecycleRuleFilter(Shape, frozen=True, kw_only=True):
     prefix: str | None = None
     tag: Tag | None = None
     object_size_greater_than: int | None = None
@@ -159,28 +159,28 @@ class LifecycleRuleFilter(Shape, kw_only=True):
     and_: LifecycleRuleAndOperator | None = None
 
 
-class Transition(Shape, kw_only=True):
+class Transition(Shape, frozen=True, kw_only=True):
     date: Timestamp | None = None
     days: int | None = None
     storage_class: str | None = None
 
 
-class NoncurrentVersionTransition(Shape, kw_only=True):
+class NoncurrentVersionTransition(Shape, frozen=True, kw_only=True):
     noncurrent_days: int | None = None
     storage_class: str | None = None
     newer_noncurrent_versions: int | None = None
 
 
-class NoncurrentVersionExpiration(Shape, kw_only=True):
+class NoncurrentVersionExpiration(Shape, frozen=True, kw_only=True):
     noncurrent_days: int | None = None
     newer_noncurrent_versions: int | None = None
 
 
-class AbortIncompleteMultipartUpload(Shape, kw_only=True):
+class AbortIncompleteMultipartUpload(Shape, frozen=True, kw_only=True):
     days_after_initiation: int | None = None
 
 
-class LifecycleRule(Shape, kw_only=True):
+class LifecycleRule(Shape, frozen=True, kw_only=True):
     expiration: LifecycleExpiration | None = None
     id: str | None = None
     prefix: str | None = None
@@ -192,132 +192,132 @@ class LifecycleRule(Shape, kw_only=True):
     abort_incomplete_multipart_upload: AbortIncompleteMultipartUpload | None = None
 
 
-class TargetGrant(Shape, kw_only=True):
+class TargetGrant(Shape, frozen=True, kw_only=True):
     grantee: Grantee | None = None
     permission: str | None = None
 
 
-class SimplePrefix(Shape, kw_only=True):
+class SimplePrefix(Shape, frozen=True, kw_only=True):
     pass
 
 
-class PartitionedPrefix(Shape, kw_only=True):
+class PartitionedPrefix(Shape, frozen=True, kw_only=True):
     partition_date_source: str | None = None
 
 
-class TargetObjectKeyFormat(Shape, kw_only=True):
+class TargetObjectKeyFormat(Shape, frozen=True, kw_only=True):
     simple_prefix: SimplePrefix | None = None
     partitioned_prefix: PartitionedPrefix | None = None
 
 
-class LoggingEnabled(Shape, kw_only=True):
+class LoggingEnabled(Shape, frozen=True, kw_only=True):
     target_bucket: str
     target_grants: list[TargetGrant] | None = None
     target_prefix: str
     target_object_key_format: TargetObjectKeyFormat | None = None
 
 
-class FilterRule(Shape, kw_only=True):
+class FilterRule(Shape, frozen=True, kw_only=True):
     name: str | None = None
     value: str | None = None
 
 
-class S3KeyFilter(Shape, kw_only=True):
+class S3KeyFilter(Shape, frozen=True, kw_only=True):
     filter_rules: list[FilterRule] | None = None
 
 
-class NotificationConfigurationFilter(Shape, kw_only=True):
+class NotificationConfigurationFilter(Shape, frozen=True, kw_only=True):
     key: S3KeyFilter | None = None
 
 
-class TopicConfiguration(Shape, kw_only=True):
+class TopicConfiguration(Shape, frozen=True, kw_only=True):
     id: str | None = None
     topic_arn: str
     events: list[str]
     filter: NotificationConfigurationFilter | None = None
 
 
-class QueueConfiguration(Shape, kw_only=True):
+class QueueConfiguration(Shape, frozen=True, kw_only=True):
     id: str | None = None
     queue_arn: str
     events: list[str]
     filter: NotificationConfigurationFilter | None = None
 
 
-class LambdaFunctionConfiguration(Shape, kw_only=True):
+class LambdaFunctionConfiguration(Shape, frozen=True, kw_only=True):
     id: str | None = None
     lambda_function_arn: str
     events: list[str]
     filter: NotificationConfigurationFilter | None = None
 
 
-class EventBridgeConfiguration(Shape, kw_only=True):
+class EventBridgeConfiguration(Shape, frozen=True, kw_only=True):
     pass
 
 
-class OwnershipControlsRule(Shape, kw_only=True):
+class OwnershipControlsRule(Shape, frozen=True, kw_only=True):
     object_ownership: str
 
 
-class OwnershipControls(Shape, kw_only=True):
+class OwnershipControls(Shape, frozen=True, kw_only=True):
     rules: list[OwnershipControlsRule]
 
 
-class PolicyStatus(Shape, kw_only=True):
+class PolicyStatus(Shape, frozen=True, kw_only=True):
     is_public: bool | None = None
 
 
-class ReplicationRuleAndOperator(Shape, kw_only=True):
+class ReplicationRuleAndOperator(Shape, frozen=True, kw_only=True):
     prefix: str | None = None
     tags: list[Tag] | None = None
 
 
-class ReplicationRuleFilter(Shape, kw_only=True):
+class ReplicationRuleFilter(Shape, frozen=True, kw_only=True):
     prefix: str | None = None
     tag: Tag | None = None
     and_: ReplicationRuleAndOperator | None = None
 
 
-class SseKmsEncryptedObjects(Shape, kw_only=True):
+class SseKmsEncryptedObjects(Shape, frozen=True, kw_only=True):
     status: str
 
 
-class ReplicaModifications(Shape, kw_only=True):
+class ReplicaModifications(Shape, frozen=True, kw_only=True):
     status: str
 
 
-class SourceSelectionCriteria(Shape, kw_only=True):
+class SourceSelectionCriteria(Shape, frozen=True, kw_only=True):
     sse_kms_encrypted_objects: SseKmsEncryptedObjects | None = None
     replica_modifications: ReplicaModifications | None = None
 
 
-class ExistingObjectReplication(Shape, kw_only=True):
+class ExistingObjectReplication(Shape, frozen=True, kw_only=True):
     status: str
 
 
-class AccessControlTranslation(Shape, kw_only=True):
+class AccessControlTranslation(Shape, frozen=True, kw_only=True):
     owner: str
 
 
-class EncryptionConfiguration(Shape, kw_only=True):
+class EncryptionConfiguration(Shape, frozen=True, kw_only=True):
     replica_kms_key_id: str | None = None
 
 
-class ReplicationTimeValue(Shape, kw_only=True):
+class ReplicationTimeValue(Shape, frozen=True, kw_only=True):
     minutes: int | None = None
 
 
-class ReplicationTime(Shape, kw_only=True):
+class ReplicationTime(Shape, frozen=True, kw_only=True):
     status: str
     time: ReplicationTimeValue
 
 
-class Metrics(Shape, kw_only=True):
+class Metrics(Shape, frozen=True, kw_only=True):
     status: str
     event_threshold: ReplicationTimeValue | None = None
 
 
-class Destination(Shape, kw_only=True):
+class Destination(Shape, frozen=True, kw_only=True):
     bucket: str
     account: str | None = None
     storage_class: str | None = None
@@ -327,11 +327,11 @@ class Destination(Shape, kw_only=True):
     metrics: Metrics | None = None
 
 
-class DeleteMarkerReplication(Shape, kw_only=True):
+class DeleteMarkerReplication(Shape, frozen=True, kw_only=True):
     status: str | None = None
 
 
-class ReplicationRule(Shape, kw_only=True):
+class ReplicationRule(Shape, frozen=True, kw_only=True):
     id: str | None = None
     priority: int | None = None
     prefix: str | None = None
@@ -343,30 +343,30 @@ class ReplicationRule(Shape, kw_only=True):
     delete_marker_replication: DeleteMarkerReplication | None = None
 
 
-class ReplicationConfiguration(Shape, kw_only=True):
+class ReplicationConfiguration(Shape, frozen=True, kw_only=True):
     role: str
     rules: list[ReplicationRule]
 
 
-class RedirectAllRequestsTo(Shape, kw_only=True):
+class RedirectAllRequestsTo(Shape, frozen=True, kw_only=True):
     host_name: str
     protocol: str | None = None
 
 
-class IndexDocument(Shape, kw_only=True):
+class IndexDocument(Shape, frozen=True, kw_only=True):
     suffix: str
 
 
-class ErrorDocument(Shape, kw_only=True):
+class ErrorDocument(Shape, frozen=True, kw_only=True):
     key: str
 
 
-class Condition(Shape, kw_only=True):
+class Condition(Shape, frozen=True, kw_only=True):
     http_error_code_returned_equals: str | None = None
     key_prefix_equals: str | None = None
 
 
-class Redirect(Shape, kw_only=True):
+class Redirect(Shape, frozen=True, kw_only=True):
     host_name: str | None = None
     http_redirect_code: str | None = None
     protocol: str | None = None
@@ -374,12 +374,12 @@ class Redirect(Shape, kw_only=True):
     replace_key_with: str | None = None
 
 
-class RoutingRule(Shape, kw_only=True):
+class RoutingRule(Shape, frozen=True, kw_only=True):
     condition: Condition | None = None
     redirect: Redirect
 
 
-class Checksum(Shape, kw_only=True):
+class Checksum(Shape, frozen=True, kw_only=True):
     checksum_crc32: str | None = None
     checksum_crc32_c: str | None = None
     checksum_crc64_nvme: str | None = None
@@ -393,7 +393,7 @@ class Checksum(Shape, kw_only=True):
     checksum_type: str | None = None
 
 
-class ObjectPart(Shape, kw_only=True):
+class ObjectPart(Shape, frozen=True, kw_only=True):
     part_number: int | None = None
     size: int | None = None
     checksum_crc32: str | None = None
@@ -408,7 +408,7 @@ class ObjectPart(Shape, kw_only=True):
     checksum_xxhash128: str | None = None
 
 
-class GetObjectAttributesParts(Shape, kw_only=True):
+class GetObjectAttributesParts(Shape, frozen=True, kw_only=True):
     total_parts_count: int | None = None
     part_number_marker: int | None = None
     next_part_number_marker: int | None = None
@@ -417,47 +417,47 @@ class GetObjectAttributesParts(Shape, kw_only=True):
     parts: list[ObjectPart] | None = None
 
 
-class EventHoldDuration(Shape, kw_only=True):
+class EventHoldDuration(Shape, frozen=True, kw_only=True):
     days: int | None = None
     years: int | None = None
 
 
-class DefaultRetention(Shape, kw_only=True):
+class DefaultRetention(Shape, frozen=True, kw_only=True):
     mode: str | None = None
     days: int | None = None
     years: int | None = None
     default_event_hold: EventHoldDuration | None = None
 
 
-class ObjectLockRule(Shape, kw_only=True):
+class ObjectLockRule(Shape, frozen=True, kw_only=True):
     default_retention: DefaultRetention | None = None
 
 
-class ObjectLockConfiguration(Shape, kw_only=True):
+class ObjectLockConfiguration(Shape, frozen=True, kw_only=True):
     object_lock_enabled: str | None = None
     rule: ObjectLockRule | None = None
 
 
-class PublicAccessBlockConfiguration(Shape, kw_only=True):
+class PublicAccessBlockConfiguration(Shape, frozen=True, kw_only=True):
     block_public_acls: bool | None = None
     ignore_public_acls: bool | None = None
     block_public_policy: bool | None = None
     restrict_public_buckets: bool | None = None
 
 
-class Bucket(Shape, kw_only=True):
+class Bucket(Shape, frozen=True, kw_only=True):
     name: str | None = None
     creation_date: Timestamp | None = None
     bucket_region: str | None = None
     bucket_arn: str | None = None
 
 
-class Initiator(Shape, kw_only=True):
+class Initiator(Shape, frozen=True, kw_only=True):
     id: str | None = None
     display_name: str | None = None
 
 
-class MultipartUpload(Shape, kw_only=True):
+class MultipartUpload(Shape, frozen=True, kw_only=True):
     upload_id: str | None = None
     key: str | None = None
     initiated: Timestamp | None = None
@@ -469,16 +469,16 @@ class MultipartUpload(Shape, kw_only=True):
     version_id: str | None = None
 
 
-class CommonPrefix(Shape, kw_only=True):
+class CommonPrefix(Shape, frozen=True, kw_only=True):
     prefix: str | None = None
 
 
-class RestoreStatus(Shape, kw_only=True):
+class RestoreStatus(Shape, frozen=True, kw_only=True):
     is_restore_in_progress: bool | None = None
     restore_expiry_date: Timestamp | None = None
 
 
-class ObjectVersion(Shape, kw_only=True):
+class ObjectVersion(Shape, frozen=True, kw_only=True):
     etag: str | None = None
     checksum_algorithm: list[str] | None = None
     checksum_type: str | None = None
@@ -492,7 +492,7 @@ class ObjectVersion(Shape, kw_only=True):
     restore_status: RestoreStatus | None = None
 
 
-class DeleteMarkerEntry(Shape, kw_only=True):
+class DeleteMarkerEntry(Shape, frozen=True, kw_only=True):
     owner: Owner | None = None
     key: str | None = None
     version_id: str | None = None
@@ -500,7 +500,7 @@ class DeleteMarkerEntry(Shape, kw_only=True):
     last_modified: Timestamp | None = None
 
 
-class Object(Shape, kw_only=True):
+class Object(Shape, frozen=True, kw_only=True):
     key: str | None = None
     last_modified: Timestamp | None = None
     etag: str | None = None
@@ -512,7 +512,7 @@ class Object(Shape, kw_only=True):
     restore_status: RestoreStatus | None = None
 
 
-class Part(Shape, kw_only=True):
+class Part(Shape, frozen=True, kw_only=True):
     part_number: int | None = None
     last_modified: Timestamp | None = None
     etag: str | None = None
@@ -529,32 +529,32 @@ class Part(Shape, kw_only=True):
     checksum_xxhash128: str | None = None
 
 
-class AccessControlPolicy(Shape, kw_only=True):
+class AccessControlPolicy(Shape, frozen=True, kw_only=True):
     grants: list[Grant] | None = None
     owner: Owner | None = None
 
 
-class CORSConfiguration(Shape, kw_only=True):
+class CORSConfiguration(Shape, frozen=True, kw_only=True):
     cors_rules: list[CORSRule]
 
 
-class Tagging(Shape, kw_only=True):
+class Tagging(Shape, frozen=True, kw_only=True):
     tag_set: list[Tag]
 
 
-class VersioningConfiguration(Shape, kw_only=True):
+class VersioningConfiguration(Shape, frozen=True, kw_only=True):
     mfa_delete: str | None = None
     status: str | None = None
 
 
-class WebsiteConfiguration(Shape, kw_only=True):
+class WebsiteConfiguration(Shape, frozen=True, kw_only=True):
     error_document: ErrorDocument | None = None
     index_document: IndexDocument | None = None
     redirect_all_requests_to: RedirectAllRequestsTo | None = None
     routing_rules: list[RoutingRule] | None = None
 
 
-class CopyPartResult(Shape, kw_only=True):
+class CopyPartResult(Shape, frozen=True, kw_only=True):
     etag: str | None = None
     last_modified: Timestamp | None = None
     checksum_crc32: str | None = None
