@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -12,7 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 from couchbase.auth import PasswordAuthenticator
-from couchbase.management.options import CreatePrimaryQueryIndexOptions
+from couchbase.management.options import (
+    CreatePrimaryQueryIndexOptions,
+    CreateQueryIndexOptions,
+    WatchQueryIndexOptions,
+)
 from couchbase.n1ql import QueryScanConsistency
 from couchbase.options import ClusterOptions, QueryOptions
 
@@ -144,3 +149,18 @@ def test_query_index_manager(cluster: Cluster) -> None:
     manager.drop_primary_index("books")
     with pytest.raises(exceptions.QueryIndexNotFoundException):
         manager.drop_primary_index("books")
+
+
+def test_secondary_indexes_through_the_index_manager(cluster: Cluster) -> None:
+    manager = cluster.query_indexes()
+    manager.create_index("books", "by_year", ["year"])
+    manager.create_index("books", "later", ["n"], CreateQueryIndexOptions(deferred=True))
+    states = {index.name: index.state for index in manager.get_all_indexes("books")}
+    assert states == {"by_year": "online", "later": "deferred"}
+    manager.build_deferred_indexes("books")
+    manager.watch_indexes("books", ["later"], WatchQueryIndexOptions(timeout=timedelta(seconds=5)))
+    (plan,) = rows(cluster, "EXPLAIN SELECT title FROM books WHERE year > 2015")
+    assert plan["plan"]["~children"][0]["index"] == "by_year"
+    assert len(rows(cluster, "SELECT title FROM books WHERE year > 2015")) == 4
+    manager.drop_index("books", "by_year")
+    manager.drop_index("books", "later")

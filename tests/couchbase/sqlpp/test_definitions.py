@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.couchbase.sqlpp.conftest import Session
+from tests.couchbase.sqlpp.session import Session
 
 from cloudlet.couchbase.sqlpp.errors import QueryError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.couchbase.sqlpp.conftest import Session
 from tests.couchbase.sqlpp.memory import MemoryKeyspaces
+from tests.couchbase.sqlpp.session import Session
 
 SCALARS = st.one_of(
     st.none(),
@@ -88,6 +88,14 @@ def test_where_agrees_with_the_obvious_evaluation(
 ) -> None:
     session = Session(MemoryKeyspaces(d={f"{n:02d}": doc for n, doc in enumerate(documents)}))
     statement = f"SELECT RAW META().id FROM d WHERE {text_of(predicate)}"
-    found = asyncio.run(session(statement))
     wanted = [f"{n:02d}" for n, doc in enumerate(documents) if truth_of(predicate, doc) is True]
-    assert found == wanted
+
+    async def both() -> tuple[list[Any], list[Any]]:
+        scanned = await session(statement)
+        for keys in ("x", "y, z", "z"):
+            await session(f"CREATE INDEX {keys[0]}i ON d({keys})")
+        return scanned, await session(statement)
+
+    scanned, indexed = asyncio.run(both())
+    assert scanned == wanted
+    assert sorted(indexed) == wanted

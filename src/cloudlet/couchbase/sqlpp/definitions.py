@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any, Final
+
+import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
@@ -15,6 +18,8 @@ from cloudlet.couchbase.sqlpp.keyspace import (
 )
 from cloudlet.couchbase.sqlpp.parser.definitions import PRIMARY_NAME
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.planner.index_keys import index_data
+from cloudlet.couchbase.sqlpp.render import render
 from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET
 from cloudlet.couchbase.sqlpp.tree import Expression, Literal, ObjectConstruct
 
@@ -72,20 +77,31 @@ async def _create_index(
         if statement.if_not_exists:
             return
         raise errors.index_exists(statement.name)
-    if not statement.primary:
-        raise errors.not_supported("Secondary index (CREATE INDEX)")
     deferred = options.get("defer_build") is True
-    await catalog.keyspaces.save_index(
-        IndexDefinition(
-            id=uuid.uuid4().hex[:16],
-            name=statement.name,
-            bucket=name.bucket,
-            scope=name.scope,
-            collection=name.collection,
-            is_primary=True,
-            state="deferred" if deferred else "online",
-        )
+    index = IndexDefinition(
+        id=uuid.uuid4().hex[:16],
+        name=statement.name,
+        bucket=name.bucket,
+        scope=name.scope,
+        collection=name.collection,
+        is_primary=statement.primary,
+        keys=tuple(
+            render(key) + (" DESC" if descending else "") for key, descending in statement.keys
+        ),
+        condition=render(statement.where) if statement.where is not None else None,
+        state="deferred" if deferred else "online",
     )
+    if not statement.primary:
+        index_data(index)  # refuses keys that cannot be indexed
+        if not deferred:
+            await _filled(catalog, index, name)
+    await catalog.keyspaces.save_index(index)
+
+
+async def _filled(catalog: Catalog, index: IndexDefinition, name: KeyspaceName) -> None:
+    """Build an index's entries, giving way to others."""
+    for _ in catalog.index_data(index).catch_up(catalog.keyspace(name)):
+        await asyncio.sleep(0)
 
 
 async def _drop_index(
@@ -104,6 +120,7 @@ async def _drop_index(
             raise errors.primary_index_not_found()
         raise errors.index_not_found(statement.name)
     await catalog.keyspaces.drop_index(found[0].id)
+    catalog.forget(found[0].id)
 
 
 async def _build_index(
@@ -120,19 +137,9 @@ async def _build_index(
             raise errors.index_not_found(value)
         wanted.append(by_name[value])
     for index in wanted:
-        await catalog.keyspaces.save_index(
-            IndexDefinition(
-                id=index.id,
-                name=index.name,
-                bucket=index.bucket,
-                scope=index.scope,
-                collection=index.collection,
-                is_primary=index.is_primary,
-                keys=index.keys,
-                condition=index.condition,
-                state="online",
-            )
-        )
+        if not index.is_primary:
+            await _filled(catalog, index, name)
+        await catalog.keyspaces.save_index(msgspec.structs.replace(index, state="online"))
 
 
 async def _change_scope(catalog: Catalog, statement: s.ChangeScope) -> None:

@@ -50,10 +50,10 @@ class Name(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Variable(Expression):
-    """A resolved name: a slot of the row."""
+    """A resolved name: a slot of the row (the name is for printing)."""
 
     slot: int
-    name: str
+    name: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class MetaOf(Expression):
     """META(alias): what the store knows of the document in a keyspace term's slot."""
 
     slot: int
-    name: str
+    name: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

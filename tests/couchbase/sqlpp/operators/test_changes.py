@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.couchbase.sqlpp.conftest import Session
+from tests.couchbase.sqlpp.session import Session
 
 from cloudlet.couchbase.sqlpp.errors import QueryError
 

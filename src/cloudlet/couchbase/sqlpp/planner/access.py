@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from cloudlet.couchbase.sqlpp import tree
-from cloudlet.couchbase.sqlpp.evaluation import compile_expression
-from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery
-from cloudlet.couchbase.sqlpp.operators import scans
+from cloudlet.couchbase.sqlpp.evaluation import Evaluate, compile_expression
+from cloudlet.couchbase.sqlpp.operators import index_scan, scans
 from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of
+from cloudlet.couchbase.sqlpp.planner.spans import Span, UsableIndex, best_span
 from cloudlet.couchbase.sqlpp.render import render
 from cloudlet.couchbase.sqlpp.tree import Expression
 
 
-def conjuncts(condition: Expression) -> tuple[Expression, ...]:
-    """The parts of a condition that must all hold."""
-    if isinstance(condition, tree.And):
-        return tuple(part for operand in condition.operands for part in conjuncts(operand))
-    return (condition,)
-
-
-def slots_of(node: Expression) -> set[int]:
-    """All slots an expression reads."""
-    found: set[int] = set()
-    for part in tree.walk(node):
-        if isinstance(part, (tree.Variable, tree.MetaOf)):
-            found.add(part.slot)
-        elif isinstance(part, InlineQuery):
-            found |= part.plan.reached
-    return found
-
-
-def with_condition(scan: Operator, condition: Expression) -> Operator | None:
+def with_condition(
+    scan: Operator,
+    condition: Expression,
+    indexes: Callable[[scans.KeyspaceScan], list[UsableIndex]],
+) -> Operator | None:
     """The scan with the WHERE condition inside it, by the best way to the documents.
 
     None where the source is no single scan of a keyspace.
@@ -46,7 +34,37 @@ def with_condition(scan: Operator, condition: Expression) -> Operator | None:
                 scan.keyspace, scan.alias, scan.slot, compile_expression(keys), render(keys),
                 compiled, text,
             )  # fmt: skip
+        span = best_span(indexes(scan), condition, scan.slot, scan.use_indexes)
+        if span is not None:
+            return _index_scan(scan, span, compiled, text)
     return replace(scan, condition=compiled, condition_text=text)
+
+
+def _index_scan(
+    scan: scans.KeyspaceScan, span: Span, condition: Evaluate, text: str
+) -> index_scan.IndexScan:
+    def bound(end: tuple[Expression, bool] | None) -> tuple[Evaluate, bool] | None:
+        return None if end is None else (compile_expression(end[0]), end[1])
+
+    described = {
+        "equal": [render(value) for value in span.equal] or None,
+        "low": render(span.low[0]) if span.low else None,
+        "high": render(span.high[0]) if span.high else None,
+        "in": render(span.among) if span.among is not None else None,
+    }
+    return index_scan.IndexScan(
+        scan.keyspace,
+        scan.alias,
+        scan.slot,
+        span.index.definition,
+        [compile_expression(value) for value in span.equal],
+        bound(span.low),
+        bound(span.high),
+        compile_expression(span.among) if span.among is not None else None,
+        {name: value for name, value in described.items() if value is not None},
+        condition,
+        text,
+    )
 
 
 def _keys(condition: Expression, slot: int) -> Expression | None:

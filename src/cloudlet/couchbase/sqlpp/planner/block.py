@@ -99,7 +99,7 @@ class Block:
         condition = resolver.resolve(where)
         found = self.with_subqueries(operator, resolver)
         if found is operator:
-            fused = access.with_condition(operator, condition)
+            fused = access.with_condition(operator, condition, self.planner.usable_indexes)
             if fused is not None:
                 return fused
         return steps.Filter(found, compile_expression(condition), render(condition))

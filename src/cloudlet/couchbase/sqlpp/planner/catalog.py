@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.indexes import IndexData
 from cloudlet.couchbase.sqlpp.keyspace import (
     IndexDefinition,
     Keyspace,
@@ -40,6 +41,7 @@ class Catalog:
     def __init__(self, keyspaces: Keyspaces, system: SystemKeyspaces) -> None:
         self.keyspaces = keyspaces
         self.system = system
+        self._data: dict[str, IndexData] = {}
         self.generation = 0  # grows with every change of definitions: cached plans are old then
 
     def keyspace(self, name: KeyspaceName) -> Keyspace:
@@ -55,6 +57,19 @@ class Catalog:
             for index in self.keyspaces.index_definitions()
             if (index.bucket, index.scope, index.collection) == name
         ]
+
+    def index_data(self, index: IndexDefinition) -> IndexData:
+        """The entries of an index; made empty when first asked for (`catch_up` fills them)."""
+        from cloudlet.couchbase.sqlpp.planner.index_keys import index_data
+
+        found = self._data.get(index.id)
+        if found is None:
+            found = self._data[index.id] = index_data(index)
+        return found
+
+    def forget(self, index_id: str) -> None:
+        """Free a dropped index's entries."""
+        self._data.pop(index_id, None)
 
     def primary_index(self, name: KeyspaceName) -> IndexDefinition | None:
         """An online primary index of the keyspace."""

@@ -12,8 +12,10 @@ from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
 from cloudlet.couchbase.sqlpp.planner.block import Block
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.planner.index_keys import resolved_index
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
+from cloudlet.couchbase.sqlpp.planner.spans import UsableIndex
 from cloudlet.couchbase.sqlpp.render import render
 
 
@@ -33,6 +35,15 @@ class Planner:
         """The name of the index a scan of the whole keyspace is said to use."""
         index = self.catalog.primary_index(name)
         return index.name if index is not None else "#sequentialscan"
+
+    def usable_indexes(self, scan: scans.KeyspaceScan) -> list[UsableIndex]:
+        """The online secondary indexes of a scan's keyspace, resolved for its term."""
+        found = []
+        for index in self.catalog.indexes(scan.keyspace):
+            if not index.is_primary and index.state == "online":
+                keys, condition = resolved_index(self, index, scan.slot)
+                found.append(UsableIndex(index, keys, condition))
+        return found
 
     def query(self, query: s.Query, scope: Scope | None) -> QueryPlan:
         """The plan of a query whose names may also come from `scope`."""

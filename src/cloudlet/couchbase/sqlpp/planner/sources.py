@@ -10,7 +10,7 @@ from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators import joins, scans
 from cloudlet.couchbase.sqlpp.operators.base import Operator
-from cloudlet.couchbase.sqlpp.planner.access import conjuncts, slots_of
+from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
 from cloudlet.couchbase.sqlpp.render import render
@@ -42,7 +42,8 @@ def _keyspace(block: Block, term: s.KeyspaceTerm) -> Operator:
     if term.use_keys is not None:
         return key_scan(block, term, name, term.use_keys)
     slot = declare_keyspace(block, term)
-    return scans.KeyspaceScan(name, term.alias, slot, block.planner.scan_index(name))
+    index = block.planner.scan_index(name)
+    return scans.KeyspaceScan(name, term.alias, slot, index, use_indexes=term.use_indexes)
 
 
 def declare_keyspace(block: Block, term: s.KeyspaceTerm) -> int:
