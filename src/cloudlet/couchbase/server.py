@@ -80,6 +80,11 @@ class _HttpServer(uvicorn.Server):
         yield
 
 
+def _advertised(host: str) -> str:
+    """The host that configurations name; clients put the address they dialled for `$HOST`."""
+    return "$HOST" if host in ("0.0.0.0", "::") else host  # noqa: S104
+
+
 class Server:
     """Everything of one document server in the running event loop."""
 
@@ -99,7 +104,7 @@ class Server:
         )
         ports = self.sockets.ports
         topology = Topology(
-            options.host, ports.kv, ports.management, ports.query, await self._uuid()
+            _advertised(options.host), ports.kv, ports.management, ports.query, await self._uuid()
         )
         self.users = Users(
             self.store,

@@ -45,6 +45,9 @@ BEFORE_AUTHENTICATION: Final = frozenset(
 #: Requests handled before other connections get their turn: under 5 ms.
 SLICE_REQUESTS: Final = 256
 
+#: Input above this is taken apart in place rather than copied first.
+LARGE_BYTES: Final = 256 * 1024
+
 #: Bytes of answers put together before they are written.
 SLICE_BYTES: Final = 1024 * 1024
 
@@ -156,8 +159,8 @@ class Connection(asyncio.Protocol):
         out: list[bytes] = []
         out_bytes = 0
         at = 0
-        data = bytes(self._input)
-        size = len(data)
+        size = len(self._input)
+        data = bytes(self._input) if size < LARGE_BYTES else memoryview(self._input)
         handled = 0
         self._need = HEADER_BYTES
         while size - at >= HEADER_BYTES and not self._closing:
@@ -183,6 +186,8 @@ class Connection(asyncio.Protocol):
             if answer is not None:
                 out.append(answer)
                 out_bytes += len(answer)
+        if isinstance(data, memoryview):
+            data.release()
         del self._input[:at]
         if out:
             self._send(b"".join(out))
@@ -240,7 +245,9 @@ class Connection(asyncio.Protocol):
             self._schedule()
         self._update_reading()
 
-    def _answer(self, header: tuple[int, ...], data: bytes, at: int, end: int) -> bytes | None:
+    def _answer(
+        self, header: tuple[int, ...], data: bytes | memoryview, at: int, end: int
+    ) -> bytes | None:
         """Answer one frame; whatever goes wrong becomes its status."""
         magic, opcode, key_size, extras_size, datatype, vbucket, _, opaque, cas = header
         framing_size = 0
@@ -258,9 +265,9 @@ class Connection(asyncio.Protocol):
             return None
         request = Request(
             opcode,
-            data[extras_at:key_at],
-            data[key_at:value_at],
-            data[value_at:end],
+            bytes(data[extras_at:key_at]),
+            bytes(data[key_at:value_at]),
+            bytes(data[value_at:end]),
             datatype,
             vbucket,
             opaque,
@@ -268,7 +275,7 @@ class Connection(asyncio.Protocol):
         )
         try:
             if framing_size:
-                read_framing(request, data[at:extras_at])
+                read_framing(request, bytes(data[at:extras_at]))
             handler = self._handlers[opcode]
             if self.principal is None and opcode not in BEFORE_AUTHENTICATION:
                 raise StatusError(Status.AUTH_ERROR)
