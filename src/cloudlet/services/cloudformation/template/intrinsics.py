@@ -236,7 +236,7 @@ def _split(argument: Any, scope: Scope) -> Any:
     delimiter, value = argument[0], evaluate(argument[1], scope)
     if not isinstance(delimiter, str) or not delimiter or not isinstance(value, str):
         raise template_error(message)
-    return value.split(delimiter)
+    return PENDING if is_pending(value) else value.split(delimiter)
 
 
 def _find_in_map(argument: Any, scope: Scope) -> Any:

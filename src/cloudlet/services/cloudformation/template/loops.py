@@ -69,7 +69,10 @@ class _Loops:
             self.iterations += 1
             if self.iterations > MAX_ITERATIONS:
                 raise _failure(f"Fn::ForEach makes more than {MAX_ITERATIONS} entries")
-            made.update(self.walk(_replace(body, identifier, value)))
+            fresh = self.walk(_replace(body, identifier, value))
+            if made.keys() & fresh.keys():
+                raise _failure(f"Duplicate key {min(made.keys() & fresh.keys())} made by {key}")
+            made.update(fresh)
         return made
 
 

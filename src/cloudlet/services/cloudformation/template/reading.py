@@ -50,17 +50,13 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 
 def read(text: str) -> dict[str, Any]:
     """The template in `text` as plain values; raises `ValidationError` as AWS words it."""
-    if text.lstrip().startswith("{"):
+    if re.match(r'\s*\{\s*["}]', text):  # a brace alone may begin YAML's flow style too
         try:
             value = _read_json(text)
         except json.JSONDecodeError as error:
-            # YAML's flow style begins with a brace too.
-            try:
-                value = _read_yaml(text)
-            except Exception:
-                raise template_format_error(
-                    f"JSON not well-formed. (line {error.lineno}, column {error.colno})"
-                ) from error
+            raise template_format_error(
+                f"JSON not well-formed. (line {error.lineno}, column {error.colno})"
+            ) from error
     else:
         value = _read_yaml(text)
     if not isinstance(value, dict):
@@ -69,12 +65,8 @@ def read(text: str) -> dict[str, Any]:
 
 
 def _read_json(text: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        # AWS accepts a repeated key in JSON; the last one counts, as in every JSON parser.
-        return dict(pairs)
-
     try:
-        value = json.loads(text, object_pairs_hook=unique)
+        value = json.loads(text)
     except RecursionError as error:
         raise template_format_error("The template is nested too deeply.") from error
     _check_depth(value)
