@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -49,10 +50,11 @@ async def test_a_role_shows_its_trust_policy_encoded(house: House) -> None:
 )
 async def test_a_bad_trust_policy_is_refused(house: House, document: str, message: str) -> None:
     await house.iam("CreateRole", RoleName="there", AssumeRolePolicyDocument=LAMBDA)
-    for operation, arguments in (
+    attempts: tuple[tuple[str, dict[str, Any]], ...] = (
         ("CreateRole", {"RoleName": "r", "AssumeRolePolicyDocument": document}),
         ("UpdateAssumeRolePolicy", {"RoleName": "there", "PolicyDocument": document}),
-    ):
+    )
+    for operation, arguments in attempts:
         with pytest.raises(AWSError) as caught:
             await house.iam(operation, **arguments)
         assert (caught.value.code, caught.value.message) == ("MalformedPolicyDocument", message)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from tests.services.iam.harness import ACCOUNT, ROOT, House, policy
@@ -45,7 +46,7 @@ async def test_a_user_has_ids_and_arn_of_awss_form(house: House) -> None:
     ],
 )
 async def test_what_is_wrong_is_said_as_aws_says_it(
-    house: House, operation: str, more: dict[str, object], code: str, message: str
+    house: House, operation: str, more: dict[str, Any], code: str, message: str
 ) -> None:
     with pytest.raises(AWSError) as caught:
         await house.iam(operation, UserName="bob", **more)

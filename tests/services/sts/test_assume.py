@@ -60,9 +60,12 @@ async def test_both_the_trust_policy_and_the_user_must_agree(house: House) -> No
         await assume(house, bob, RoleArn=f"{ROLE}-that-is-not-there")
 
 
-async def test_the_root_may_not_assume_roles(house: House) -> None:
+async def test_the_root_may_assume_only_roles_that_trust_it(house: House) -> None:
     await role(house, {"AWS": ACCOUNT})
-    with pytest.raises(AccessDenied, match=r"^Roles may not be assumed by root accounts\.$"):
+    assert await assume(house, ROOT)
+    document = trust({"Service": "lambda.amazonaws.com"})
+    await house.iam("UpdateAssumeRolePolicy", RoleName="r", PolicyDocument=document)
+    with pytest.raises(AccessDenied, match="no role trust policy allows"):
         await assume(house, ROOT)
 
 

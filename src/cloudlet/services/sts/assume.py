@@ -30,9 +30,11 @@ _PACKED_LIMIT = 4096
 
 
 def _actions(ctx: Sts, req: shapes.AssumeRoleRequest) -> list[str]:
-    """AssumeRole, and what passing tags or a source identity needs besides."""
-    if ctx.principal.kind == "root":
-        raise AccessDenied("Roles may not be assumed by root accounts.")
+    """AssumeRole, and what passing tags or a source identity needs besides.
+
+    AWS refuses the root; here it may, since it is the principal that local test suites have
+    (docs/decisions/0002-root-may-assume-roles.md).
+    """
     actions = ["sts:AssumeRole"]
     if _session_tags(ctx, req):
         actions.append("sts:TagSession")
