@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -15,6 +17,7 @@ from cloudlet.storage.documents import (
     Collection,
     CorruptDocumentError,
     DeltaInvalidError,
+    DocumentError,
     DocumentExistsError,
     DocumentLockedError,
     DocumentNotFoundError,
@@ -323,3 +326,58 @@ async def test_a_refused_group_is_kept_and_written_later(
     writes.upsert(collection, b"k2", b"1")
     await store.flushed()
     assert store.database.reader.execute("SELECT count(*) FROM documents").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_random_operations_agree_with_a_dictionary(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    store = DocumentStore(tmp_path / "documents.db")
+    await store.catalog.create_bucket("b", BucketSettings())
+    await store.close()
+    store, collection = reopen(tmp_path, cache_bytes=8_000)
+    model: dict[bytes, tuple[bytes, int]] = {}
+    last_cas = 0
+    for step in range(600):
+        key = b"k%d" % dice.randrange(40)
+        known = model.get(key)
+        value = b"%d" % dice.randrange(1000) + b" " * dice.randrange(300)
+        cas = dice.choice([0, known[1] if known else 0, 1])
+        match dice.randrange(9):
+            case 0 | 1:
+                verb, wanted = "upsert", cas == 0 or (known is not None and cas == known[1])
+                run = partial(writes.upsert, collection, key, value, cas=cas)
+            case 2:
+                verb, wanted = "insert", known is None
+                run = partial(writes.insert, collection, key, value)
+            case 3:
+                verb, wanted = "replace", known is not None and cas in (0, known[1])
+                run = partial(writes.replace, collection, key, value, cas=cas)
+            case 4:
+                verb, wanted = "remove", known is not None and cas in (0, known[1])
+                run = partial(writes.remove, collection, key, cas)
+            case 5:
+                await store.flushed()
+                continue
+            case 6 if step % 20 == 0:
+                await store.close()
+                store, collection = reopen(tmp_path, cache_bytes=8_000)
+                continue
+            case _:
+                found = collection.get(key)
+                assert (found and (found.value, found.cas)) == known
+                continue
+        try:
+            document = run()
+        except DocumentError:
+            assert not wanted, (verb, key)
+            continue
+        assert wanted, (verb, key)
+        assert document.cas > last_cas
+        last_cas = document.cas
+        if verb == "remove":
+            del model[key]
+        else:
+            model[key] = (value, document.cas)
+        assert collection.items == len(model)
+    assert {key: (one.value, one.cas) for key, one in collection.scan()} == model
+    await store.close()
