@@ -311,11 +311,17 @@ def _unchunked(request: Request) -> None:
 
 
 def _hoist(request: Request) -> None:
-    """S3 takes what a presigned URL has as x-amz- parameters for headers; sent ones come first."""
+    """S3 takes what a presigned URL has as x-amz- parameters for headers; sent ones come first.
+
+    But not checksums: the SDK for JavaScript signs that of an empty body into the URL, and S3
+    ignores it.
+    """
     found = [
         (name.lower(), value)
         for name, value in request.query
-        if name.lower().startswith("x-amz-") and name.lower() not in request.headers
+        if name.lower().startswith("x-amz-")
+        and not name.lower().startswith(("x-amz-checksum-", "x-amz-sdk-checksum-"))
+        and name.lower() not in request.headers
     ]
     if found:
         request.headers = Headers([*request.headers.items, *found])
