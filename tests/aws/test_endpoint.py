@@ -199,7 +199,7 @@ INVALID = [
     ("s3", signed("s3", "PUT", "/b?versioning", b""), "PutBucketVersioning",
      "MissingRequestBodyError", "Request Body is empty"),
     ("s3", signed("s3", "GET", "/b?list-type=2&max-keys=x"), "ListObjectsV2", "InvalidArgument",
-     "Provided maxKeys not an integer or within integer range"),
+     "Provided max-keys not an integer or within integer range"),
     ("s3", signed("s3", "POST", "/b?delete",
      b"<Delete><Object><Key>a</Key></Object></Delete>"), "DeleteObjects", "InvalidRequest",
      "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"),

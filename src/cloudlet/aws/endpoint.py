@@ -118,10 +118,13 @@ class Endpoint:
         request, codec, service = call.request, call.codec, call.service
         assert codec is not None
         assert service is not None
-        body: bytes | Body = b""
-        if codec.operation_in_body:
-            body = await request.body.read(codec.limit)
-        located = call.located = codec.locate(request, body if isinstance(body, bytes) else b"")
+        content = await request.body.read(codec.limit) if codec.operation_in_body else b""
+        if len(content) > LARGE_TO_PARSE:
+            located = await asyncio.to_thread(codec.locate, request, content)
+        else:
+            located = codec.locate(request, content)
+        call.located = located
+        body: bytes | Body = content
         family = Family(codec.model.protocol)
         if family is Family.S3:
             verified, stream = self._verify_s3(call)

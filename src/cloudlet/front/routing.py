@@ -17,6 +17,7 @@ EXECUTE_API = "execute-api"
 WEBSITE = "s3-website"
 FUNCTION_URL = "lambda-url"
 
+MAX_HOST = 253
 _S3_LABEL = re.compile(r"s3(-(accelerate|fips|external-1|[a-z]{2}(-[a-z]+)+-\d))?")
 _USER_REQUEST = "_user_request_"
 
@@ -33,9 +34,13 @@ class ByHost:
 _NOTHING = ByHost()
 
 
-@lru_cache(maxsize=4096)
 def by_host(host: str) -> ByHost:
     """Read a host name (lower case, without the port)."""
+    return _by_host(host) if len(host) <= MAX_HOST else _NOTHING
+
+
+@lru_cache(maxsize=4096)
+def _by_host(host: str) -> ByHost:
     labels = host.split(".")
     if len(labels) < 2:
         return _NOTHING

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cloudlet.aws.codec.xmlreading import MAX_DEPTH, MAX_ELEMENTS, MalformedXML, read
+from cloudlet.aws.codec.xmlreading import FROM_TEXT, MAX_DEPTH, MAX_ELEMENTS, MalformedXML, read
 from cloudlet.aws.codec.xmlwriting import escape
 
 
@@ -44,3 +44,35 @@ def test_namespaces_are_dropped() -> None:
 def test_what_is_not_plain_xml_is_refused(document: bytes) -> None:
     with pytest.raises(MalformedXML):
         read(document)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("integer", " 7 ", 7),
+        ("integer", "-2147483648", -(2**31)),
+        ("integer", "2147483648", None),
+        ("integer", "1_000", None),
+        ("integer", "１", None),
+        ("long", "2147483648", 2**31),
+        ("long", "9" * 19, None),
+        ("long", "9" * 10_000, None),
+        ("boolean", "TRUE", True),
+        ("boolean", "yes", None),
+        ("timestamp", "2026-01-01T00:00:00Z", 1767225600.0),
+        ("timestamp", "2026-01-01T01:00:00.5+01:00", 1767225600.5),
+        ("timestamp", "Thu, 01 Jan 2026 00:00:00 GMT", 1767225600.0),
+        ("timestamp", "1767225600", 1767225600.0),
+        ("timestamp", "2026-13-01T00:00:00Z", None),
+        ("timestamp", "nan", None),
+        ("timestamp", "yesterday", None),
+        ("blob", "aGk=", b"hi"),
+        ("blob", "a", None),
+    ],
+)
+def test_scalars(kind: str, text: str, value: object) -> None:
+    if value is None:
+        with pytest.raises(ValueError):
+            FROM_TEXT[kind](text)
+    else:
+        assert FROM_TEXT[kind](text) == value

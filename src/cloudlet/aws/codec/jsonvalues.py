@@ -123,10 +123,10 @@ def _string(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    if type(value) is int:
-        return value
     if type(value) is float and value.is_integer():
-        return int(value)
+        value = int(value)
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return value
     raise _mistaken(value, "an Integer")
 
 

@@ -78,8 +78,9 @@ class InvalidURI(AWSError):
 
 
 def _complain(place: str, name: str, text: str) -> Exception:
-    kind = {"max-keys": "maxKeys", "max-parts": "max-parts"}.get(name, name)
-    message = f"Provided {kind} not an integer or within integer range"
+    message = f"Provided {name} not an integer or within integer range"
+    if name == "partNumber":
+        message = "Part number must be an integer between 1 and 10000, inclusive"
     if place == "header":
         message = f"The value of the header {name} is not valid"
     return AWSError(

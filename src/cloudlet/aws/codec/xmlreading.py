@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -16,6 +17,9 @@ from cloudlet.aws.model import ServiceModel, Shape
 #: Bounds on a document; S3's deepest has nine levels, its longest (10,000 parts) 80,000 elements.
 MAX_DEPTH = 64
 MAX_ELEMENTS = 200_000
+
+
+_NUMBER = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)
 
 
 class MalformedXML(ValueError):
@@ -171,10 +175,16 @@ class XmlReaders(Compiler[ReadElement]):
         return read_entry
 
 
-def _integer(text: str) -> int:
-    if len(text) > 32:
-        raise MalformedXML("a number is too long")
-    return int(text)
+def _whole(bits: int) -> Callable[[str], int]:
+    """Reads a signed integer of so many bits."""
+    most = 2 ** (bits - 1)
+
+    def read_whole(text: str) -> int:
+        if _NUMBER.fullmatch(text) is None or not -most <= int(text) < most:
+            raise MalformedXML(f"{text[:64]!r} is not an integer or within integer range")
+        return int(text)
+
+    return read_whole
 
 
 def _boolean(text: str) -> bool:
@@ -195,8 +205,8 @@ def _blob(text: str) -> bytes:
 FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "string": str,
     "character": str,
-    "integer": _integer,
-    "long": _integer,
+    "integer": _whole(32),
+    "long": _whole(64),
     "float": float,
     "double": float,
     "bigdecimal": float,
