@@ -63,6 +63,10 @@ from cloudlet.couchbase.sqlpp.errors import QueryError
             "SELECT k.kind, ARRAY_LENGTH(b) AS c FROM kinds k LEFT NEST books b ON b.kind = k.kind",
             [{"kind": "odd", "c": 4}, {"kind": "prime", "c": 0}],
         ),
+        (
+            "SELECT RAW c.n FROM books JOIN books AS c ON c.n = books.n * 3 WHERE books.n > 0",
+            [3, 6],
+        ),
         ("SELECT RAW a.n * b.n FROM books a, books b WHERE a.n = 2 AND b.n = 3", [6]),
         ("SELECT RAW n FROM books WHERE kind IN (SELECT RAW kind FROM kinds) AND n < 4", [1, 3]),
         (

@@ -138,7 +138,7 @@ def repeat(text: str, count: Any) -> Any:
     times = whole(count)
     if times is None or times < 0:
         return None
-    if len(text) * times > GENERATED_LIMIT:
+    if max(1, len(text)) * times > GENERATED_LIMIT:
         raise out_of_range("REPEAT")
     return text * times
 

@@ -33,7 +33,7 @@ def source(block: Block, term: s.FromTerm) -> Operator:
 
 def _keyspace(block: Block, term: s.KeyspaceTerm) -> Operator:
     parts = term.path.parts
-    if term.path.namespace is None and block.scope.find(parts[0]) is not None:
+    if term.path.namespace is None and _names_variable(block, parts):
         value: tree.Expression = tree.Name(parts[0], term.path.at)
         for part in parts[1:]:
             value = tree.Field(value, part)
@@ -44,6 +44,17 @@ def _keyspace(block: Block, term: s.KeyspaceTerm) -> Operator:
     slot = declare_keyspace(block, term)
     index = block.planner.scan_index(name)
     return scans.KeyspaceScan(name, term.alias, slot, index, use_indexes=term.use_indexes)
+
+
+def _names_variable(block: Block, parts: tuple[str, ...]) -> bool:
+    """Whether a FROM path starts at a variable or an outer query's alias, not at a keyspace.
+
+    The name alone of a term of this very FROM is a keyspace again, as in a self-join.
+    """
+    own = block.scope.bindings.get(parts[0])
+    if own is not None and own.term and len(parts) == 1:
+        return False
+    return block.scope.find(parts[0]) is not None
 
 
 def declare_keyspace(block: Block, term: s.KeyspaceTerm) -> int:
