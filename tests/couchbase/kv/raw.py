@@ -102,9 +102,19 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def serving(data: Path, acknowledge: Acknowledge = "persisted") -> AsyncIterator[Running]:
+async def serving(
+    data: Path,
+    acknowledge: Acknowledge = "persisted",
+    *,
+    bucket_names_authenticate: bool = False,
+) -> AsyncIterator[Running]:
     options = DocumentServerOptions(
-        data=data, kv_port=0, management_port=0, query_port=0, acknowledge=acknowledge
+        data=data,
+        kv_port=0,
+        management_port=0,
+        query_port=0,
+        acknowledge=acknowledge,
+        bucket_names_authenticate=bucket_names_authenticate,
     )
     server = Server(options, Sockets.bind(options))
     await server.start()

@@ -207,3 +207,20 @@ async def test_a_dropped_buckets_connections_are_closed(running: Running) -> Non
     client = await (await running.client()).enter(bucket=b"short")
     await catalog.drop_bucket(bucket)
     assert await client.closed()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_clients_of_2016_enter_by_a_buckets_name_where_that_is_on(
+    tmp_path: Path, allowed: bool
+) -> None:
+    async with serving(tmp_path, bucket_names_authenticate=allowed) as running:
+        client = await running.client()
+        answer = await client.ask(frame(Opcode.SASL_AUTH, b"PLAIN", b"\0default\0"))
+        assert (answer.status == 0) is allowed
+        if allowed:
+            assert (await client.ask(frame(Opcode.SET, b"k", b"1", FLAGS))).status == 0
+            assert b'"name":"default"' in (await client.ask(frame(Opcode.GET_CLUSTER_CONFIG))).value
+        wrong = await running.client()
+        for plain in (b"\0default\0x", b"\0Administrator\0", b"\0none\0"):
+            answer = await wrong.ask(frame(Opcode.SASL_AUTH, b"PLAIN", plain))
+            assert answer.status == Status.AUTH_ERROR

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import apsw
 
@@ -22,14 +23,26 @@ _LOG = logging.getLogger(__name__)
 #: Rows a statement: few sizes, so that SQLite's prepared statements are found again.
 _STATEMENTS: Final = [(rows, upsert_statement(rows)) for rows in (128, 32, 8, 1)]
 
-#: The open group answers `StoreBusyError` above these: the disk does not keep up.
-GROUP_BYTES: Final = 64 * 1024 * 1024
-GROUP_DOCUMENTS: Final = 100_000
+#: Documents of one group, so that settling it keeps the event loop for under 2 ms.
+GROUP_DOCUMENTS: Final = 2000
+
+#: Mutations that wait for the disk: above these, new ones raise `StoreBusyError`.
+WAITING_BYTES: Final = 64 * 1024 * 1024
+WAITING_DOCUMENTS: Final = 100_000
 
 #: How long a refused group waits before it is tried again, in seconds.
 RETRY_S: Final = 1.0
 
 _Group = dict[tuple[int, bytes], tuple["Collection", Document]]
+
+
+class _Closed(NamedTuple):
+    """A group that takes no more mutations."""
+
+    ticket: int
+    group: _Group
+    size: int
+    mutations: int
 
 
 class Journal:
@@ -42,9 +55,15 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: The open group, and whether it is spoken for (it may be empty after a drop).
         self._group: _Group = {}
         self._group_bytes = 0
-        self._scheduled = False
+        self._group_count = 0
+        self._open = False
+        #: Full groups that wait for their turn.
+        self._full: deque[_Closed] = deque()
+        self._waiting_bytes = 0
+        self._waiting_documents = 0
         self._committing: Future[None] | None = None
         self._waiters: dict[int, list[Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,23 +75,35 @@ class Journal:
 
     def check(self) -> None:
         """Raise `StoreBusyError` where a mutation could not be taken."""
-        if self._refused or self._group_bytes > GROUP_BYTES or len(self._group) > GROUP_DOCUMENTS:
+        if (
+            self._refused
+            or self._waiting_bytes > WAITING_BYTES
+            or self._waiting_documents > WAITING_DOCUMENTS
+        ):
             raise StoreBusyError("writes to disk are behind")
 
     def record(self, collection: Collection, key: bytes, document: Document) -> None:
         """Add a mutation to the open group; a later one of the same key takes its place."""
+        size = len(document.value) + len(document.xattrs)
         self._group[(collection.storage_id, key)] = (collection, document)
-        self._group_bytes += len(document.value) + len(document.xattrs)
-        if not self._scheduled:
+        self._group_bytes += size
+        self._waiting_bytes += size
+        self._waiting_documents += 1
+        if not self._open:
             if self._loop is None:
                 self._loop = asyncio.get_running_loop()
-            self._scheduled = True
+            self._open = True
             if self._committing is None:
                 self._loop.call_soon(self._start)
+        self._group_count += 1
+        if self._group_count >= GROUP_DOCUMENTS:
+            self._full.append(self._close_group())
 
     def forget(self, storage_id: int) -> None:
-        """Leave out the open group's mutations of a dropped collection."""
-        self._group = {at: entry for at, entry in self._group.items() if at[0] != storage_id}
+        """Leave out the waiting mutations of a dropped collection."""
+        for group in (self._group, *(closed.group for closed in self._full)):
+            for at in [at for at in group if at[0] == storage_id]:
+                del group[at]
 
     def when_persisted(self, ticket: int, call: Callable[[], None]) -> None:
         """Call `call` when group `ticket` is on disk; at once if it is."""
@@ -84,7 +115,7 @@ class Journal:
     @property
     def last_ticket(self) -> int:
         """The number of the latest group that holds a mutation."""
-        return self.ticket if self._scheduled else self.ticket - 1
+        return self.ticket if self._open else self.ticket - 1
 
     async def flushed(self) -> None:
         """Return when every mutation made before the call is on disk."""
@@ -95,16 +126,27 @@ class Journal:
         self.when_persisted(ticket, lambda: _wake(done))
         await done
 
-    def _start(self) -> None:
-        group, self._group, self._group_bytes = self._group, {}, 0
-        self._scheduled = False
-        ticket, self.ticket = self.ticket, self.ticket + 1
-        self._submit(ticket, group)
+    def _close_group(self) -> _Closed:
+        closed = _Closed(self.ticket, self._group, self._group_bytes, self._group_count)
+        self._group, self._group_bytes, self._group_count = {}, 0, 0
+        self._open = False
+        self.ticket += 1
+        return closed
 
-    def _submit(self, ticket: int, group: _Group) -> None:
+    def _start(self) -> None:
+        """Begin with the oldest group, unless one is being written."""
+        if self._committing is not None:
+            return
+        if self._full:
+            self._submit(self._full.popleft())
+        elif self._open:
+            self._submit(self._close_group())
+
+    def _submit(self, closed: _Closed) -> None:
         """Hand a group to the writer thread, with the counts and clocks that belong to it."""
         loop = self._loop
         assert loop is not None
+        group = closed.group
         collections = {collection.storage_id: collection for collection, _ in group.values()}
         buckets = {collection.bucket.id: collection.bucket for collection in collections.values()}
         items = [(collection.items, at) for at, collection in collections.items()]
@@ -118,36 +160,37 @@ class Journal:
             )
 
         def done(future: Future[None]) -> None:
-            loop.call_soon_threadsafe(self._committed, ticket, group, future)
+            loop.call_soon_threadsafe(self._committed, closed, future)
 
         self._committing = self._database.submit(write)
         self._committing.add_done_callback(done)
 
-    def _retry(self, ticket: int, group: _Group) -> None:
+    def _retry(self, closed: _Closed) -> None:
         """Submit a refused group again, without what was dropped since."""
-        kept = {at: entry for at, entry in group.items() if entry[0].live}
-        self._submit(ticket, kept)
+        for at in [at for at, entry in closed.group.items() if not entry[0].live]:
+            del closed.group[at]
+        self._submit(closed)
 
-    def _committed(self, ticket: int, group: _Group, future: Future[None]) -> None:
+    def _committed(self, closed: _Closed, future: Future[None]) -> None:
         failure = future.exception()
         if failure is not None:
             _LOG.error("documents could not be written, trying again: %s", failure)
             self._refused = True
             assert self._loop is not None
-            self._loop.call_later(RETRY_S, self._retry, ticket, group)
+            self._loop.call_later(RETRY_S, self._retry, closed)
             return
         self._refused = False
         self._committing = None
-        self.persisted = ticket
-        for collection, document in group.values():
+        self.persisted = closed.ticket
+        self._waiting_bytes -= closed.size
+        self._waiting_documents -= closed.mutations
+        for (_, key), (collection, document) in closed.group.items():
             bucket = collection.bucket
             bucket.persisted_seqno = max(bucket.persisted_seqno, document.seqno)
-        for (_, key), (collection, document) in group.items():
             if collection.pending.get(key) is document:
                 del collection.pending[key]
-        if self._scheduled:
-            self._start()
-        for call in self._waiters.pop(ticket, ()):
+        self._start()
+        for call in self._waiters.pop(closed.ticket, ()):
             call()
 
 
