@@ -115,30 +115,12 @@ class Endpoint:
         return verify(request, claim, family, self.cloud.identities, payload).principal
 
     async def _perform(self, call: _Call) -> Response:
-        request, codec, service = call.request, call.codec, call.service
-        assert codec is not None
+        request, service = call.request, call.service
+        assert call.codec is not None
         assert service is not None
-        content = await request.body.read(codec.limit) if codec.operation_in_body else b""
-        if len(content) > LARGE_TO_PARSE:
-            located = await asyncio.to_thread(codec.locate, request, content)
-        else:
-            located = codec.locate(request, content)
-        call.located = located
-        body: bytes | Body = content
-        family = Family(codec.model.protocol)
-        if family is Family.S3:
-            verified, stream = self._verify_s3(call)
-            body = stream
-            if not located.streaming:
-                body = await stream.read(codec.limit)
-                check_digests(request.headers, body, located.operation)
-        else:
-            if not codec.operation_in_body:
-                body = await request.body.read(codec.limit)
-            assert isinstance(body, bytes)
-            verified = await self._verify(call, family, body)
-            if located.streaming:
-                body = Body.of(body)
+        body, verified = await self._receive(call, call.codec)
+        assert call.located is not None
+        codec, located = call.codec, call.located
         principal = ANONYMOUS
         if verified is not None:
             principal, scope = verified.principal, verified.scope
@@ -165,6 +147,28 @@ class Endpoint:
         )
         result = await self.cloud.perform(context, parsed)
         return codec.answer(located, result, call.request_id)
+
+    async def _receive(self, call: _Call, codec: Codec) -> tuple[bytes | Body, Verified | None]:
+        """The operation's body, verified or verified as it is read, and who signed it."""
+        request = call.request
+        content = await request.body.read(codec.limit) if codec.operation_in_body else b""
+        if len(content) > LARGE_TO_PARSE:
+            located = await asyncio.to_thread(codec.locate, request, content)
+        else:
+            located = codec.locate(request, content)
+        call.located = located
+        family = Family(codec.model.protocol)
+        if family is Family.S3:
+            verified, stream = self._verify_s3(call)
+            if located.streaming:
+                return stream, verified
+            content = await stream.read(codec.limit)
+            check_digests(request.headers, content, located.operation)
+            return content, verified
+        if not codec.operation_in_body:
+            content = await request.body.read(codec.limit)
+        verified = await self._verify(call, family, content)
+        return (Body.of(content) if located.streaming else content), verified
 
     def _verify_s3(self, call: _Call) -> tuple[Verified | None, Body]:
         """The signer and the content of an S3 request, whose body is verified as it is read."""
