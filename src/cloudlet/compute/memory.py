@@ -15,6 +15,7 @@ from time import monotonic
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
+_LOOKED_AT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +195,12 @@ class CgroupMeter:
 
 
 class PolledMeter:
-    """Without cgroups: anonymous memory of the process and its descendants, beyond what the
-    first shares with the zygote.
+    """Without cgroups: what the process and its descendants have written, as the kernel counts
+    their private pages; at most `_LOOKED_AT` of them, to bound the look.
     """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._shared = self._anonymous(pid)
         self._peak = 0
         self._looked = 0.0
 
@@ -208,30 +208,26 @@ class PolledMeter:
         """RLIMIT_DATA is set inside."""
 
     def used_bytes(self) -> int:
-        """The sum over all descendants, each less what it shares."""
-        total, pending = 0, [self._pid]
-        while pending:
+        """The sum over the process and its descendants."""
+        total, pending, looked_at = 0, [self._pid], 0
+        while pending and looked_at < _LOOKED_AT:
             pid = pending.pop()
-            total += max(0, self._anonymous(pid) - self._shared)
-            try:
-                tasks = list(Path(f"/proc/{pid}/task").iterdir())
-                for task in tasks:
-                    pending += [int(word) for word in (task / "children").read_text().split()]
-            except OSError:
-                continue
+            looked_at += 1
+            total += self._private(pid)
+            with contextlib.suppress(OSError):
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    pending += map(int, (task / "children").read_text().split())
         self._peak = max(self._peak, total)
         return total
 
     @staticmethod
-    def _anonymous(pid: int) -> int:
+    def _private(pid: int) -> int:
         try:
-            status = Path(f"/proc/{pid}/status").read_text()
+            pages = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             return 0
-        for line in status.splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-        return 0
+        start = pages.find("Private_Dirty:")
+        return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
 
     def over(self, limit_bytes: int) -> bool:
         """Whether the function's own memory exceeds the limit."""

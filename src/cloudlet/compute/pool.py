@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import tempfile
 import threading
@@ -31,6 +32,7 @@ from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
 from cloudlet.compute.zygote import Zygote
 
+_logger = logging.getLogger(__name__)
 INIT_LIMIT_S = 10.0  # AWS: "the Init phase is limited to 10 seconds"
 _EXPIRY_MARGIN_S = 60.0
 
@@ -107,7 +109,7 @@ class Compute:
                 sandbox.abandon(ComputeStopped("the platform is stopping"))
         zygotes = list(self._zygotes.values())
         for task in zygotes:
-            with contextlib.suppress(ComputeError):
+            with contextlib.suppress(Exception):  # one that did not start has nothing to stop
                 await (await task).stop()
         for started in list(self._tasks):
             with contextlib.suppress(ComputeError):
@@ -248,8 +250,8 @@ class Compute:
         except ComputeError as error:
             self._fail(pool, error)
         except Exception as error:
+            _logger.exception("an environment of %s could not be started", spec.function_name)
             self._fail(pool, SandboxFailed(f"{type(error).__name__}: {error}"))
-            raise
         finally:
             pool.starting -= 1
             self._starting -= 1
