@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,10 @@ class App:
         )
         await self.documents.start()
         self._stack.push_async_callback(self.documents.stop)
+
+    def on_stop(self, work: Callable[[], object]) -> None:
+        """Have `work` done at the stop, before anything else ends."""
+        self._stack.callback(work)
 
     async def stop(self) -> None:
         """End everything, the front door first; safe after a failed start."""

@@ -58,9 +58,8 @@ class Connection:
         )
 
 
-def write_run_file(data: Path, description: dict[str, Any]) -> None:
-    """Note in the data directory how to reach the cloudlet that runs on it (owner-readable)."""
-    path = data / RUN_FILE
+def write_run_file(path: Path, description: dict[str, Any]) -> None:
+    """Note in `path` how to reach the cloudlet that runs (readable by its owner only)."""
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(description, indent=2))
     temporary.chmod(0o600)

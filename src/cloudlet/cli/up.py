@@ -79,9 +79,11 @@ async def _run(settings: config.Settings, work: Callable[[App], Awaitable[int]])
     from cloudlet.app import App, DataInUse
 
     app = App(settings)
+    run_file = settings.data / connection.RUN_FILE
     try:
         await app.start()
-        connection.write_run_file(settings.data, app.describe())
+        app.on_stop(lambda: run_file.unlink(missing_ok=True))
+        connection.write_run_file(run_file, app.describe())
         return await work(app)
     except DataInUse as error:
         raise Problem(
@@ -96,7 +98,6 @@ async def _run(settings: config.Settings, work: Callable[[App], Awaitable[int]])
             "Stop what uses it, or start with `--port 0` to have free ports chosen.",
         ) from error
     finally:
-        (settings.data / connection.RUN_FILE).unlink(missing_ok=True)
         await app.stop()
 
 
