@@ -113,6 +113,9 @@ async def test_python_failures_by_name(
     assert (document["errorType"], document["errorMessage"]) == (kind, message)
     assert document["requestId"] == "request-1"
     assert any(text.startswith(f"[ERROR] {kind}: {message}\nTrace") for text in bench.log.texts)
+    reported = [text for text in bench.log.texts if text.startswith("INIT_REPORT Init Duration: ")]
+    assert len(reported) == (kind != "Runtime.MarshalError")
+    assert all(text.endswith(f"Status: error\tError Type: {kind}") for text in reported)
 
 
 async def test_exception_has_the_functions_frames_only_and_the_environment_lives(
@@ -301,11 +304,11 @@ async def test_slow_initialisation_is_repeated_within_the_time_out(
 async def test_layers_and_import_path(make_bench: Any, namespaces: bool) -> None:
     bench = await make_bench(namespaces=namespaces)
     for name, value in (("a", 1), ("b", 2)):
-        folder = bench.code_root / f"layer-{name}" / "python"
+        folder = bench.code_root / f"a:b,c\\layer-{name}" / "python"
         folder.mkdir(parents=True)
         (folder / "shared.py").write_text(f"value = {value}\n")
         (folder / f"only_{name}.py").write_text("")
-    layers = (bench.code_root / "layer-a", bench.code_root / "layer-b")
+    layers = tuple(bench.code_root / f"a:b,c\\layer-{name}" for name in "ab")
     spec = bench.function(
         """
 import importlib.util, sys

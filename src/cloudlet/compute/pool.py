@@ -297,8 +297,8 @@ class Compute:
         ended = await sandbox.assign(spec, message, log, limit_s)
         if ended is not None:
             sandbox.kill()
-            if ended.timed_out and limit_s == INIT_LIMIT_S:
-                log.lines([report.init_report(sandbox.init_ms or 0.0, "timeout")])
+            status = "timeout" if ended.timed_out else "error"
+            log.lines([report.init_report(sandbox.init_ms or 0.0, status, ended.error_type)])
         return ended
 
     def _scratch(self) -> str:

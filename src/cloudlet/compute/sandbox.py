@@ -53,6 +53,15 @@ class Ended:
     out_of_memory: bool = False
     timed_out: bool = False
 
+    @property
+    def error_type(self) -> str | None:
+        """The name of the failure, None for a time-out."""
+        if self.timed_out:
+            return None
+        if self.document is not None:
+            return _error_type(self.document)
+        return report.exited("", self.status, out_of_memory=self.out_of_memory)[2]
+
 
 @dataclass(slots=True)
 class Pipes:
@@ -208,15 +217,16 @@ class Sandbox:
         self.log.begin(f"START RequestId: {job.invocation.request_id} Version: {job.spec.version}")
         self._started = perf_counter()
         self._job = job
+        request_id = job.invocation.request_id
         lines: list[str] = []
         if ended.document is not None:
-            answer, kind = ended.document, _error_type(ended.document)
+            answer = ended.document
         elif ended.timed_out:
-            answer, line = report.timed_out(job.invocation.request_id, job.spec.timeout_s)
-            lines, kind = [line], None
+            answer, line = report.timed_out(request_id, job.spec.timeout_s)
+            lines = [line]
         else:
-            answer, line, kind = report.exited(
-                job.invocation.request_id, ended.status, out_of_memory=ended.out_of_memory
+            answer, line, _ = report.exited(
+                request_id, ended.status, out_of_memory=ended.out_of_memory
             )
             lines = [line]
         self._finish(
@@ -224,7 +234,7 @@ class Sandbox:
             report.UNHANDLED,
             lines=lines,
             status="timeout" if ended.timed_out else "error",
-            error_type=kind,
+            error_type=ended.error_type,
         )
 
     # --- the environment's end --------------------------------------------------------------

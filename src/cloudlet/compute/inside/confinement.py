@@ -53,12 +53,17 @@ def bind_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
     if len(layers) == 1:
         kernel.bind(layers[0], "/opt")
     elif layers:  # the later layer wins, and overlayfs names the uppermost first
-        lower = "lowerdir=" + ":".join(reversed(layers))
-        kernel.mount("layers", "/opt", "overlay", kernel.MS_RDONLY, lower)
+        lower = ":".join(escape(layer) for layer in reversed(layers))
+        kernel.mount("layers", "/opt", "overlay", kernel.MS_RDONLY, "lowerdir=" + lower)
     cover(store)
     if spec["tmp_mb"] != _DEFAULT_TMP_MB:
         flags = kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV
         kernel.mount("tmp", "/tmp", "tmpfs", flags, "size=%dm" % spec["tmp_mb"])
+
+
+def escape(path: str) -> str:
+    """A path as overlayfs reads it in its options."""
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
 def limit(config: dict[str, Any]) -> None:
