@@ -244,3 +244,18 @@ def test_a_date_header_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     claim = claim_of(request)
     assert claim is not None
     assert claim.stamp.startswith(stamp)  # botocore signs X-Amz-Date or rewrites Date
+
+
+def test_header_bytes_are_signed_as_they_are_sent() -> None:
+    request = signed("/b/k", headers={"X-Amz-Meta-A": "ü€"})
+    on_the_wire = "ü€".encode().decode("latin-1")
+    assert check(change(request, x_amz_meta_a=on_the_wire)).principal is USER
+
+
+@pytest.mark.parametrize("region", ["", "..x", "EU", "a b", "x" * 33])
+def test_a_region_has_the_form_of_one(region: str) -> None:
+    request = request_of(
+        "GET", HOST, {"authorization": f"AWS4-HMAC-SHA256 Credential=A/20260101/{region}/s3/"
+                      "aws4_request, SignedHeaders=host, Signature=0"},
+    )  # fmt: skip
+    assert refusal(request).code == "AuthorizationHeaderMalformed"

@@ -132,7 +132,7 @@ def mismatch(
             SignatureProvided=provided,
             StringToSignBytes=string_to_sign.encode().hex(" "),
             CanonicalRequest=canonical,
-            CanonicalRequestBytes=canonical.encode(errors="replace").hex(" "),
+            CanonicalRequestBytes=canonical.encode("latin-1", "replace").hex(" "),
         )
     return _wrong_signature(family, _MISMATCH)
 

@@ -82,7 +82,8 @@ def verify(
     _check_time(claim, family, at, now)
     credential = credential_of(claim, scope, family, identities, now)
     canonical = canonical_request(request, claim, family, payload)
-    digest = hashlib.sha256(canonical.encode(errors="replace")).hexdigest()
+    # Headers are decoded as Latin-1, whatever the client meant by their bytes.
+    digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
     string_to_sign = f"AWS4-HMAC-SHA256\n{claim.stamp}\n{scope}\n{digest}"
     key = _signing_keys.of(credential.secret_key, scope)
     expected = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
