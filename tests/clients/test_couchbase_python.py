@@ -358,6 +358,25 @@ def test_queries_see_what_key_value_wrote_and_the_reverse(cluster: Cluster) -> N
             .query_indexes().get_all_indexes()] == []  # fmt: skip
 
 
+def test_a_transaction_is_all_or_nothing(cluster: Cluster, collection: Collection) -> None:
+    collection.upsert("account-a", {"balance": 10})
+    collection.upsert("account-b", {"balance": 0})
+
+    def move(attempt: Any, amount: int) -> None:
+        source, target = attempt.get(collection, "account-a"), attempt.get(collection, "account-b")
+        left = source.content_as[dict]["balance"] - amount
+        attempt.replace(source, {"balance": left})
+        attempt.replace(target, {"balance": amount})
+        if left < 0:
+            raise ValueError("not enough")
+
+    cluster.transactions.run(lambda attempt: move(attempt, 4))
+    with pytest.raises(exceptions.TransactionFailed):
+        cluster.transactions.run(lambda attempt: move(attempt, 40))
+    assert collection.get("account-a").content_as[dict] == {"balance": 6}
+    assert collection.get("account-b").content_as[dict] == {"balance": 4}
+
+
 def test_acknowledged_documents_survive_kill_9(tmp_path: Path) -> None:
     server = Server(tmp_path / "documents")
     acknowledged: dict[str, int] = {}
