@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -308,3 +308,14 @@ def test_an_aws_chunked_body_with_a_trailer(
     assert (status, answered["x-amz-checksum-crc32"]) == (200, value)
     found = s3.get_object(Bucket=bucket, Key="k")
     assert (found["Body"].read(), "ContentEncoding" in found) == (content, False)
+
+
+def test_a_checksum_in_a_presigned_url_is_ignored(server: Live, s3: Any, bucket: str) -> None:
+    """The SDK for JavaScript signs the checksum of an empty body into the URLs that it makes."""
+    url = f"{server.endpoint}/{bucket}/k?x-amz-checksum-crc32=AAAAAA%3D%3D"
+    request = AWSRequest("PUT", f"{url}&x-amz-sdk-checksum-algorithm=CRC32")
+    keys = Credentials("test", "test")
+    S3SigV4QueryAuth(keys, "s3", "us-east-1", expires=60).add_auth(request)
+    status, _, text = fetch(request.url, "PUT", b"content", Content_Type="text/plain")
+    assert (status, text) == (200, b"")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"content"

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 from cloudlet.aws.body import Body
 from cloudlet.services.s3 import checksums
-from cloudlet.services.s3.errors import BadDigest
+from cloudlet.services.s3.errors import BadDigest, EntityTooLarge, MissingContentLength
 from cloudlet.storage.objects import ALGORITHMS, ObjectStore, Received
+
+#: The largest body of one PutObject or UploadPart.
+MAX_BODY_BYTES = 5 * 1024**3
 
 
 async def receive(
@@ -22,6 +25,10 @@ async def receive(
 
     `BadDigest` if it is not what the headers or the trailer promised, and then nothing is left.
     """
+    if body.length is None:
+        raise MissingContentLength
+    if body.length > MAX_BODY_BYTES:
+        raise EntityTooLarge(ProposedSize=body.length, MaxSizeAllowed=MAX_BODY_BYTES)
     take = objects.receive_part if part else objects.receive
     received = await take(body, expected.algorithms | also)
     try:

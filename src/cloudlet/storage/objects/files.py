@@ -35,8 +35,10 @@ class Files:
         self._shards: set[str] = set()
         self._shards_lock = threading.Lock()
         self._closing = threading.Event()
-        self.incoming.mkdir(parents=True, exist_ok=True)
-        self.kept.mkdir(exist_ok=True)
+        if not self.kept.exists():
+            self.incoming.mkdir(parents=True, exist_ok=True)
+            self.kept.mkdir()
+            _sync_directory(root)
         for left in self.incoming.iterdir():
             left.unlink()
 

@@ -24,6 +24,7 @@ MIGRATIONS = [
         created_ms INTEGER NOT NULL, attributes BLOB NOT NULL, completed TEXT
     ) WITHOUT ROWID;
     CREATE INDEX upload_key ON upload (bucket, key, created_ms, id);
+    CREATE INDEX upload_completed ON upload (created_ms) WHERE completed IS NOT NULL;
     CREATE TABLE part (
         upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
         modified_ms INTEGER NOT NULL, checksums BLOB NOT NULL, file TEXT NOT NULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 
 import apsw
 
@@ -14,6 +15,9 @@ from cloudlet.storage.objects.model import (
     decode_checksums,
     encode,
 )
+
+#: How long a completed upload is remembered.
+REMEMBERED_MS = 24 * 3600 * 1000
 
 
 def new_id() -> str:
@@ -83,11 +87,17 @@ def _drop_parts(connection: apsw.Connection, id_: str, kept: set[str]) -> list[s
 
 
 def complete(connection: apsw.Connection, id_: str, etag: str, kept: set[str]) -> list[str]:
-    """Mark the upload completed, so that a repeated completion finds its answer.
+    """Mark the upload completed, so that a repeated completion finds its answer for a day.
 
-    Gives the files of the parts that were not `kept`.
+    Gives the files of the parts that were not `kept`. `created_ms` is then when it was completed.
     """
-    connection.execute("UPDATE upload SET completed=? WHERE id=?", (etag, id_))
+    now_ms = time.time_ns() // 1_000_000
+    connection.execute(
+        "DELETE FROM upload WHERE completed IS NOT NULL AND created_ms<?", (now_ms - REMEMBERED_MS,)
+    )
+    connection.execute(
+        "UPDATE upload SET completed=?, created_ms=? WHERE id=?", (etag, now_ms, id_)
+    )
     return _drop_parts(connection, id_, kept)
 
 

@@ -26,11 +26,9 @@ from cloudlet.aws.service import operation
 from cloudlet.services.s3 import access, attributes, checksums
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.api.copying import open_source
-from cloudlet.services.s3.api.writing import MAX_BODY_BYTES
 from cloudlet.services.s3.conditions import WriteCondition
 from cloudlet.services.s3.errors import (
     BadDigest,
-    EntityTooLarge,
     EntityTooSmall,
     InvalidArgument,
     InvalidPart,
@@ -145,8 +143,6 @@ async def upload_part(ctx: Context[S3], req: UploadPartRequest) -> UploadPartOut
             f" checksum Type: {expected.algorithm.lower()}"
         )
     body = req.body or Body.of(b"")
-    if body.length is not None and body.length > MAX_BODY_BYTES:
-        raise EntityTooLarge(ProposedSize=body.length, MaxSizeAllowed=MAX_BODY_BYTES)
     # Where no algorithm was chosen, the whole object gets the default checksum in the end.
     also = frozenset() if chosen else frozenset({checksums.DEFAULT})
     received, algorithm, checksum = await receive(

@@ -23,7 +23,6 @@ from cloudlet.services.s3 import access, attributes, checksums
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import WriteCondition
 from cloudlet.services.s3.errors import (
-    EntityTooLarge,
     MalformedXML,
     NoSuchBucket,
     NotImplementedFeature,
@@ -32,9 +31,6 @@ from cloudlet.services.s3.names import check_key, check_version
 from cloudlet.services.s3.receiving import receive
 from cloudlet.services.s3.store import S3
 from cloudlet.storage.objects import BucketMissing
-
-#: The largest body of one PutObject or UploadPart.
-MAX_BODY_BYTES = 5 * 1024**3
 
 MAX_DELETIONS = 1000
 
@@ -59,8 +55,6 @@ async def put_object(ctx: Context[S3], req: PutObjectRequest) -> PutObjectOutput
     if about.tags:
         ctx.authorise("s3:PutObjectTagging", object_arn(ctx, req), policy=bucket_policy(ctx, req))
     body = req.body or Body.of(b"")
-    if body.length is not None and body.length > MAX_BODY_BYTES:
-        raise EntityTooLarge(ProposedSize=body.length, MaxSizeAllowed=MAX_BODY_BYTES)
     if condition is not None:
         condition(ctx.service.objects.find(req.bucket, req.key))  # before the body arrives
     received, algorithm, checksum = await receive(ctx.service.objects, body, expected)
