@@ -24,6 +24,18 @@ async def test_functions_survive_a_restart(world: World):
     again.parts.records.close()
 
 
+async def test_lost_trees_are_unpacked_again_at_the_start(world: World):
+    await world.create()
+    await world.state.code.sweep([(next(world.state.store.codes())[0], "", "/opt")])
+    assert list(world.state.code.trees.iterdir()) == []
+    again = build_world(world.parts.data)
+    await again.state.start()
+    await again.call("Invoke", FunctionName="f")
+    assert (again.compute.invocations[0][0].code / "app.py").exists()
+    await again.state.stop()
+    again.parts.records.close()
+
+
 async def test_a_reset_leaves_nothing(world: World):
     await world.create()
     await world.call("Invoke", FunctionName="f")

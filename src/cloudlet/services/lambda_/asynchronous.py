@@ -93,6 +93,7 @@ class Events:
     async def _take(self) -> None:
         while True:
             item = await self.queue.take()
+            await asyncio.sleep(0)  # with many items due, taking one does not wait
             lane = self._lanes.setdefault(item.lane, _Lane())
             lane.waiting.append(item)
             if len(lane.tasks) < LANE:

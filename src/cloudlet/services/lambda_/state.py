@@ -95,6 +95,7 @@ class LambdaService:
         """Tidy the code store, make the signing key, take up the queued events."""
         await self.code.clean()
         await self.sweep()
+        await self.code.restore(list(self.store.codes()))
         signing = self.store.signing.get(GLOBAL, GLOBAL, "code")
         if signing is None:
             signing = Signing(key=secrets.token_bytes(32))
