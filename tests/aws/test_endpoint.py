@@ -292,10 +292,17 @@ async def test_unexpected_exceptions_are_logged_and_not_shown(
     assert "the secret reason" in caplog.text
 
 
-async def test_bodies_are_bounded(cloud: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = signed("logs", "POST", "/", b"x" * 11_000_000, target("Logs_20140328.TagResource"))
-    response = await ask(cloud, request)
-    assert (response.status, code(response)) == (413, "RequestEntityTooLargeException")
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (signed("logs", "POST", "/", b"x" * 11_000_000, target("Logs_20140328.TagResource")),
+         "RequestEntityTooLargeException"),
+        (signed("s3", "POST", "/b?delete", b"x" * 11_000_000), "MaxMessageLengthExceeded"),
+    ],
+)  # fmt: skip
+async def test_bodies_are_bounded(cloud: StandIn, request_: Request, expected: str) -> None:
+    response = await ask(cloud, request_)
+    assert (response.status, code(response)) == (413, expected)
 
 
 async def test_cbor_is_refused_in_cbor(cloud: StandIn) -> None:

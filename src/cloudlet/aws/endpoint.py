@@ -99,7 +99,9 @@ class Endpoint:
             )
         except Exception:
             log.exception("request %s: %s %s", call.request_id, request.method, request.raw_path)
-            response = _refuse(call, InternalFailure("We encountered an internal error."))
+            response = _refuse(
+                call, InternalFailure("We encountered an internal error. Please try again.")
+            )
         if call.service is not None and call.service.finish is not None:
             call.service.finish(request, response)
         return response

@@ -22,6 +22,7 @@ S3_CODES = {
     "InternalFailure": "InternalError",
     "ValidationError": "InvalidArgument",
     "SerializationException": "InvalidArgument",
+    "RequestEntityTooLargeException": "MaxMessageLengthExceeded",
 }
 _FAULTS = "http://webservices.amazon.com/AWSFault/2005-15-09"
 QUERY_CODES = {"SerializationException": "MalformedQueryString"}
