@@ -78,7 +78,6 @@ class Connection(asyncio.Protocol):
         #: The group the latest mutation of this slice belongs to.
         self._ticket = 0
         self._acknowledge_persisted = service.acknowledge_persisted
-        self.features: frozenset[int] = frozenset()
         self.collections = False
         self.json = False
         self.xerror = False

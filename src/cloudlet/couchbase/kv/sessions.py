@@ -24,7 +24,6 @@ def hello(connection: Connection, request: Request) -> bytes:
         raise StatusError(Status.INVALID)
     asked = [feature for (feature,) in struct.iter_unpack(">H", request.value)]
     granted = [feature for feature in dict.fromkeys(asked) if feature in SERVED_FEATURES]
-    connection.features = frozenset(granted)
     connection.collections = Feature.COLLECTIONS in granted
     connection.json = Feature.JSON in granted
     connection.xerror = Feature.XERROR in granted

@@ -151,13 +151,12 @@ class Collection:
     def check(self, key: bytes, current: Document | None, cas: int) -> None:
         """Refuse a mutation of a locked or (where `cas` is not 0) a changed document.
 
-        A mutation with the lock's CAS ends the lock.
+        A mutation with the lock's CAS may be made, and ends the lock.
         """
         if self.locks and key in self.locks:
             lock_cas, until = self.locks[key]
             if until > time.monotonic() and cas != lock_cas:
                 raise DocumentLockedError
-            del self.locks[key]
         if cas and current is not None and current.cas != cas:
             raise CasMismatchError
 
@@ -223,6 +222,8 @@ class Collection:
         if xattrs:
             datatype |= XATTR
         document = Document(value, flags, datatype, cas, expiry_s, revision, seqno, xattrs, deleted)
+        if self.locks:
+            self.locks.pop(key, None)
         self.high_seqno = seqno
         self.pending[key] = document
         self._remember(key, document)
@@ -235,7 +236,6 @@ class Collection:
         return self._tombstone(key, document)
 
     def _tombstone(self, key: bytes, document: Document) -> Document:
-        self.locks.pop(key, None)
         kept = system_only(document.xattrs)
         return self._write(key, document, b"", 0, 0, self._clock.next(), 0, kept, True)
 
@@ -317,21 +317,6 @@ class Collection:
             self.cached_bytes += grown
             self._cache.used_bytes += grown
 
-    @property
-    def ticket(self) -> int:
-        """The group that the latest mutation belongs to; see `Journal`."""
-        return self._journal.last_ticket
-
     async def durable(self) -> None:
         """Return when all mutations made so far are on disk."""
         await self._journal.flushed()
-
-    def evict(self, key: bytes) -> None:
-        """Drop `key` from memory if it is on disk."""
-        document = self.documents.get(key)
-        if document is not None and key not in self.pending:
-            del self.documents[key]
-            freed = weight(key, document)
-            self.cached_bytes -= freed
-            self._cache.used_bytes -= freed
-            self.resident = False
