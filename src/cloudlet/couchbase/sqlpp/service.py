@@ -177,6 +177,7 @@ class QueryService:
             await self._stream(compiled, context, body, body.head(signature, prepared), send)
         finally:
             watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
 
     async def _compiled(self, request: Request) -> Compiled:
         if request.prepared is not None:

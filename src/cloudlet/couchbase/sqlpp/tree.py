@@ -292,10 +292,21 @@ class SubqueryPlan(Expression):
     text: str = ""
 
 
+_PARTS: dict[type, tuple[str, ...]] = {}
+
+
+def _parts(kind: type[Any]) -> tuple[str, ...]:
+    """The names of a node's parts; looked up once a kind, as `fields` is slow."""
+    found = _PARTS.get(kind)
+    if found is None:
+        found = _PARTS[kind] = tuple(part.name for part in fields(kind))
+    return found
+
+
 def children(node: Node) -> Iterator[Node]:
     """The direct parts of a node, in written order."""
-    for part in fields(node):
-        yield from _nodes(getattr(node, part.name))
+    for name in _parts(type(node)):
+        yield from _nodes(getattr(node, name))
 
 
 def _nodes(value: Any) -> Iterator[Node]:
@@ -316,11 +327,11 @@ def walk(node: Node) -> Iterator[Node]:
 def rebuild(node: Any, transform: Callable[[Any], Any]) -> Any:
     """The node with `transform` applied to its direct parts."""
     changes = {}
-    for part in fields(node):
-        old = getattr(node, part.name)
+    for name in _parts(type(node)):
+        old = getattr(node, name)
         new = _transformed(old, transform)
         if new is not old:
-            changes[part.name] = new
+            changes[name] = new
     return replace(node, **changes) if changes else node
 
 

@@ -16,6 +16,9 @@ class Stream:
         self.at = 0
         self.token = self.tokens[0]
         self._unnamed_parameters = 0
+        # Where positions were counted up to: counting from the start each time would make long
+        # statements quadratic.
+        self._counted, self._line, self._line_start = 0, 1, 0
 
     def advance(self) -> Token:
         """Take the current token."""
@@ -88,7 +91,15 @@ class Stream:
 
     def position(self) -> Position:
         """Line and column of the current token."""
-        return lexer.position(self.text, self.token.start)
+        start = self.token.start
+        if start < self._counted:
+            return lexer.position(self.text, start)
+        lines = self.text.count("\n", self._counted, start)
+        if lines:
+            self._line += lines
+            self._line_start = self.text.rfind("\n", self._counted, start) + 1
+        self._counted = start
+        return self._line, start - self._line_start + 1
 
     def next_unnamed_parameter(self) -> int:
         """The position of the next `?`."""
