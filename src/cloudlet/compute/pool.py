@@ -73,6 +73,7 @@ class Compute:
         """
         cores = os.cpu_count() or 2
         self._data, self._logs, self._code_root = data, logs, code_root
+        self._sdk_view = (data / "runtime").resolve()
         self._idle_s, self._max_environments = idle_s, max_environments
         self._want_namespaces = namespaces
         self._reserve = 2 * cores if reserve is None else reserve
@@ -292,6 +293,9 @@ class Compute:
             message["tmp"] = await asyncio.to_thread(self._scratch)
             environ["TMPDIR"] = message["tmp"]
             environ["LAMBDA_TASK_ROOT"] = message["code"]
+            environ["LAMBDA_RUNTIME_DIR"] = os.fspath(self._sdk_view)
+            if runtime.family == "python":
+                environ["PYTHONPATH"] = os.fspath(self._sdk_view)
         sandbox.on_free, sandbox.on_end = self._free, self._ended
         pool.all.add(sandbox)
         ended = await sandbox.assign(spec, message, log, limit_s)
@@ -376,7 +380,7 @@ class Compute:
             runtime=runtime,
             code_root=self._code_root.resolve(),
             staging=staging.resolve(),
-            sdk_view=(self._data / "runtime").resolve(),
+            sdk_view=self._sdk_view,
             namespaces=self.level().namespaces,
             leave_root=self.level().has("own identity"),
             nproc=1024 if self._cgroups is None or self._cgroups.pids is None else 65536,
