@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import random
+import threading
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from cloudlet.storage.objects import Attributes, BucketMissing, BucketTaken, ObjectStore
 from cloudlet.storage.objects.digests import Digests, combine_full, multipart_etag
+from cloudlet.storage.objects.files import THREADS
 from cloudlet.storage.objects.listing import after_prefix
 
 LARGE = random.Random(7).randbytes(3_500_000)
@@ -47,9 +49,9 @@ def files(root: Path) -> list[Path]:
 
 
 async def settled(store: ObjectStore) -> None:
-    """Wait for removals that nobody waits for."""
-    for _ in range(16):
-        await store._files.run(lambda: None)
+    """Wait for removals that nobody waits for: until every thread is here at once."""
+    barrier = threading.Barrier(THREADS)
+    await asyncio.gather(*(store._files.run(barrier.wait) for _ in range(THREADS)))
 
 
 @pytest.mark.parametrize("content", [b"", b"small", LARGE[:32768], LARGE[:32769], LARGE])
@@ -125,9 +127,8 @@ async def test_a_dropped_reader_lets_the_files_go(store: ObjectStore, tmp_path: 
     await store.delete("b", "k")
     assert len(files(tmp_path)) == 1
     del reading
-    await settled(store)
-    await asyncio.sleep(0)
-    await settled(store)
+    await settled(store)  # the thread that was reading ahead
+    await settled(store)  # the removal
     assert files(tmp_path) == []
 
 

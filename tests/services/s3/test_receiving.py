@@ -50,7 +50,7 @@ async def test_a_wrong_trailer(
     with pytest.raises(AWSError) as caught:
         await receive(objects, body(**trailers), NOTHING, part=True)
     assert caught.value.code == "BadDigest"
-    await objects._files.run(lambda: None)
+    await objects.close()  # waits for the removal
     assert not list((tmp_path / "incoming").iterdir())
 
 

@@ -91,13 +91,11 @@ def complete(connection: apsw.Connection, id_: str, etag: str, kept: set[str]) -
 
     Gives the files of the parts that were not `kept`. `created_ms` is then when it was completed.
     """
-    now_ms = time.time_ns() // 1_000_000
+    now = time.time_ns() // 1_000_000
     connection.execute(
-        "DELETE FROM upload WHERE completed IS NOT NULL AND created_ms<?", (now_ms - REMEMBERED_MS,)
+        "DELETE FROM upload WHERE completed IS NOT NULL AND created_ms<?", (now - REMEMBERED_MS,)
     )
-    connection.execute(
-        "UPDATE upload SET completed=?, created_ms=? WHERE id=?", (etag, now_ms, id_)
-    )
+    connection.execute("UPDATE upload SET completed=?, created_ms=? WHERE id=?", (etag, now, id_))
     return _drop_parts(connection, id_, kept)
 
 

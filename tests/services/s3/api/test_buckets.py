@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.services.s3.conftest import OWNER, Caller
+from tests.services.s3.conftest import OWNER, Caller, allow, permit
 
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.principal import root
@@ -64,6 +64,15 @@ async def test_listing_buckets_by_pages(owner: Caller, other: Caller) -> None:
     assert [bucket["Name"] for bucket in rest["Buckets"]] == ["b-two"]
     assert "ContinuationToken" not in rest
     assert len((await owner("ListBuckets"))["Buckets"]) == 3
+
+
+@pytest.mark.parametrize("resource", ["*", "arn:aws:s3:::*"])
+async def test_listing_buckets_is_a_permission(
+    cloud: Cloud, user: Caller, bucket: str, resource: str
+) -> None:
+    assert (await user.error("ListBuckets")).status == 403
+    await permit(cloud, allow("s3:ListAllMyBuckets", resource))
+    assert [one["Name"] for one in (await user("ListBuckets"))["Buckets"]] == [bucket]
 
 
 async def test_a_bucket_with_objects_stays(owner: Caller, bucket: str) -> None:

@@ -69,6 +69,8 @@ async def create_bucket(ctx: Context[S3], req: CreateBucketRequest) -> CreateBuc
     if req.object_ownership is not None and req.object_ownership not in _OWNERSHIPS:
         raise InvalidArgument(ArgumentName="x-amz-object-ownership")
     check_acl(req)
+    if req.object_ownership is not None:
+        ctx.authorise("s3:PutBucketOwnershipControls", _new_bucket_arn(ctx, req))
     there = ctx.service.find(req.bucket)
     if there is not None:
         if there.account != ctx.account:
@@ -137,7 +139,11 @@ async def get_bucket_location(
     return GetBucketLocationOutput(location_constraint=None if region == GLOBAL_REGION else region)
 
 
-@operation("ListBuckets", action="s3:ListAllMyBuckets")
+def _all_buckets(ctx: Context[S3], req: ListBucketsRequest) -> str:  # noqa: ARG001
+    return "arn:aws:s3:::*"
+
+
+@operation("ListBuckets", action="s3:ListAllMyBuckets", resource=_all_buckets)
 async def list_buckets(ctx: Context[S3], req: ListBucketsRequest) -> ListBucketsOutput:
     """List the account's buckets by name."""
     if ctx.principal.kind == "anonymous":
