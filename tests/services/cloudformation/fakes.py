@@ -81,7 +81,7 @@ class Thing(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("Name") or task.generated_name(40))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         return physical_id in self.world.things
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:

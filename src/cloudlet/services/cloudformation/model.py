@@ -80,6 +80,7 @@ class Operation(msgspec.Struct, frozen=True):
     retain: list[str] = []  # DeleteStack's RetainResources
     skip: list[str] = []  # ContinueUpdateRollback's ResourcesToSkip
     retain_except_on_create: bool = False
+    policy: str | None = None  # UpdateStack's StackPolicyDuringUpdateBody
     timeout_s: float | None = None
 
 

@@ -6,10 +6,11 @@ import itertools
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from cloudlet.services.cloudformation.errors import ChangeSetNotFound, ValidationError
 from cloudlet.services.cloudformation.model import ChangeSet, Event, Resource, Stack
-from cloudlet.storage.records import Change, Records
+from cloudlet.storage.records import Change, Records, Table
 
 #: Deleted stacks stay describable for 90 days, as on AWS.
 KEPT_S = 90 * 24 * 3600
@@ -18,6 +19,41 @@ KEPT_S = 90 * 24 * 3600
 def uuid_of(stack_id: str) -> str:
     """The last part of a stack's ARN, under which its records are kept."""
     return stack_id.rpartition("/")[2]
+
+
+class Index:
+    """The ids of a table's records by the stack that they belong to.
+
+    A table's scan goes through every record of the region; a stack's own are few among them.
+    """
+
+    def __init__(self, table: Table[Any]) -> None:
+        self.table = table
+        self._ids: dict[tuple[str, str, str], dict[str, None]] | None = None
+
+    def _of(self, account: str, region: str, stack: str) -> dict[str, None]:
+        if self._ids is None:
+            self._ids = {}
+            for found_account, found_region, id_, _ in self.table.everywhere():
+                key = found_account, found_region, id_.partition("/")[0]
+                self._ids.setdefault(key, {})[id_] = None
+        return self._ids.setdefault((account, region, stack), {})
+
+    def add(self, account: str, region: str, id_: str) -> None:
+        """Note a record that is to be written."""
+        self._of(account, region, id_.partition("/")[0])[id_] = None
+
+    def ids(self, account: str, region: str, stack: str) -> list[str]:
+        """The ids of a stack's records in order, some of them perhaps deleted."""
+        return sorted(self._of(account, region, stack))
+
+    def drop(self, account: str, region: str, stack: str) -> None:
+        """Forget a stack."""
+        self._of(account, region, stack).clear()
+
+    def forget(self) -> None:
+        """Forget everything; the next use builds it again."""
+        self._ids = None
 
 
 class Store:
@@ -29,11 +65,18 @@ class Store:
         self.resources = records.table("cloudformation.resource", Resource)
         self.events = records.table("cloudformation.event", Event)
         self.change_sets = records.table("cloudformation.changeset", ChangeSet)
+        self.resource_index = Index(self.resources)
+        self.event_index = Index(self.events)
         self._counter = itertools.count()
 
     def at(self, account: str, region: str) -> Shelf:
         """What belongs to one account in one region."""
         return Shelf(self, account, region)
+
+    def reset(self) -> None:
+        """The records were cleared."""
+        self.resource_index.forget()
+        self.event_index.forget()
 
     def sequence(self) -> str:
         """A key that sorts after every one given before, also across restarts."""
@@ -76,15 +119,15 @@ class Shelf:
 
     def resources(self, stack: Stack) -> dict[str, Resource]:
         """The stack's resources by logical id."""
-        prefix = f"{uuid_of(stack.id)}/"
-        found = self.store.resources.scan(self.account, self.region, prefix)
-        return {resource.logical_id: resource for _, resource in found}
+        ids = self.store.resource_index.ids(self.account, self.region, uuid_of(stack.id))
+        found = (self.store.resources.get(self.account, self.region, id_) for id_ in ids)
+        return {resource.logical_id: resource for resource in found if resource is not None}
 
     def events(self, stack: Stack) -> list[Event]:
         """The stack's events, newest first."""
-        prefix = f"{uuid_of(stack.id)}/"
-        found = self.store.events.scan(self.account, self.region, prefix)
-        return [event for _, event in reversed(found)]
+        ids = self.store.event_index.ids(self.account, self.region, uuid_of(stack.id))
+        found = (self.store.events.get(self.account, self.region, id_) for id_ in reversed(ids))
+        return [event for event in found if event is not None]
 
     def change_sets(self, stack: Stack) -> list[ChangeSet]:
         """The stack's change sets, oldest first."""
@@ -136,6 +179,7 @@ class Shelf:
     def put_resource(self, stack: Stack, resource: Resource) -> Change:
         """The change that writes `resource`."""
         id_ = f"{uuid_of(stack.id)}/{resource.logical_id}"
+        self.store.resource_index.add(self.account, self.region, id_)
         return Change(self.store.resources, self.account, self.region, id_, resource)
 
     def drop_resource(self, stack: Stack, logical_id: str) -> Change:
@@ -146,6 +190,7 @@ class Shelf:
     def put_event(self, stack: Stack, event: Event) -> Change:
         """The change that adds `event`."""
         id_ = f"{uuid_of(stack.id)}/{self.store.sequence()}"
+        self.store.event_index.add(self.account, self.region, id_)
         return Change(self.store.events, self.account, self.region, id_, event)
 
     def put_change_set(self, change_set: ChangeSet) -> Change:
@@ -160,13 +205,16 @@ class Shelf:
 
     def forget(self, stack: Stack) -> list[Change]:
         """The changes that remove every trace of a stack."""
-        prefix = f"{uuid_of(stack.id)}/"
+        uuid_ = uuid_of(stack.id)
         tables = (self.store.resources, self.store.events, self.store.change_sets)
-        return [
+        changes = [
             Change(table, self.account, self.region, id_, None)
             for table in tables
-            for id_, _ in table.scan(self.account, self.region, prefix)
-        ] + [Change(self.store.stacks, self.account, self.region, uuid_of(stack.id), None)]
+            for id_, _ in table.scan(self.account, self.region, f"{uuid_}/")
+        ]
+        self.store.resource_index.drop(self.account, self.region, uuid_)
+        self.store.event_index.drop(self.account, self.region, uuid_)
+        return [*changes, Change(self.store.stacks, self.account, self.region, uuid_, None)]
 
     async def commit(self, *changes: Change) -> None:
         """Make all `changes` durable at once."""

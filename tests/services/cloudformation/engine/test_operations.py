@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from tests.services.cloudformation.fakes import Setup, World, thing
@@ -293,3 +294,23 @@ async def test_hidden_values_stay_out_of_answers_and_events(cfn: Setup) -> None:
     told = [await cfn.call("DescribeStackEvents", StackName="s"), await cfn.describe("s")]
     assert "secret-word" not in str(told)
     assert "****" in str(told)
+
+
+async def test_a_stack_policy_is_enforced(cfn: Setup, world: World) -> None:
+    deny = {"Effect": "Deny", "Action": "Update:Replace", "Principal": "*", "Resource": "*"}
+    keep = {"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*/B"}
+    allow = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+    policy = json.dumps({"Statement": [deny, keep, allow]})
+    await cfn.create(
+        "s", {"A": thing(Kind="x"), "B": thing(), "C": thing()}, StackPolicyBody=policy
+    )
+    changed = {"A": thing(Kind="y"), "B": thing()}
+    assert await cfn.update("s", changed) == "UPDATE_ROLLBACK_COMPLETE"
+    assert (
+        "Action denied by stack policy: Statement [#1] does not allow [Update:Replace] for"
+        in str(await cfn.events("s"))
+    )
+    assert await cfn.update("s", {"A": thing(Kind="x"), "C": thing()}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert await cfn.update("s", {"A": thing(Kind="x", Size=2), "B": thing()}) == "UPDATE_COMPLETE"
+    once = json.dumps({"Statement": [allow]})
+    assert await cfn.update("s", changed, StackPolicyDuringUpdateBody=once) == "UPDATE_COMPLETE"

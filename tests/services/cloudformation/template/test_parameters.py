@@ -56,7 +56,7 @@ def test_a_pattern_with_a_repeated_group_matches() -> None:
 
 
 def test_missing_and_unknown_parameters_are_named() -> None:
-    declared = {"A": {"Type": "String"}, "B": {"Type": "String", "Default": 5}}
+    declared: dict[str, Any] = {"A": {"Type": "String"}, "B": {"Type": "String", "Default": 5}}
     with pytest.raises(ValidationError, match=r"Parameters: \[A\] must have values"):
         values_of(declared, {}, None)
     with pytest.raises(ValidationError, match=r"Parameters: \[C\] do not exist in the template"):

@@ -75,6 +75,8 @@ async def create_change_set(
     kind = req.change_set_type or "UPDATE"
     if kind == "IMPORT" or req.resources_to_import or req.import_existing_resources:
         raise ValidationError("cloudlet does not import existing resources into stacks.")
+    if req.deployment_mode is not None or req.deployment_config is not None:
+        raise ValidationError("cloudlet does not have deployment modes: resources do not drift.")
     here = shelf(ctx)
     stack = here.find(req.stack_name)
     if kind == "CREATE":
@@ -218,13 +220,15 @@ async def execute_change_set(
         raise InvalidChangeSetStatus(
             f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]"
         )
-    stack = here.stack(found.stack_id)
+    actor = await actor_of(ctx, found.role_arn)
+    prepared = await ctx.service.engine.prepare(
+        found.template, here, found.stack_name, found.stack_id
+    )
+    stack = here.stack(found.stack_id)  # as it is now: nothing is awaited before its next status
     if found.kind == "UPDATE":
         check_updatable(stack)
     elif stack.status != "REVIEW_IN_PROGRESS":
         raise ValidationError(f"Stack [{stack.name}] already exists")
-    actor = await actor_of(ctx, found.role_arn)
-    prepared = await ctx.service.engine.prepare(found.template, here, stack.name, stack.id)
     on_failure = found.on_stack_failure or "ROLLBACK"
     begun = Operation(
         kind="create" if found.kind == "CREATE" else "update",

@@ -37,7 +37,15 @@ async def policy_text(
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValidationError("Error validating stack policy: Invalid JSON") from error
-    if not isinstance(document, dict) or not isinstance(document.get("Statement"), list | dict):
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    statements = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(statements, list) or not all(
+        isinstance(each, dict)
+        and each.get("Effect") in ("Allow", "Deny")
+        and isinstance(each.get("Condition", {}), dict)
+        and all(isinstance(keys, dict) for keys in each.get("Condition", {}).values())
+        for each in statements
+    ):
         raise ValidationError("Error validating stack policy: Invalid stack policy")
     if len(text.encode()) > MAX_POLICY:
         raise ValidationError(f"Stack policy may not exceed {MAX_POLICY} bytes")

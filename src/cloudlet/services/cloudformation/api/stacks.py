@@ -39,7 +39,7 @@ from cloudlet.services.cloudformation.errors import (
     TokenAlreadyExists,
     ValidationError,
 )
-from cloudlet.services.cloudformation.model import Operation, Stack
+from cloudlet.services.cloudformation.model import Actor, Operation, Stack
 from cloudlet.services.cloudformation.state import CloudFormation
 from cloudlet.services.cloudformation.store import Shelf, new_id
 
@@ -154,6 +154,9 @@ async def update_stack(ctx: Context[CloudFormation], req: UpdateStackInput) -> U
     role_arn = req.role_arn or stack.role_arn
     actor = await actor_of(ctx, role_arn)
     policy = await policy_text(ctx, req.stack_policy_body, req.stack_policy_url)
+    for_once = await policy_text(
+        ctx, req.stack_policy_during_update_body, req.stack_policy_during_update_url
+    )
     stack = here.current(stack)
     check_updatable(stack)
     journal = Journal(here, stack)
@@ -167,6 +170,7 @@ async def update_stack(ctx: Context[CloudFormation], req: UpdateStackInput) -> U
             started=time.time(),
             disable_rollback=bool(req.disable_rollback),
             retain_except_on_create=bool(req.retain_except_on_create),
+            policy=for_once,
         ),
         target=prepared.template,
         role_arn=role_arn,
@@ -196,11 +200,16 @@ async def delete_stack(ctx: Context[CloudFormation], req: DeleteStackInput) -> N
             f"Stack [{stack.name}] is nested; delete its parent {stack.parent} instead"
         )
     retain = list(req.retain_resources or [])
-    if retain and stack.status != "DELETE_FAILED":
+    forced = req.deletion_mode == "FORCE_DELETE_STACK"
+    if (retain or forced) and stack.status != "DELETE_FAILED":
         raise ValidationError(
-            f"Invalid operation on stack [{stack.name}]. RetainResources can be specified only "
+            f"Invalid operation on stack [{stack.name}]. RetainResources and DeletionMode "
+            "can be specified only "
             "when the stack is in the DELETE_FAILED state."
         )
+    if forced:
+        failed = here.resources(stack).values()
+        retain = [each.logical_id for each in failed if each.status == "DELETE_FAILED"]
     unknown = sorted(set(retain) - set(here.resources(stack)))
     if unknown:
         raise ValidationError(
@@ -216,7 +225,7 @@ async def delete_stack(ctx: Context[CloudFormation], req: DeleteStackInput) -> N
         stack = here.current(stack)
     if await _exports_in_use(here, stack):
         return
-    await _begin_deletion(ctx, here, stack, req, actor)
+    await _begin_deletion(ctx, here, stack, req, actor, retain)
 
 
 def _by_parent(ctx: Context[CloudFormation], stack: Stack) -> bool:
@@ -240,7 +249,12 @@ async def _exports_in_use(here: Shelf, stack: Stack) -> bool:
 
 
 async def _begin_deletion(
-    ctx: Context[CloudFormation], here: Shelf, stack: Stack, req: DeleteStackInput, actor: Any
+    ctx: Context[CloudFormation],
+    here: Shelf,
+    stack: Stack,
+    req: DeleteStackInput,
+    actor: Actor,
+    retain: list[str],
 ) -> None:
     if stack.status == "REVIEW_IN_PROGRESS":
         await here.commit(*here.forget(stack))
@@ -254,7 +268,7 @@ async def _begin_deletion(
             actor=actor,
             token=req.client_request_token,
             started=time.time(),
-            retain=list(req.retain_resources or []),
+            retain=retain,
         ),
     )
     ctx.service.engine.delete(here, journal.stack)

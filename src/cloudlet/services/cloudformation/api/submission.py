@@ -61,6 +61,7 @@ async def submit(
         return document
 
     document = await asyncio.to_thread(check)
+    _check_types(document, req.resource_types)
     given = {
         parameter.parameter_key: Given(
             parameter.parameter_value, bool(parameter.use_previous_value)
@@ -82,6 +83,19 @@ async def submit(
         description=document.description,
     )
     return Submission(template, document, Place(ctx.account, ctx.region, name, id_))
+
+
+def _check_types(document: Document, allowed: list[str] | None) -> None:
+    """Raise `ValidationError` for a resource that the request's ResourceTypes leave out."""
+    if allowed is None:
+        return
+    prefixes = tuple(each[:-1] for each in allowed if each.endswith("*"))
+    for resource in document.resources.values():
+        type_ = resource["Type"]
+        if type_ not in allowed and not (prefixes and type_.startswith(prefixes)):
+            raise ValidationError(
+                f"Resource type {type_} is not allowed by parameter ResourceTypes {allowed}"
+            )
 
 
 def tags_of(tags: list[Any] | None) -> dict[str, str]:

@@ -158,6 +158,9 @@ async def update(worker: Worker, prepared: Prepared) -> None:
     """Bring a stack to its target; its status is UPDATE_IN_PROGRESS already."""
     journal, reason = worker.journal, ""
     try:
+        for name, resource in journal.resources.items():
+            if name not in prepared.resources:
+                worker.check_policy("Update:Delete", resource)
         await _forward(worker, prepared)
         if not worker.failures and not worker.cancelled:
             outputs = _outputs(worker, prepared)

@@ -15,6 +15,7 @@ from cloudlet.aws.errors import AWSError
 from cloudlet.services.cloudformation.engine.desired import desired
 from cloudlet.services.cloudformation.engine.journal import Journal
 from cloudlet.services.cloudformation.engine.references import LiveReferences
+from cloudlet.services.cloudformation.engine.stack_policy import denial
 from cloudlet.services.cloudformation.model import Made, Resource
 from cloudlet.services.cloudformation.resources.kind import (
     ResourceType,
@@ -185,8 +186,8 @@ class Worker:
         """Make the physical resource; its intended id is on disk before the service is asked."""
         task = self.task(resource)
         physical_id = type_.intended(task, properties)
-        chosen = type_.named is not None and type_.named in properties
-        if chosen and await type_.exists(task, physical_id):
+        chosen = type_.scoped or (type_.named is not None and type_.named in properties)
+        if chosen and await type_.exists(task, physical_id, properties):
             raise Taken(f"{physical_id} already exists")
         intended = msgspec.structs.replace(resource.made, physical_id=physical_id)
         await self.journal.keep(msgspec.structs.replace(resource, made=intended))
@@ -202,7 +203,9 @@ class Worker:
             if not found:
                 await self._keep(resource, fields)
                 return True
-            if Update.REPLACE in found.values():
+            replacing = Update.REPLACE in found.values()
+            self.check_policy("Update:Replace" if replacing else "Update:Modify", resource)
+            if replacing:
                 await self._replace(type_, resource, properties, fields)
             else:
                 await self._update(type_, resource, properties, fields)
@@ -224,6 +227,14 @@ class Worker:
             )
             return False
         return True
+
+    def check_policy(self, action: str, resource: Resource) -> None:
+        """Raise `Failed` where the stack's policy denies the update of the resource."""
+        stack = self.journal.stack
+        policy = stack.operation.policy or stack.policy
+        reason = denial(policy, action, resource.logical_id, resource.type)
+        if reason is not None:
+            raise Failed(reason)
 
     async def _keep(self, resource: Resource, fields: dict[str, Any]) -> None:
         kept = msgspec.structs.replace(resource, **fields)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.services.cloudformation.model import Made
@@ -44,6 +45,15 @@ class Deployment(ResourceType):
         )
         await task.initiated(answer["id"])
         return Made(answer["id"], properties, {"DeploymentId": answer["id"]})
+
+    async def find(self, task: Task, properties: Mapping[str, Any]) -> str | None:
+        api = properties["RestApiId"]
+        answer = await task.try_call("apigateway", "GetDeployments", restApiId=api, limit=500)
+        for found in (answer or {}).get("items", []):
+            id_ = str(found["id"])
+            if found["createdDate"] >= task.since - 1 and not task.claimed(self.name, id_):
+                return id_
+        return None
 
     async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
         if changed(made.properties, properties, "Description"):

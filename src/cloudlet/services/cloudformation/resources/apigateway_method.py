@@ -58,6 +58,7 @@ class Method(ResourceType):
     """A method of an API's resource with its integration; Ref gives an id made of the three."""
 
     name = "AWS::ApiGateway::Method"
+    scoped = True
     needs = (("apigateway", "PutMethod"), ("apigateway", "PutIntegration"))
     properties = properties(
         RestApiId=replaces(STRING, needed=True),
@@ -77,6 +78,9 @@ class Method(ResourceType):
 
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return "|".join(properties[name] for name in ("RestApiId", "ResourceId", "HttpMethod"))
+
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
+        return await task.try_call("apigateway", "GetMethod", **_where(properties)) is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:
         where = _where(properties)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.services.cloudformation.model import Made
@@ -33,6 +34,16 @@ class Resource(ResourceType):
         )
         await task.initiated(answer["id"])
         return Made(answer["id"], properties, {"ResourceId": answer["id"]})
+
+    async def find(self, task: Task, properties: Mapping[str, Any]) -> str | None:
+        api = properties["RestApiId"]
+        answer = await task.try_call("apigateway", "GetResources", restApiId=api, limit=500)
+        for found in (answer or {}).get("items", []):
+            where = found.get("parentId"), found.get("pathPart")
+            unclaimed = not task.claimed(self.name, found["id"])
+            if where == (properties["ParentId"], properties["PathPart"]) and unclaimed:
+                return str(found["id"])
+        return None
 
     async def delete(self, task: Task, made: Made) -> None:
         await task.try_call(

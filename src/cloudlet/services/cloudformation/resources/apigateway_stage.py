@@ -61,6 +61,7 @@ class Stage(ResourceType):
 
     name = "AWS::ApiGateway::Stage"
     tagged = "list"
+    scoped = True
     properties = properties(
         RestApiId=replaces(STRING, needed=True),
         StageName=replaces(STRING, needed=True),
@@ -80,6 +81,11 @@ class Stage(ResourceType):
 
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties["StageName"])
+
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
+        api = properties["RestApiId"]
+        found = await task.try_call("apigateway", "GetStage", restApiId=api, stageName=physical_id)
+        return found is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:
         await task.call(

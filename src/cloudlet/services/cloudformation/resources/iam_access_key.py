@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.services.cloudformation.model import Made
@@ -33,6 +34,14 @@ class AccessKey(ResourceType):
             await _set_status(task, key["AccessKeyId"], properties)
         attributes = {"SecretAccessKey": key["SecretAccessKey"]}
         return Made(key["AccessKeyId"], properties, attributes)
+
+    async def find(self, task: Task, properties: Mapping[str, Any]) -> str | None:
+        answer = await task.try_call("iam", "ListAccessKeys", UserName=properties["UserName"])
+        for key in (answer or {}).get("AccessKeyMetadata", []):
+            id_ = str(key["AccessKeyId"])
+            if key["CreateDate"] >= task.since - 1 and not task.claimed(self.name, id_):
+                return id_
+        return None
 
     async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
         await _set_status(task, made.physical_id, properties)

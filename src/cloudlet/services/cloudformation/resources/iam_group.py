@@ -1,6 +1,6 @@
 """AWS::IAM::Group."""
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Group(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("GroupName") or task.generated_name(128))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         return await task.try_call("iam", "GetGroup", GroupName=physical_id) is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:

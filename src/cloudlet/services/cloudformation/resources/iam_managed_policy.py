@@ -1,6 +1,6 @@
 """AWS::IAM::ManagedPolicy."""
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ManagedPolicy(ResourceType):
         name = properties.get("ManagedPolicyName") or task.generated_name(128)
         return task.arn("iam", f"policy{properties.get('Path', '/')}{name}", region=False)
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         return await task.try_call("iam", "GetPolicy", PolicyArn=physical_id) is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:

@@ -1,6 +1,6 @@
 """AWS::IAM::Role."""
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Role(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("RoleName") or task.generated_name(64))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         return await task.try_call("iam", "GetRole", RoleName=physical_id) is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:

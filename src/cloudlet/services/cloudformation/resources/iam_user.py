@@ -1,6 +1,6 @@
 """AWS::IAM::User."""
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class User(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("UserName") or task.generated_name(64))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         return await task.try_call("iam", "GetUser", UserName=physical_id) is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:

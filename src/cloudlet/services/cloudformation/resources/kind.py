@@ -105,6 +105,8 @@ class ResourceType(ABC):
     attributes: ClassVar[frozenset[str]] = frozenset()
     #: The property that holds the resource's own name, if a template may choose it.
     named: ClassVar[str | None] = None
+    #: Whether the intended id is the template's too: a name within a parent, as a stage's.
+    scoped: ClassVar[bool] = False
     #: The form of the Tags property into which the stack's tags go: "list", "map" or "" for none.
     tagged: ClassVar[str] = ""
     #: Operations without which the type is not known.
@@ -114,7 +116,7 @@ class ResourceType(ABC):
         """The physical id that a new resource will have; "" where the service chooses it."""
         return ""
 
-    async def exists(self, task: Task, physical_id: str) -> bool:  # noqa: ARG002
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Whether a resource of that id is there already, made by somebody else."""
         return False
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.services.cloudformation.model import Made
-from cloudlet.services.cloudformation.resources.kind import ResourceType, Task
+from cloudlet.services.cloudformation.resources.kind import ResourceType, Task, pick
 from cloudlet.services.cloudformation.resources.schema import (
     NUMBER,
     STRING,
@@ -31,6 +31,7 @@ class Alias(ResourceType):
     """An alias of a function's version; Ref gives its ARN."""
 
     name = "AWS::Lambda::Alias"
+    scoped = True
     attributes = frozenset({"AliasArn"})
     properties = properties(
         FunctionName=replaces(STRING, needed=True),
@@ -40,6 +41,16 @@ class Alias(ResourceType):
         RoutingConfig=_ROUTING,
         ProvisionedConcurrencyConfig=refused("environments are not provisioned ahead"),
     )
+
+    def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
+        function = str(properties["FunctionName"])
+        if not function.startswith("arn:"):
+            function = task.arn("lambda", f"function:{function}")
+        return f"{function}:{properties['Name']}"
+
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
+        where = pick(properties, "FunctionName", "Name")
+        return await task.try_call("lambda", "GetAlias", **where) is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:
         answer = await task.call("lambda", "CreateAlias", **_members(properties))

@@ -4,7 +4,7 @@ Accepted without effect: RuntimeManagementConfig (runtimes are the machine's own
 RecursiveLoop "Terminate" (AWS's default).
 """
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Function(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("FunctionName") or task.generated_name(64))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         found = await task.try_call("lambda", "GetFunctionConfiguration", FunctionName=physical_id)
         return found is not None
 

@@ -1,6 +1,6 @@
 """AWS::Logs::LogGroup."""
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LogGroup(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("LogGroupName") or task.generated_name(512))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         answer = await task.call("logs", "DescribeLogGroups", logGroupNamePrefix=physical_id)
         return any(g["logGroupName"] == physical_id for g in answer.get("logGroups", []))
 

@@ -4,7 +4,7 @@
 reaches; AWS's own form would name a host that is not cloudlet.
 """
 
-# ruff: noqa: D102 - the methods are ResourceType's
+# ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Bucket(ResourceType):
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
         return str(properties.get("BucketName") or task.generated_name(63, lower=True))
 
-    async def exists(self, task: Task, physical_id: str) -> bool:
+    async def exists(self, task: Task, physical_id: str, properties: Mapping[str, Any]) -> bool:
         try:
             return await task.try_call("s3", "HeadBucket", Bucket=physical_id) is not None
         except AWSError as error:
