@@ -145,6 +145,16 @@ def duplicate_key(key: str) -> QueryError:
     )
 
 
+def binary_document(operation: str, key: str) -> QueryError:
+    """12030: a document that is not JSON cannot be changed by a statement."""
+    return QueryError(
+        12030,
+        f"{operation} of binary document is not supported: {key}",
+        http=400,
+        reason={"operation": operation, "key": key},
+    )
+
+
 def cas_mismatch(operation: str, key: str) -> QueryError:
     """12009 caused by 12033: the document changed between its read and its write."""
     return QueryError(

@@ -52,6 +52,11 @@ TYPE_NAMES: Final[dict[type, str]] = {
 }
 
 
+def is_binary(value: Any) -> bool:
+    """Whether the value is what stands for a document that is not JSON."""
+    return type(value) is str and value.startswith("<binary (")
+
+
 def is_number(value: Any) -> bool:
     """Whether the value is a number; a boolean is not."""
     kind = type(value)

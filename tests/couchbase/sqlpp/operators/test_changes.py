@@ -7,6 +7,7 @@ import pytest
 from tests.couchbase.sqlpp.session import Session
 
 from cloudlet.couchbase.sqlpp.errors import QueryError
+from cloudlet.couchbase.sqlpp.keyspace import CasMismatchError
 
 
 def document(session: Session, key: str, bucket: str = "books") -> Any:
@@ -107,3 +108,28 @@ async def test_system_keyspaces_are_read_only(session: Session) -> None:
     with pytest.raises(QueryError) as caught:
         await session("DELETE FROM system:keyspaces")
     assert caught.value.code == 11003
+
+
+async def test_update_never_overwrites_what_is_not_json(session: Session) -> None:
+    keyspace = session.keyspaces.resolve("books", "_default", "_default")
+    await keyspace.upsert("raw", "<binary (3 b)>")
+    await session("UPDATE books USE KEYS ['raw', 'b1'] SET a = 1")
+    assert [error.code for error in session.context.errors] == [12030]
+    assert session.context.mutation_count == 1
+    assert document(session, "raw") == "<binary (3 b)>"
+
+
+async def test_a_document_changed_meanwhile_is_a_cas_mismatch(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise CasMismatchError
+
+    keyspace = session.keyspaces.resolve("books", "_default", "_default")
+    monkeypatch.setattr(keyspace, "replace", refuse)
+    monkeypatch.setattr(keyspace, "delete", refuse)
+    for statement in ("UPDATE books USE KEYS 'b1' SET a = 1", "DELETE FROM books USE KEYS 'b1'"):
+        await session(statement)
+        (error,) = session.context.errors
+        assert error.code == 12009
+        assert "CAS mismatch" in error.message

@@ -15,7 +15,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compiles,
     constant,
 )
-from cloudlet.couchbase.sqlpp.values import MISSING
+from cloudlet.couchbase.sqlpp.values import MISSING, is_binary
 
 compiles(tree.Literal)(lambda node: constant(node.value))
 
@@ -41,14 +41,10 @@ def meta(node: tree.MetaOf) -> Evaluate:
             "expiration": found.expiration,
             "flags": found.flags,
             "id": found.id,
-            "type": "base64" if _is_binary(row[slot - 1]) else "json",
+            "type": "base64" if is_binary(row[slot - 1]) else "json",
         }
 
     return evaluate
-
-
-def _is_binary(value: Any) -> bool:
-    return type(value) is str and value.startswith("<binary (")
 
 
 @compiles(tree.Parameter)

@@ -18,7 +18,7 @@ from cloudlet.couchbase.sqlpp.functions.registry import NUMBER, TEXT, function, 
 _REPEATS: Final = (codes.MAX_REPEAT, codes.MIN_REPEAT)
 _REFUSED: Final = (codes.GROUPREF, codes.GROUPREF_EXISTS, codes.ASSERT, codes.ASSERT_NOT)
 # The work of n unbounded repetitions on a text of length t is bounded by t to the power of n.
-_WORK_LIMIT: Final = 50_000_000
+_WORK_LIMIT: Final = 10_000_000
 
 
 def _check(parts: Any, *, repeated: bool) -> int:

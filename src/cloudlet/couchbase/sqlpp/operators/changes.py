@@ -22,7 +22,7 @@ from cloudlet.couchbase.sqlpp.keyspace import (
 from cloudlet.couchbase.sqlpp.operators.base import BATCH, Operator, QueryPlan, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks, keyspace_details
 from cloudlet.couchbase.sqlpp.system import ReadOnlyError
-from cloudlet.couchbase.sqlpp.values import MISSING, TYPE_NAMES
+from cloudlet.couchbase.sqlpp.values import MISSING, TYPE_NAMES, is_binary
 
 # Expirations up to this many seconds count from now, later ones from 1970, as in the KV protocol.
 _RELATIVE_LIMIT_S: Final = 30 * 86_400
@@ -240,6 +240,8 @@ class Update:
     async def _write(self, keyspace: Keyspace, row: Row) -> bool:
         meta = row[self.slot + 1]
         document = row[self.slot]
+        if is_binary(document):
+            raise errors.binary_document("UPDATE", meta.id)
         expiration: int | None = None if row[0].preserve_expiry else 0
         for change in self.changes:
             new = change.value(row) if change.value is not None else MISSING
