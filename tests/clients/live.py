@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 #: What a test's own environment must not leak into a client or the server.
-SCRUBBED = ("AWS_", "CLOUDLET_", "COUCHBASE_")
+SCRUBBED = ("AWS_", "CLOUDLET_", "COUCHBASE_", "PYTHON")
 
 
 def clean_environment() -> dict[str, str]:
