@@ -208,13 +208,14 @@ def test_store_semantics_and_attributes(collection: Collection, key: str) -> Non
         key,
         [
             subdoc.upsert("meta.cas", subdoc.MutationMacro.cas(), xattr=True, create_parents=True),
-            subdoc.upsert("a", 1),
+            subdoc.upsert("a.b", 1),
         ],
         MutateInOptions(store_semantics=subdoc.StoreSemantics.UPSERT),
     )
     found = collection.lookup_in(key, [subdoc.get("meta.cas", xattr=True)])
     cas = int.from_bytes(bytes.fromhex(found.content_as[str](0)[2:]), "little")
     assert cas == made.cas
+    assert collection.get(key).content_as[dict] == {"a": {"b": 1}}
     with pytest.raises(exceptions.DocumentExistsException):
         collection.mutate_in(
             key,

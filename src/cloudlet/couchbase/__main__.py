@@ -7,6 +7,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -50,6 +51,7 @@ def main() -> int:
         cache_mb=arguments.cache_mb,
         bucket_names_authenticate=arguments.bucket_names_authenticate,
     )
+    _allow_connections()
     # The writer thread may keep the loop waiting for half a millisecond, not for five.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
@@ -103,6 +105,12 @@ async def _serve(options: DocumentServerOptions, inherited: str | None, *, as_js
     print(line, flush=True)  # noqa: T201
     await stop.wait()
     await server.stop()
+
+
+def _allow_connections() -> None:
+    """Raise the soft limit of open files to the hard one: a connection is a file."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _die_with_parent(parent: int) -> None:

@@ -76,6 +76,8 @@ def _look(collection: Collection, document: Document, operation: Operation) -> b
     if operation.opcode == Opcode.GET:
         if operation.path or operation.is_xattr:
             raise StatusError(Status.INVALID)
+        if document.deleted:
+            raise StatusError(Status.PATH_NOT_FOUND)
         return document.value
     path = operation.components
     if operation.is_xattr:

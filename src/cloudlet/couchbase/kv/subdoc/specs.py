@@ -168,6 +168,9 @@ def _checked(spec: Spec) -> Spec:
     for operation in spec.operations:
         if operation.flags & ~PathFlag.ALL:
             raise StatusError(Status.INVALID)
+        if spec.flags & (DocumentFlag.ADD | DocumentFlag.CREATE):
+            # Creating the document implies creating what is on the way, as in the server.
+            operation.flags |= PathFlag.CREATE_PARENTS
         if operation.flags & PathFlag.EXPAND_MACROS and not operation.is_xattr:
             raise StatusError(Status.XATTR_INVALID_FLAGS)
         if not operation.is_xattr:
