@@ -2,7 +2,7 @@
 
 After "Filter pattern syntax for metric filters, subscription filters, filter log events, and Live
 Tail": terms, phrases, exclusions and optional terms; JSON patterns; space-delimited patterns.
-Every predicate takes time in proportion to its message. Regular expressions are refused.
+Every predicate takes time in proportion to its message.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.logs.errors import InvalidParameter
+from cloudlet.services.logs.regex import Regex
 
 Predicate = Callable[[str], bool]
 Test = Callable[[Any], bool]  # of a JSON document, or of a word
@@ -32,6 +33,8 @@ def compile_pattern(pattern: str) -> Predicate:
         return _Json(text).predicate()
     if text.startswith("["):
         return _Delimited(text).predicate()
+    if _REGEX.fullmatch(text):
+        return Regex(text[1:-1]).search
     return _terms(text)
 
 
@@ -39,6 +42,7 @@ def _invalid() -> InvalidParameter:
     return InvalidParameter("Invalid filter pattern")
 
 
+_REGEX = re.compile(r"%[^%]+%")
 _TERM = re.compile(r'\s*([-?]?)(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))(?=\s|$)')
 
 
@@ -55,8 +59,6 @@ def _terms(text: str) -> Predicate:
         position = found.end()
         sign, phrase, word = found.groups()
         term = _unescape(phrase) if phrase is not None else word
-        if phrase is None and len(term) > 1 and term.startswith("%") and term.endswith("%"):
-            raise _no_regex()
         {"-": excluded, "?": optional, "": wanted}[sign].append(term)
     if optional and not wanted:
         return lambda message: (
@@ -72,12 +74,8 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def _no_regex() -> InvalidParameter:
-    return InvalidParameter("cloudlet does not support regular expressions in filter patterns yet.")
-
-
 _TOKEN = re.compile(
-    r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>&&|\|\||!=|<=|>=|\.\.\.|[=<>(){},])'
+    r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<regex>%[^%]+%)|(?P<mark>&&|\|\||!=|<=|>=|\.\.\.|[=<>(){},])'
     r"|(?P<path>\$(?:\.[^\s.\[\]=!<>(){}&|,]+|\[\d+\]|\[\*\]|\[\"[^\"]+\"\])*)"
     r"|(?P<word>[^\s=!<>(){}\[\]&|,\"]+)|(?P<bracket>[\[\]]))"
 )
@@ -146,10 +144,10 @@ class _Reader:
         kind, text = self.next()
         if kind == "string":
             return _text_test(operator, _unescape(text[1:-1]))
+        if kind == "regex":
+            return _regex_test(operator, text)
         if kind != "word":
             raise _invalid()
-        if len(text) > 1 and text.startswith("%") and text.endswith("%"):
-            raise _no_regex()
         if _NUMBER.fullmatch(text):
             return _number_test(operator, float(text))
         return _text_test(operator, text)
@@ -166,6 +164,13 @@ def _text_test(operator: str, pattern: str) -> Test:
     if operator == "=":
         return matches
     return lambda value: value is not _MISSING and not matches(value)
+
+
+def _regex_test(operator: str, pattern: str) -> Test:
+    if operator not in {"=", "!="}:
+        raise _invalid()
+    search, wanted = Regex(pattern[1:-1]).search, operator == "="
+    return lambda value: isinstance(value, str) and search(value) is wanted
 
 
 def _wild(pieces: list[str], text: str) -> bool:

@@ -67,7 +67,7 @@ async def test_event_ids_are_unique(world: World):
     "given",
     [
         {"filterPattern": "{ broken"},
-        {"filterPattern": "%regex%"},
+        {"filterPattern": "%(group)%"},
         {"nextToken": "x"},
         {"logStreamNames": ["s"], "logStreamNamePrefix": "s"},
     ],

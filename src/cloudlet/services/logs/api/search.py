@@ -51,16 +51,17 @@ async def filter_log_events(ctx: Logs, req: FilterLogEventsRequest) -> FilterLog
             end_ms=1 << 62 if req.end_time is None else req.end_time + 1,
             limit=BATCH,
         )
-        matching = await asyncio.to_thread(_matching, batch, streams, matches)
+        deadline = started + SEARCH_S
+        matching, looked = await asyncio.to_thread(_matching, batch, streams, matches, deadline)
         for event in matching:
             size += event_bytes(event.message)
             if found and (len(found) == limit or size > PAGE_BYTES):
                 last = found[-1]
                 return await _answer(ctx, found, (last.timestamp_ms, last.number))
             found.append(event)
-        if len(batch) < BATCH:
+        if looked == len(batch) < BATCH:
             return await _answer(ctx, found, None)
-        position = batch[-1].timestamp_ms, batch[-1].number
+        position = batch[looked - 1].timestamp_ms, batch[looked - 1].number
         if time.monotonic() - started > SEARCH_S:
             return await _answer(ctx, found, position)
 
@@ -85,13 +86,16 @@ async def _streams(
 
 
 def _matching(
-    events: list[Event], streams: frozenset[int] | None, matches: Predicate
-) -> list[Event]:
-    return [
-        event
-        for event in events
-        if (streams is None or event.stream in streams) and matches(event.message)
-    ]
+    events: list[Event], streams: frozenset[int] | None, matches: Predicate, deadline: float
+) -> tuple[list[Event], int]:
+    """The events that match, and how many were looked at before the deadline: at least one."""
+    found: list[Event] = []
+    for count, event in enumerate(events, start=1):
+        if (streams is None or event.stream in streams) and matches(event.message):
+            found.append(event)
+        if time.monotonic() > deadline:
+            return found, count
+    return found, len(events)
 
 
 def _position(token: str | None) -> tuple[int, int] | None:
