@@ -337,7 +337,7 @@ def test_queries_see_what_key_value_wrote_and_the_reverse(cluster: Cluster) -> N
     def ask(statement: str, *values: object) -> list[Any]:
         options = QueryOptions(positional_parameters=list(values))
         text = statement.replace("#", "`books`._default.queried")
-        return cluster.query(text, options).execute()
+        return list(cluster.query(text, options).execute())
 
     ask("CREATE PRIMARY INDEX ON #")
     assert ask("SELECT RAW n FROM # WHERE n >= $1 ORDER BY n DESC LIMIT 2", 5) == [9, 8]
