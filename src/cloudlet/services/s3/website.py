@@ -221,7 +221,7 @@ def _rule(site: WebsiteConfiguration, key: str, status: int | None) -> RoutingRu
         condition = rule.condition
         wanted = condition.http_error_code_returned_equals if condition else None
         prefix = (condition.key_prefix_equals if condition else None) or ""
-        if (wanted is None) != (status is None) or (wanted and int(wanted) != status):
+        if wanted != (None if status is None else str(status)):
             continue
         if key.startswith(prefix):
             return rule

@@ -78,6 +78,15 @@ async def test_websites(owner: Caller, bucket: str) -> None:
             "IndexDocument": {"Suffix": "i"},
             "RoutingRules": [{"Redirect": {"ReplaceKeyWith": "a", "ReplaceKeyPrefixWith": "b"}}],
         },
+        {
+            "IndexDocument": {"Suffix": "i"},
+            "RoutingRules": [
+                {
+                    "Condition": {"HttpErrorCodeReturnedEquals": "x"},
+                    "Redirect": {"HostName": "example.com"},
+                }
+            ],
+        },
     ],
 )
 async def test_bad_websites(owner: Caller, bucket: str, site: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cloudlet.aws.context import Context
 from cloudlet.aws.models.s3 import (
     CORSRule,
@@ -217,6 +219,11 @@ def _check_website(given: WebsiteConfiguration) -> None:
         redirect = rule.redirect
         if redirect.replace_key_prefix_with is not None and redirect.replace_key_with is not None:
             raise InvalidRequest("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
+        error = rule.condition.http_error_code_returned_equals if rule.condition else None
+        if error is not None and not re.fullmatch(r"[45]\d\d", error):
+            raise InvalidRequest(
+                f"The provided HTTP error code ({error}) is not valid. Valid codes are 4XX or 5XX."
+            )
         code = redirect.http_redirect_code
         if code is not None and code not in ("301", "302", "303", "304", "305", "307", "308"):
             raise InvalidRequest(

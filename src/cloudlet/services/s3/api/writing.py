@@ -101,7 +101,7 @@ async def delete_objects(ctx: Context[S3], req: DeleteObjectsRequest) -> DeleteO
     """Delete up to 1000 objects, each authorised by itself."""
     access.bucket_of(ctx, req.bucket, req.expected_bucket_owner)
     wanted = req.delete.objects
-    if not 1 <= len(wanted) <= MAX_DELETIONS:
+    if not 1 <= len(wanted) <= MAX_DELETIONS or not all(one.key for one in wanted):
         raise MalformedXML
     outcomes: list[DeletedObject | Error] = []
     for start in range(0, len(wanted), BATCH):
