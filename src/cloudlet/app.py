@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import time
@@ -86,6 +87,7 @@ class App:
             if service.start is not None:
                 await service.start()
         await self.server.start()
+        _calm_collector()
         self.started_ms = (time.monotonic() - started) * 1000
 
     async def _start_documents(self) -> None:
@@ -162,6 +164,15 @@ class _Logs:
     def write(self, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
         sink: LogSink = self._app.parts.wanted(LogSink)  # type: ignore[type-abstract]
         sink.write(group, stream, lines)
+
+
+def _calm_collector() -> None:
+    """Leave what the start made out of garbage collections, and collect rarely.
+
+    A full collection over the modules and models holds the event loop for tens of milliseconds.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _lock(data: Path) -> Any:
