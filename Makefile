@@ -42,4 +42,4 @@ setup:
 	@scripts/setup dev
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-sam dist .mypy_cache .ruff_cache .pytest_cache
