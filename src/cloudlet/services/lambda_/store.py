@@ -64,7 +64,7 @@ class Store:
 
     def version(self, name: FunctionName, version: str) -> ConfigurationRecord:
         """The version or $LATEST, or `ResourceNotFound`."""
-        function = self.function(name)
+        function = self.function(FunctionName(*name.key, version))
         if version == LATEST:
             return function.latest
         found = self.versions.get(name.account, name.region, f"{name.name}:{version}")

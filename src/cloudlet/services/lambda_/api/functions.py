@@ -82,7 +82,7 @@ async def create_function(ctx: Lambda, req: CreateFunctionRequest) -> FunctionCo
                 _, version, changes = deployment.publish(store, name, function)
             await store.records.commit(*changes)
         ctx.service.targets.forget(name)
-    return shown(name, version, **CREATING)
+    return shown(name, version, qualified=False, **CREATING)
 
 
 def _architecture(architectures: list[str] | None) -> str:

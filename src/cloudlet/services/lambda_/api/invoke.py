@@ -73,7 +73,9 @@ def _check_json(payload: bytes) -> None:
         if not payload.isascii():
             payload.decode()  # the decoder skips over strings
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequestContent(f"Could not parse request body into json: {error}") from error
+        raise InvalidRequestContent(
+            f"Could not parse request body into json: Could not parse payload into json: {error}"
+        ) from error
 
 
 def _client_context(text: str | None) -> str | None:

@@ -38,10 +38,10 @@ async def add_permission(ctx: Lambda, req: AddPermissionRequest) -> AddPermissio
     if name.qualifier == LATEST:
         raise InvalidParameterValue("We currently do not support adding policies for $LATEST.")
     async with ctx.service.changing(name):
-        store.configuration(name)
+        configuration = store.configuration(name)
         id_ = policy_id(name)
         before = store.policies.get(name.account, name.region, id_)
-        check_revision(req.revision_id, before.revision_id if before else "", "GetPolicy")
+        check_revision(req.revision_id, (before or configuration).revision_id, "GetPolicy")
         statements = before.statements if before else ()
         if any(sid(raw) == req.statement_id for raw in statements):
             raise ResourceConflict(
