@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.aws.context import Context
+from cloudlet.aws.errors import AccessDenied
 from cloudlet.aws.policy import Policy
-from cloudlet.services.s3.errors import AllAccessDisabled
 from cloudlet.services.s3.model import BucketRecord
 from cloudlet.services.s3.store import S3
 
@@ -18,7 +18,7 @@ def bucket_of(ctx: Context[S3], name: str, expected_owner: str | None = None) ->
     """The bucket; `NoSuchBucket`, or AccessDenied if it is not of the account that was expected."""
     bucket = ctx.service.bucket(name)
     if expected_owner is not None and expected_owner != bucket.account:
-        raise AllAccessDisabled
+        raise AccessDenied("Access Denied")
     return bucket
 
 

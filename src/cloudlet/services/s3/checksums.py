@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,6 @@ _SIZES = {
     "CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32, "SHA512": 64, "MD5": 16,
     "XXHASH64": 8, "XXHASH3": 8, "XXHASH128": 16,
 }  # fmt: skip
-
-
-def attribute(algorithm: str) -> str:
-    """The attribute of generated structs that holds this algorithm's checksum."""
-    return _ATTRIBUTES[algorithm]
 
 
 _ATTRIBUTES = {
@@ -141,11 +136,3 @@ def verify(
     if value is not None and value != computed:
         raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
     return algorithm, computed
-
-
-def checked(digest: Callable[[], dict[str, str]], wanted: Mapping[str, str]) -> None:
-    """Raise `BadDigest` unless every wanted checksum is the computed one."""
-    computed = digest()
-    for name, value in wanted.items():
-        if computed.get(name) != value:
-            raise BadDigest(f"The {name} you specified did not match the calculated checksum.")

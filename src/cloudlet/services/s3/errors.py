@@ -29,7 +29,6 @@ AccessControlListNotSupported = _error(
 AccessForbidden = _error(
     "AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."
 )
-AllAccessDisabled = _error("AccessDenied", 403, "Access Denied")
 BadDigest = _error(
     "BadDigest", 400, "The Content-MD5 you specified did not match what we received."
 )
@@ -81,11 +80,6 @@ InvalidStorageClass = _error(
 )
 InvalidTag = _error("InvalidTag", 400, "The tag provided was not a valid tag.")
 KeyTooLongError = _error("KeyTooLongError", 400, "Your key is too long")
-MalformedACLError = _error(
-    "MalformedACLError",
-    400,
-    "The XML you provided was not well-formed or did not validate against our published schema",
-)
 MalformedPolicy = _error("MalformedPolicy", 400, "Policy has invalid resource")
 MalformedXML = _error(
     "MalformedXML",
@@ -105,9 +99,6 @@ NoSuchBucket = _error("NoSuchBucket", 404, "The specified bucket does not exist"
 NoSuchBucketPolicy = _error("NoSuchBucketPolicy", 404, "The bucket policy does not exist")
 NoSuchCORSConfiguration = _error(
     "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"
-)
-NoSuchConfiguration = _error(
-    "NoSuchConfiguration", 404, "The specified configuration does not exist."
 )
 NoSuchKey = _error("NoSuchKey", 404, "The specified key does not exist.")
 NoSuchLifecycleConfiguration = _error(
@@ -140,12 +131,6 @@ ObjectLockConfigurationNotFoundError = _error(
     "ObjectLockConfigurationNotFoundError",
     404,
     "Object Lock configuration does not exist for this bucket",
-)
-OperationAborted = _error(
-    "OperationAborted",
-    409,
-    "A conflicting conditional operation is currently in progress against this resource. Please"
-    " try again.",
 )
 OwnershipControlsNotFoundError = _error(
     "OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"
