@@ -45,7 +45,9 @@ class World:
     def __init__(self) -> None:
         self.things: dict[str, dict[str, Any]] = {}
         self.log: list[str] = []
+        self.seen: list[tuple[Any, Any]] = []  # what updates were given: before, after
         self.failing: set[str] = set()  # "create A", "update A", "delete A"
+        self.failing_once: set[str] = set()
         self.hanging: set[str] = set()
         self.hung = asyncio.Event()
         self.go = asyncio.Event()
@@ -60,7 +62,8 @@ class World:
                 await self.go.wait()
             await asyncio.sleep(0)
             self.log.append(f"{verb} {name}")
-            if f"{verb} {name}" in self.failing:
+            if f"{verb} {name}" in self.failing | self.failing_once:
+                self.failing_once.discard(f"{verb} {name}")
                 raise AWSError("It broke.", code="Broken", status=400)
         finally:
             self.at_once -= 1
@@ -92,8 +95,9 @@ class Thing(ResourceType):
         return self.made(physical_id, properties)
 
     async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
-        await self.world.act("update", task.logical_id)
+        self.world.seen.append((made.properties, properties))
         self.world.things[made.physical_id] = properties
+        await self.world.act("update", task.logical_id)
         return self.made(made.physical_id, properties)
 
     async def delete(self, task: Task, made: Made) -> None:

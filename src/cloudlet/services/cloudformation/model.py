@@ -133,6 +133,8 @@ class Resource(msgspec.Struct, frozen=True):
     status_reason: str | None = None
     before: Made | None = None
     replaced: bool = False
+    #: The properties of an update in place that began and did not end: any of them may hold.
+    attempted: dict[str, Any] | None = None
     fresh: bool = False
     needs: list[str] = []
     deletion_policy: str = "Delete"

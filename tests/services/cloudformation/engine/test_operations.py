@@ -314,3 +314,11 @@ async def test_a_stack_policy_is_enforced(cfn: Setup, world: World) -> None:
     assert await cfn.update("s", {"A": thing(Kind="x", Size=2), "B": thing()}) == "UPDATE_COMPLETE"
     once = json.dumps({"Statement": [allow]})
     assert await cfn.update("s", changed, StackPolicyDuringUpdateBody=once) == "UPDATE_COMPLETE"
+
+
+async def test_an_update_that_failed_half_way_is_undone(cfn: Setup, world: World) -> None:
+    await cfn.create("s", {"A": thing(Size=1)})
+    world.failing_once = {"update A"}
+    assert await cfn.update("s", {"A": thing(Size=2)}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert world.seen == [({"Size": 1}, {"Size": 2}), ({"Size": 2}, {"Size": 1})]
+    assert [each["Size"] for each in world.things.values()] == [1]

@@ -80,7 +80,8 @@ async def create_change_set(
     here = shelf(ctx)
     stack = here.find(req.stack_name)
     if kind == "CREATE":
-        check_stack_name(req.stack_name.rpartition("/")[2] if stack is None else stack.name)
+        if stack is None:
+            check_stack_name(req.stack_name)
         if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
             raise ValidationError(
                 f"Stack [{stack.name}] already exists and cannot be created again with the "
@@ -171,7 +172,7 @@ async def _planned(
     check_capabilities(prepared.resources, submission.template, reviewed=True)
     old = stack if stack is not None and stack.template is not None else None
     try:
-        changes, anything = changes_of(ctx, prepared, old)
+        changes, anything = await changes_of(ctx, prepared, old)
     except AWSError as error:
         return failed(error.message, prepared.template)
     if not anything:

@@ -148,7 +148,7 @@ async def update_stack(ctx: Context[CloudFormation], req: UpdateStackInput) -> U
     check_capabilities(submission.document.resources, submission.template, reviewed=False)
     prepared = await process(ctx, submission)
     check_capabilities(prepared.resources, submission.template, reviewed=False)
-    _, anything = changes_of(ctx, prepared, stack)
+    _, anything = await changes_of(ctx, prepared, stack)
     if not anything:
         raise ValidationError(NO_UPDATES)
     role_arn = req.role_arn or stack.role_arn

@@ -141,14 +141,14 @@ def check_capabilities(
     capabilities.check(resources, template.transforms, template.capabilities, reviewed=reviewed)
 
 
-def changes_of(
+async def changes_of(
     ctx: Context[CloudFormation], prepared: Prepared, stack: Stack | None
 ) -> tuple[list[dict[str, Any]], bool]:
     """The changes to resources, and whether anything at all would change."""
     here = shelf(ctx)
     resources = here.resources(stack) if stack is not None else {}
     types = ctx.service.engine.types
-    changes = plan(prepared, resources, types)
+    changes = await asyncio.to_thread(plan, prepared, resources, types)
     if changes or stack is None or stack.template is None:
         return changes, bool(changes)
     if stack.status in ("UPDATE_FAILED", "CREATE_FAILED"):

@@ -82,7 +82,7 @@ async def get_template_summary(
                 default_value=_default(declared),
                 parameter_type=declared["Type"],
                 no_echo=is_hidden(declared),
-                description=declared.get("Description"),
+                description=_described(declared),
                 parameter_constraints=ParameterConstraints(
                     allowed_values=[text_of(v) for v in declared.get("AllowedValues", [])] or None
                 ),
@@ -103,6 +103,10 @@ def _default(declared: dict[str, object]) -> str | None:
     if "Default" not in declared:
         return None
     return MASK if is_hidden(declared) else text_of(declared["Default"])
+
+
+def _described(declared: dict[str, object]) -> str | None:
+    return text_of(declared["Description"]) if "Description" in declared else None
 
 
 def _iam_capabilities(document: Document) -> list[str]:
@@ -132,7 +136,7 @@ async def validate_template(
                 parameter_key=name,
                 default_value=_default(declared),
                 no_echo=is_hidden(declared),
-                description=declared.get("Description"),
+                description=_described(declared),
             )
             for name, declared in document.parameters.items()
         ],

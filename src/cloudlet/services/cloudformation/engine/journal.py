@@ -14,6 +14,7 @@ from cloudlet.services.cloudformation.store import Shelf
 from cloudlet.services.cloudformation.template.parameters import MASK
 from cloudlet.storage.records import Change
 
+_AT_ONCE = 32
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
 
@@ -110,13 +111,12 @@ class Journal:
         await self.shelf.commit(self.shelf.put_event(self.stack, event))
 
     async def keep(self, *resources: Resource) -> None:
-        """Write resources without an event."""
-        for resource in resources:
-            self.resources[resource.logical_id] = resource
-        if resources:
-            await self.shelf.commit(
-                *(self.shelf.put_resource(self.stack, resource) for resource in resources)
-            )
+        """Write resources without an event, so many at a time that the loop is not held up."""
+        for start in range(0, len(resources), _AT_ONCE):
+            some = resources[start : start + _AT_ONCE]
+            for resource in some:
+                self.resources[resource.logical_id] = resource
+            await self.shelf.commit(*(self.shelf.put_resource(self.stack, each) for each in some))
 
     async def forget(self, logical_id: str) -> None:
         """Drop a resource's record."""

@@ -113,7 +113,7 @@ def _outputs(worker: Worker, prepared: Prepared) -> list[OutputValue]:
 async def _settle(worker: Worker) -> None:
     """Forget what only the operation in progress needed to know of its resources."""
     changed = [
-        msgspec.structs.replace(resource, before=None, replaced=False, fresh=False)
+        msgspec.structs.replace(resource, before=None, replaced=False, fresh=False, attempted=None)
         for resource in worker.journal.resources.values()
         if resource.fresh or resource.before is not None or resource.replaced
     ]

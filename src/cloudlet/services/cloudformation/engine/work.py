@@ -253,10 +253,14 @@ class Worker:
         fields: dict[str, Any],
     ) -> None:
         resource = await self.journal.resource(
-            resource, "UPDATE_IN_PROGRESS", before=resource.before or resource.made, **fields
+            resource,
+            "UPDATE_IN_PROGRESS",
+            before=resource.before or resource.made,
+            attempted=properties,
+            **fields,
         )
         made = await type_.update(self.task(resource), resource.made, properties)
-        await self.journal.resource(resource, "UPDATE_COMPLETE", made=made)
+        await self.journal.resource(resource, "UPDATE_COMPLETE", made=made, attempted=None)
 
     async def _replace(
         self,
@@ -302,13 +306,17 @@ class Worker:
         type_ = self.types[resource.type]
         resource = await self.journal.resource(resource, "UPDATE_IN_PROGRESS")
         try:
-            current = msgspec.structs.replace(resource.made, physical_id=before.physical_id)
+            current = msgspec.structs.replace(
+                resource.made, properties=resource.attempted or resource.made.properties
+            )
             made = await type_.update(self.task(resource), current, before.properties)
         except Exception as error:
             self.failures[name] = "update"
             await self.journal.resource(resource, "UPDATE_FAILED", str(failure_of(error, name)))
             return False
-        await self.journal.resource(resource, "UPDATE_COMPLETE", made=made, before=None)
+        await self.journal.resource(
+            resource, "UPDATE_COMPLETE", made=made, before=None, attempted=None
+        )
         return True
 
     async def remove(self, name: str, *, retain: bool, forget: bool) -> bool:
@@ -324,6 +332,10 @@ class Worker:
         unnoted = resource.status.endswith("_IN_PROGRESS") and not resource.made.physical_id
         resource = await self.journal.resource(resource, "DELETE_IN_PROGRESS")
         try:
+            if resource.attempted is not None:
+                attempted = msgspec.structs.replace(resource.made, properties=resource.attempted)
+                type_, properties = self.types[resource.type], resource.made.properties
+                await type_.update(self.task(resource), attempted, properties)
             await self._delete(resource, resource.made, unnoted)
         except Exception as error:
             self.failures[name] = "delete"
@@ -355,7 +367,7 @@ class Worker:
 
     async def _delete(self, resource: Resource, made: Made, unnoted: bool) -> None:
         type_, task = self.types[resource.type], self.task(resource)
-        if unnoted and not made.physical_id:
+        if unnoted and not made.physical_id and made.properties:
             found = await type_.find(task, made.properties)
             made = msgspec.structs.replace(made, physical_id=found or "")
         if made.physical_id:

@@ -28,7 +28,7 @@ def _condition(
     found: dict[str, bool],
     under: tuple[str, ...],
 ) -> bool:
-    if name in found:
+    if isinstance(name, str) and name in found:
         return found[name]
     if name in under:
         raise template_error(f"Found circular condition dependency between {', '.join(under)}")
@@ -106,13 +106,21 @@ class _Expression:
 
 def check_rules(rules: dict[str, Any], scope: Scope) -> None:
     """Raise `ValidationError` for the first rule that the parameters break."""
+
+    def named(condition: Any) -> bool:
+        if not isinstance(condition, str) or condition not in scope.conditions:
+            raise template_format_error(f"Unresolved condition dependency {condition} in the Rules")
+        return scope.conditions[condition]
+
     for name, rule in rules.items():
         if not isinstance(rule, dict) or not isinstance(rule.get("Assertions"), list):
             raise template_format_error(f"Rule {name} must have Assertions")
-        expression = _Expression(scope, lambda other: scope.conditions.get(other, False))
+        expression = _Expression(scope, named)
         if "RuleCondition" in rule and not expression.value(rule["RuleCondition"]):
             continue
         for assertion in rule["Assertions"]:
-            if not expression.value(assertion.get("Assert")):
+            if not isinstance(assertion, dict) or "Assert" not in assertion:
+                raise template_format_error(f"Every assertion of rule {name} must have an Assert")
+            if not expression.value(assertion["Assert"]):
                 reason = assertion.get("AssertDescription", f"assertion of rule {name}")
                 raise template_error(f"Rule {name} failed: {reason}")

@@ -39,6 +39,8 @@ def references(node: Any, scope: Scope, visit: Visit) -> None:
         return
     argument = node[name]
     if name == "Ref":
+        if not isinstance(argument, str) or not argument:
+            raise template_format_error("Ref must be a non-empty string.")
         if argument not in scope.parameters:
             visit(str(argument), None)
     elif name == "Fn::GetAtt":

@@ -180,7 +180,9 @@ def _sub(argument: Any, scope: Scope) -> Any:
             value = ",".join(map(text_of, value))
         if isinstance(value, dict) or value is NO_VALUE:
             raise template_error(f"Fn::Sub: the value of {name} must be a string")
-        return text_of(value)
+        made = text_of(value)
+        scope.budget.spend(len(made))
+        return made
 
     return SUBSTITUTION.sub(replace, text)
 
@@ -202,7 +204,9 @@ def _join(argument: Any, scope: Scope) -> Any:
     values = evaluate(argument[1], scope)
     if isinstance(values, str) and is_pending(values):
         return PENDING
-    return argument[0].join(_scalars(values, message))
+    parts = _scalars(values, message)
+    scope.budget.spend(sum(map(len, parts)) + len(argument[0]) * len(parts))
+    return argument[0].join(parts)
 
 
 def _select(argument: Any, scope: Scope) -> Any:

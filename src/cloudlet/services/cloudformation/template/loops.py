@@ -7,6 +7,7 @@ values; nested loops.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from cloudlet.services.cloudformation.template.scope import Scope
 PREFIX = "Fn::ForEach::"
 #: What all loops of a template may produce together.
 MAX_ITERATIONS = 5_000
+MAX_CHARACTERS = 8 << 20
 _ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]")
 
 
@@ -33,6 +35,7 @@ class _Loops:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.iterations = 0
+        self.characters = 0
 
     def walk(self, node: Any) -> Any:
         if isinstance(node, list):
@@ -65,10 +68,12 @@ class _Loops:
         else:
             raise _failure(f"Fn::ForEach collection must be a list: {key}")
         made: dict[str, Any] = {}
+        size = len(json.dumps(body))
         for value in map(text_of, flat):
             self.iterations += 1
-            if self.iterations > MAX_ITERATIONS:
-                raise _failure(f"Fn::ForEach makes more than {MAX_ITERATIONS} entries")
+            self.characters += size + len(value)
+            if self.iterations > MAX_ITERATIONS or self.characters > MAX_CHARACTERS:
+                raise _failure(f"Fn::ForEach makes more than {MAX_ITERATIONS} entries or 8 MB")
             fresh = self.walk(_replace(body, identifier, value))
             if made.keys() & fresh.keys():
                 raise _failure(f"Duplicate key {min(made.keys() & fresh.keys())} made by {key}")

@@ -57,6 +57,7 @@ def validate_declarations(parameters: Mapping[str, Any]) -> None:
         default = declaration.get("Default")
         if isinstance(default, dict | list):
             raise template_format_error("Every Default member must be a string.")
+        _check_members(name, declaration)
         pattern = declaration.get("AllowedPattern")
         if pattern is not None:
             try:
@@ -65,6 +66,18 @@ def validate_declarations(parameters: Mapping[str, Any]) -> None:
                 raise template_format_error(
                     f"Parameter '{name}' AllowedPattern is not a valid regular expression"
                 ) from error
+
+
+def _check_members(name: str, declaration: Mapping[str, Any]) -> None:
+    for key in ("AllowedPattern", "ConstraintDescription", "Description"):
+        if isinstance(declaration.get(key, ""), dict | list):
+            raise template_format_error(f"Every {key} member must be a string.")
+    for key in ("MaxLength", "MaxValue", "MinLength", "MinValue"):
+        if key in declaration and not _NUMBER.match(text_of(declaration[key])):
+            raise template_format_error(f"Parameter '{name}' {key} must be a number.")
+    allowed = declaration.get("AllowedValues", [])
+    if not isinstance(allowed, list) or any(isinstance(each, dict | list) for each in allowed):
+        raise template_format_error("Every AllowedValues member must be a list of strings.")
 
 
 def _check_type(type_: Any) -> None:
@@ -168,9 +181,9 @@ def _problem(name: str, declaration: Mapping[str, Any], value: str, number: bool
         if "MaxValue" in declaration and float(value) > float(declaration["MaxValue"]):
             return f"Parameter '{name}' must be a number not greater than {declaration['MaxValue']}"
         return None
-    if "MinLength" in declaration and len(value) < int(declaration["MinLength"]):
+    if "MinLength" in declaration and len(value) < float(declaration["MinLength"]):
         return f"Parameter '{name}' must contain at least {declaration['MinLength']} characters"
-    if "MaxLength" in declaration and len(value) > int(declaration["MaxLength"]):
+    if "MaxLength" in declaration and len(value) > float(declaration["MaxLength"]):
         return f"Parameter '{name}' must contain at most {declaration['MaxLength']} characters"
     pattern = declaration.get("AllowedPattern")
     if pattern is not None and not patterns.matches(text_of(pattern), value):

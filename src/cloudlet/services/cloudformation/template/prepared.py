@@ -47,7 +47,10 @@ class Prepared:
             self.resources[logical_id].get("Properties", {}),
             replace(self.scope, references=references),
         )
-        assert isinstance(found, dict)
+        if not isinstance(found, dict):
+            raise template_format_error(
+                f"[/Resources/{logical_id}/Properties] 'Properties' must be an object."
+            )
         return found
 
     def policy(self, logical_id: str, key: str) -> str:

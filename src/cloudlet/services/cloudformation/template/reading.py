@@ -7,6 +7,7 @@ no duplicate keys) and "Intrinsic function reference" (short forms).
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -25,9 +26,12 @@ from yaml.events import (
 from cloudlet.services.cloudformation.errors import template_format_error
 
 #: Deeper nesting than any template has; it bounds the recursion of all that walks a template.
-MAX_DEPTH = 96
+MAX_DEPTH = 64
 #: Values after aliases are expanded, so that a small text cannot become gigabytes.
 MAX_NODES = 300_000
+#: Characters of text that weigh as one more value.
+_NODE_TEXT = 32
+_MAX_INTEGER = 2**63
 
 #: Short forms whose long form is not `Fn::<name>`.
 PLAIN_TAGS = {"Ref", "Condition"}
@@ -66,11 +70,27 @@ def read(text: str) -> dict[str, Any]:
 
 def _read_json(text: str) -> Any:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=str)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise template_format_error("The template is nested too deeply.") from error
+    except UnicodeEncodeError as error:
+        raise template_format_error("JSON not well-formed: half a surrogate pair.") from error
     _check_depth(value)
     return value
+
+
+def _integer(text: str) -> int | str:
+    """A number that a record can hold; a longer one stays text."""
+    if len(text) > 20 or not -_MAX_INTEGER <= (value := int(text)) < _MAX_INTEGER:
+        return text
+    return value
+
+
+def _float(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
 
 
 def _check_depth(value: Any) -> None:
@@ -136,6 +156,7 @@ class _Composer:
         self.count(1)
         tag = getattr(event, "tag", None)
         if isinstance(event, ScalarEvent):
+            self.count(len(event.value) // _NODE_TEXT)
             value: Any = self.scalar(event)
         elif isinstance(event, SequenceStartEvent):
             value = self.sequence(depth)
@@ -180,8 +201,6 @@ class _Composer:
     def scalar(event: ScalarEvent) -> Any:
         text: str = event.value
         if not event.implicit[0]:  # quoted, a block, or tagged
-            if event.tag == "tag:yaml.org,2002:int" and _INTEGER.match(text):
-                return int(text)
             return text
         if text in _NULLS:
             return None
@@ -189,11 +208,11 @@ class _Composer:
             return _BOOLEANS[text]
         if len(text) < 64:
             if _INTEGER.match(text):
-                return int(text)
-            if _HEXADECIMAL.match(text):
+                return _integer(text)
+            if _HEXADECIMAL.match(text) and len(text) < 18:
                 return int(text, 16)
             if _FLOAT.match(text):
-                return float(text)
+                return _float(text)
         return text  # dates too: CloudFormation keeps `Version: 2012-10-17` as it is written
 
     @staticmethod

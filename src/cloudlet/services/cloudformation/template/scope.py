@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from cloudlet.services.cloudformation.errors import template_error
+
 #: Stands for a value that is known only when the change set has been executed; AWS's own wording.
 PENDING = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
@@ -42,6 +44,19 @@ class Nothing:
         raise KeyError(logical_id)
 
 
+class Budget:
+    """The characters that a template's Subs and Joins may still produce: a bound on memory."""
+
+    def __init__(self, left: int = 64 << 20) -> None:
+        self.left = left
+
+    def spend(self, characters: int) -> None:
+        """Count what was produced; raises `ValidationError` when there is nothing left."""
+        self.left -= characters
+        if self.left < 0:
+            raise template_error("the values of the template are too large")
+
+
 @dataclass(slots=True)
 class Scope:
     """Everything an expression sees. `parameters` hold template and pseudo parameters."""
@@ -52,6 +67,7 @@ class Scope:
     exports: Callable[[str], str | None] = lambda _: None
     references: References = field(default_factory=Nothing)
     extended: bool = False  # AWS::LanguageExtensions is declared
+    budget: Budget = field(default_factory=Budget)
     imports: set[str] = field(default_factory=set)  # names of the exports that were looked up
 
 
