@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,6 +61,22 @@ class Outcome:
     billed_ms: int
     init_ms: float | None
     max_memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedOutcome:
+    """An answer that is read while the function still makes it.
+
+    `content_type` is what a streaming function declared (for example
+    application/vnd.awslambda.http-integration-response: a JSON prelude, eight zero bytes, the
+    body), None where it did not stream: then `chunks` yields its payload once, or nothing where it
+    failed. `chunks` must be read to its end or closed (`aclose`); `outcome` is done at the
+    invocation's end, and its `error` and `payload` tell of a failure, also in mid-stream.
+    """
+
+    content_type: str | None
+    chunks: AsyncIterator[bytes]
+    outcome: Awaitable[Outcome]
 
 
 class LogSink(Protocol):

@@ -22,6 +22,7 @@ from cloudlet.compute.environment import (
     Invocation,
     LogSink,
     Outcome,
+    StreamedOutcome,
 )
 from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
 from cloudlet.compute.isolation import IsolationLevel, probe
@@ -30,6 +31,7 @@ from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
+from cloudlet.compute.stream import ResponseStream
 from cloudlet.compute.zygote import Zygote
 
 _logger = logging.getLogger(__name__)
@@ -125,21 +127,35 @@ class Compute:
         Raises RuntimeUnavailable, SandboxFailed or ComputeStopped for what is not the function's
         own doing; the function's failures, its time-out among them, are outcomes.
         """
+        job = Job(spec, invocation, asyncio.get_running_loop().create_future())
+        self._submit(job)
+        return await job.future
+
+    async def invoke_stream(self, spec: EnvironmentSpec, invocation: Invocation) -> StreamedOutcome:
+        """As `invoke`, but returns when the function starts to answer."""
+        job = Job(spec, invocation, asyncio.get_running_loop().create_future(), ResponseStream())
+        assert job.stream is not None
+        job.future.add_done_callback(job.stream.finish)
+        self._submit(job)
+        content_type = await job.stream.begun
+        return StreamedOutcome(content_type, job.stream.chunks(), job.future)
+
+    def _submit(self, job: Job) -> None:
+        """Give the job to an idle environment, else let it wait for the first that is free."""
         if self._stopped:
             raise ComputeStopped("the platform is stopping")
-        job = Job(spec, invocation, asyncio.get_running_loop().create_future())
-        pool = self._pools.get(spec.key)
+        key = job.spec.key
+        pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[spec.key] = _Pool(spec.key)
+            pool = self._pools[key] = _Pool(key)
         while pool.idle:
             sandbox = pool.idle.pop()
             if sandbox.status == "idle" and not self._expired(sandbox):
                 sandbox.run(job)
-                return await job.future
+                return
             sandbox.kill()
         pool.waiting.append(job)
         self._scale(pool)
-        return await job.future
 
     async def retire(self, key: str) -> None:
         """End the key's idle environments now and its busy ones after their work."""

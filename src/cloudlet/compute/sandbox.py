@@ -19,6 +19,7 @@ from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import Meter
+from cloudlet.compute.stream import MAX_STREAMED_BYTES, ResponseStream
 
 _MB = 1024 * 1024
 _FRAME_LIMIT = report.MAX_RESPONSE_BYTES + _MB
@@ -37,6 +38,7 @@ class Job:
     spec: EnvironmentSpec
     invocation: Invocation
     future: asyncio.Future[Outcome]
+    stream: ResponseStream | None = None
 
     def fail(self, error: ComputeError) -> None:
         """Answer with the platform's own failure."""
@@ -93,6 +95,9 @@ class Sandbox:
         self._buffer = bytearray()
         self._unsent = memoryview(b"")
         self._job: Job | None = None
+        self._streamed_bytes = -1  # not streaming
+        self._collected = bytearray()
+        self._paused = False
         self._initialised: asyncio.Future[Ended | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._log_allowance = float(_LOG_BYTES_A_SECOND)
@@ -141,6 +146,7 @@ class Sandbox:
         assert self.log is not None
         invocation, spec = job.invocation, job.spec
         self._job = job
+        self._streamed_bytes = -1
         self.status = "busy"
         self.invocations += 1
         self.log.begin(f"START RequestId: {invocation.request_id} Version: {spec.version}")
@@ -177,6 +183,7 @@ class Sandbox:
             duration_ms = job.spec.timeout_s * 1000
         self._disarm()
         self._job = None
+        self._resume_answers()
         self._drain_log()
         request_id, memory_mb = job.invocation.request_id, job.spec.memory_mb
         peak = meter.peak_bytes() if self.status != "dead" else self._last_peak
@@ -400,9 +407,11 @@ class Sandbox:
             self.status = "ending"
             self._finish(body, report.UNHANDLED)
             self.kill()
+        elif self.status == "busy" and kind in (b"B", b"C"):
+            self._streamed(kind, body)
         elif self.status == "busy" and kind in (b"R", b"E", b"O"):
             if kind == b"R":
-                self._finish(body, None)
+                self._succeed(body)
             elif kind == b"E":
                 self._finish(body, report.UNHANDLED)
             else:
@@ -422,6 +431,48 @@ class Sandbox:
                 self._garbage()
         elif self.status != "ending":
             self._garbage()
+
+    def _streamed(self, kind: bytes, body: bytes) -> None:
+        """The beginning of a streamed response (its content type), or a chunk of it."""
+        job = self._job
+        assert job is not None
+        if kind == b"B":
+            self._streamed_bytes = 0
+            self._collected.clear()
+            if job.stream is not None:
+                job.stream.resume = self._resume_answers
+                job.stream.begin(body.decode("latin-1"))
+            return
+        if self._streamed_bytes < 0:
+            self._garbage()
+            return
+        self._streamed_bytes += len(body)
+        if self._streamed_bytes > MAX_STREAMED_BYTES:
+            self.status = "ending"
+            self._finish(report.too_large(), report.UNHANDLED)
+            self.kill()
+        elif job.stream is None:
+            if len(self._collected) <= report.MAX_RESPONSE_BYTES:
+                self._collected += body
+        elif not job.stream.put(body):
+            self._paused = True
+            self._loop.remove_reader(self._pipes.answers)
+
+    def _resume_answers(self) -> None:
+        if self._paused and self._pipes.answers >= 0:
+            self._paused = False
+            self._loop.add_reader(self._pipes.answers, self._on_answer)
+
+    def _succeed(self, body: bytes) -> None:
+        """The response is whole; a streamed one for a caller who waits for all is limited."""
+        assert self._job is not None
+        if self._streamed_bytes >= 0 and self._job.stream is None:
+            body = bytes(self._collected)
+            self._collected.clear()
+        if len(body) > report.MAX_RESPONSE_BYTES:
+            self._finish(report.too_large(), report.UNHANDLED)
+        else:
+            self._finish(body, None)
 
     def _on_log(self) -> None:
         """Take output, no faster than the log may grow: a full pipe makes the function wait."""
