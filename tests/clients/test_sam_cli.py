@@ -95,10 +95,11 @@ def _use(server: Live, sam: Sam, outputs: dict[str, str]) -> None:
 def test_an_invalid_template_is_refused_before_anything_is_made(
     server: Live, sam: Sam, tmp_path: Path
 ) -> None:
-    server.client("s3").create_bucket(Bucket=f"{BUCKET}-refused")
+    bucket = f"{BUCKET}-refused"
+    server.client("s3").create_bucket(Bucket=bucket)
     (tmp_path / "books" / "refused.yml").write_text(
         "Resources: {Queue: {Type: 'AWS::NoSuch::Thing'}}"
     )
     refused = sam("deploy", "--template", "refused.yml", "--stack-name", "sam-refused",
-                  "--s3-bucket", f"{BUCKET}-refused", "--no-confirm-changeset", fails=True)  # fmt: skip
+                  "--s3-bucket", bucket, "--no-confirm-changeset", fails=True)  # fmt: skip
     assert "AWS::NoSuch::Thing" in refused.stderr
