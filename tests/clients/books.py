@@ -46,11 +46,16 @@ class Books:
         return str(json.loads(answer)["id"])
 
     def list(self) -> list[dict[str, Any]]:
-        """The books as the API lists them."""
-        status, answer = self.request("GET", f"{self.api}/books?limit=1000")
-        assert status == 200, answer
-        found: list[dict[str, Any]] = json.loads(answer)
-        return found
+        """The books as the API lists them, page after page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            url = f"{self.api}/books?limit=1000&offset={len(found)}"
+            status, answer = self.request("GET", url)
+            assert status == 200, answer
+            page: list[dict[str, Any]] = json.loads(answer)
+            found += page
+            if len(page) < 1000:
+                return found
 
 
 def deploy_books(live: Live, stack: str = "books") -> Books:
