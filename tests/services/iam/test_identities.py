@@ -6,6 +6,8 @@ import pytest
 from tests.services.iam.harness import House, policy
 
 from cloudlet.config import AccountSettings, Settings
+from cloudlet.services.iam.identities import IdentityStore
+from cloudlet.storage.records import Records
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,16 @@ async def test_a_reset_forgets_everyone(house: House) -> None:
 
 def test_the_sealing_key_is_its_owners_only(house: House) -> None:
     assert (house.data / "iam" / "seal.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("key", ["test", "cloudlet", "123456789012"])
+def test_the_local_conventions_take_any_session_token(tmp_path: Path, key: str) -> None:
+    records = Records(tmp_path / "records.db")
+    store = IdentityStore(records, Settings(data=tmp_path))
+    found = store.credential(key, "test")
+    assert found is not None
+    assert found.session_token == "test"
+    assert found.principal.kind == "root"
+    public = IdentityStore(records, Settings(data=tmp_path, host="10.0.0.1"))
+    assert public.credential(key, "test") is None
+    records.close()
