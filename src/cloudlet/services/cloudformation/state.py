@@ -29,4 +29,4 @@ class CloudFormation:
     async def reset(self) -> None:
         """Let go of operations on stacks that are no more."""
         await self.engine.stop()
-        self.store.reset()
+        await self.store.reset()

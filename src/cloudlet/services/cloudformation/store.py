@@ -73,10 +73,23 @@ class Store:
         """What belongs to one account in one region."""
         return Shelf(self, account, region)
 
-    def reset(self) -> None:
-        """The records were cleared."""
+    async def reset(self) -> None:
+        """Forget everything, also what an operation wrote after the records were cleared."""
         self.resource_index.forget()
         self.event_index.forget()
+        tables: tuple[Table[Any], ...] = (
+            self.stacks,
+            self.resources,
+            self.events,
+            self.change_sets,
+        )
+        await self.records.commit(
+            *(
+                Change(table, account, region, id_, None)
+                for table in tables
+                for account, region, id_, _ in table.everywhere()
+            )
+        )
 
     def sequence(self) -> str:
         """A key that sorts after every one given before, also across restarts."""

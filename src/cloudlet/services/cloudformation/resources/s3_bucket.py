@@ -202,6 +202,17 @@ def _canned(properties: Mapping[str, Any]) -> str:
 async def _block_public_access(
     task: Task, bucket: str, configuration: dict[str, bool] | None
 ) -> None:
+    if not task.offers("s3", "PutPublicAccessBlock"):
+        # Without the setting nothing is blocked, which is what False asks for.
+        blocked = sorted(name for name, value in (configuration or {}).items() if value)
+        if blocked:
+            raise AWSError(
+                f"cloudlet's S3 does not block public access yet: set {', '.join(blocked)} to "
+                "false, or leave PublicAccessBlockConfiguration out.",
+                code="InvalidRequest",
+                status=400,
+            )
+        return
     if configuration is None:
         await task.call("s3", "DeletePublicAccessBlock", Bucket=bucket)
         return
