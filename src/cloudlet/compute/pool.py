@@ -29,6 +29,7 @@ from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
+from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
 from cloudlet.compute.stream import ResponseStream
@@ -70,15 +71,15 @@ class Compute:
         reserve: int | None = None,
         namespaces: bool = True,
     ) -> None:
-        """`reserve` is how many blank environments a zygote keeps (0: none); `namespaces` False
-        does without them where they could be had.
+        """`reserve` pins how many blank environments a zygote keeps (0: none), which otherwise
+        follows the arrivals; `namespaces` False does without them where they could be had.
         """
         cores = os.cpu_count() or 2
         self._data, self._logs, self._code_root = data, logs, code_root
         self._sdk_view = (data / "runtime").resolve()
         self._idle_s, self._max_environments = idle_s, max_environments
         self._want_namespaces = namespaces
-        self._reserve = 2 * cores if reserve is None else reserve
+        self._reserve = reserve
         self._max_starting = 2 * cores
         self._runtimes = Runtimes()
         self._pools: dict[str, _Pool] = {}
@@ -403,7 +404,7 @@ class Compute:
         )
         if not plan.namespaces:
             await asyncio.to_thread(plan.build_sdk_view)
-        zygote = Zygote(plan, self._cgroups, self._reserve)
+        zygote = Zygote(plan, self._cgroups, Reserve(self._reserve, runtime.family))
         await zygote.start()
         return zygote
 
@@ -419,6 +420,7 @@ class Compute:
                 if not task.done() or task.cancelled() or task.exception() is not None:
                     continue
                 zygote = task.result()
+                zygote.shrink()
                 if zygote.in_use or self._starting:
                     self._zygote_used[key] = perf_counter()
                 elif self._zygote_used[key] < horizon:

@@ -1,0 +1,205 @@
+"""The platform's end of a process that forks environments: asks it for them, keeps some ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from typing import Any
+
+from cloudlet.compute.errors import ComputeStopped, SandboxFailed
+from cloudlet.compute.memory import CgroupMeter, CgroupRoot, PolledMeter, host_pid
+from cloudlet.compute.reserve import Idleness, Reserve
+from cloudlet.compute.sandbox import Pipes, Sandbox
+
+_MESSAGE_LIMIT = 65536
+
+
+class Forker:
+    """Environments of one origin, a zygote's or a template's: made on request or ahead of it.
+
+    A subclass starts the process and hands over the socket by `_listen`.
+    """
+
+    def __init__(self, name: str, cgroups: CgroupRoot | None, reserve: Reserve) -> None:
+        self.name = name
+        self.alive = False
+        self.sandboxes: dict[int, Sandbox] = {}
+        self._cgroups = cgroups
+        self._reserve = reserve
+        self._idleness = Idleness()
+        self._blanks: list[Sandbox] = []
+        self._forking: dict[int, tuple[Sandbox, asyncio.Future[Sandbox]]] = {}
+        self._ready: asyncio.Future[dict[str, Any]] | None = None
+        self._refill_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._socket: socket.socket | None = None
+        self._numbers = 0
+
+    def _listen(self, control: socket.socket) -> asyncio.Future[dict[str, Any]]:
+        """Take over our end of the socket; the future is the process's first message."""
+        loop = asyncio.get_running_loop()
+        control.setblocking(False)
+        self._socket = control
+        self._ready = loop.create_future()
+        loop.add_reader(control.fileno(), self._on_message)
+        return self._ready
+
+    async def take(self) -> Sandbox:
+        """A blank environment: one in reserve, else a new one."""
+        self._reserve.arrived()
+        if self._blanks:
+            return self._blanks.pop()
+        return await self._fork()
+
+    def refill_later(self) -> None:
+        """Fill the reserve when nothing has been started for a moment and the machine is idle."""
+        self._idleness.restart()
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+        pause_s = self._idleness.pause_s()
+        self._refill_timer = asyncio.get_running_loop().call_later(pause_s, self._refill)
+
+    def _refill(self) -> None:
+        self._refill_timer = None
+        if not self.alive or len(self._blanks) + len(self._forking) >= self._reserve.wanted():
+            return
+        if self._idleness.allows():
+            self._own(asyncio.ensure_future(self._fork_blank()))
+        else:
+            self._look_later()
+
+    async def _fork_blank(self) -> None:
+        with contextlib.suppress(SandboxFailed, ComputeStopped):
+            sandbox = await self._fork()
+            if sandbox.status == "blank":
+                self._blanks.append(sandbox)
+                self._look_later()
+
+    def shrink(self) -> None:
+        """Let go of a blank that the arrivals no longer ask for."""
+        if len(self._blanks) > self._reserve.wanted():
+            self._blanks.pop(0).kill()
+
+    def _own(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any environment is more than a blank."""
+        return bool(self._forking) or any(s.status != "blank" for s in self.sandboxes.values())
+
+    async def _fork(self) -> Sandbox:
+        if not self.alive or self._socket is None:
+            raise SandboxFailed("the zygote has ended")
+        self._numbers += 1
+        number = self._numbers
+        cgroup: CgroupMeter | None = None
+        if self._cgroups is not None:
+            name = f"{self.name}-{id(self):x}-{number}"
+            try:
+                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name)
+            except OSError as error:
+                raise SandboxFailed(f"the environment could not be limited: {error}") from error
+        requests, answers, log = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
+        for fd in (requests[1], answers[0], log[0]):
+            os.set_blocking(fd, False)
+        sandbox = Sandbox(number, Pipes(requests[1], answers[0], log[0]))
+        sandbox.meter = cgroup
+        future: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
+        theirs = [requests[0], answers[1], log[1]]
+        try:
+            if self._socket is None:  # lost while the groups were made
+                raise BrokenPipeError
+            fds = theirs + (cgroup.join if cgroup is not None else [])
+            socket.send_fds(self._socket, [json.dumps({"fork": number}).encode()], fds)
+            self._forking[number] = (sandbox, future)
+        except OSError as error:
+            self._discard(sandbox)
+            raise SandboxFailed(f"the zygote does not answer: {error}") from error
+        finally:
+            if cgroup is not None:
+                cgroup.joined()
+            for fd in theirs:
+                os.close(fd)
+        return await future
+
+    def _discard(self, sandbox: Sandbox) -> None:
+        """The environment has ended: close it and remove its groups."""
+        sandbox.exited(None)
+        if sandbox.meter is not None:
+            self._own(asyncio.ensure_future(asyncio.to_thread(sandbox.meter.close)))
+
+    # --- messages ---------------------------------------------------------------------------
+    def _on_message(self) -> None:
+        assert self._socket is not None
+        try:
+            message, fds, _, _ = socket.recv_fds(self._socket, 65536, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            message, fds = b"", []
+        if not message:
+            self._lost(SandboxFailed("the zygote has ended"))
+            return
+        body = json.loads(message)
+        if "forked" in body:
+            self._on_forked(body["forked"], fds[0])
+        elif "exited" in body:
+            self._on_exited(body["exited"], body["status"])
+        elif "failed" in body:
+            sandbox, future = self._forking.pop(body["failed"])
+            self._discard(sandbox)
+            future.set_exception(SandboxFailed(f"fork: {body['reason']}"))
+        elif self._ready is not None and not self._ready.done():
+            if "ready" in body:
+                self.alive = True
+                self._ready.set_result(body)
+            else:
+                self._ready.set_exception(SandboxFailed(body["fatal"]))
+
+    def _on_forked(self, number: int, pidfd: int) -> None:
+        sandbox, future = self._forking.pop(number)
+        self.sandboxes[number] = sandbox
+        sandbox.pidfd = pidfd
+        if sandbox.meter is None:
+            sandbox.meter = PolledMeter(host_pid(pidfd))
+        if future.done():  # nobody waits any more
+            sandbox.kill()
+        else:
+            future.set_result(sandbox)
+
+    def _on_exited(self, number: int, status: int | None) -> None:
+        sandbox = self.sandboxes.pop(number, None)
+        if sandbox is None:
+            return
+        if sandbox in self._blanks:
+            self._blanks.remove(sandbox)
+        sandbox.exited(status)
+        self._discard(sandbox)
+
+    def _lost(self, reason: Exception) -> None:
+        """The process is gone or shall go; all of its environments end with it."""
+        self.alive = False
+        if self._refill_timer is not None:
+            self._refill_timer.cancel()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(reason)
+        for sandbox, future in self._forking.values():
+            self._discard(sandbox)
+            if not future.done():
+                future.set_exception(reason)
+        self._forking.clear()
+        for number in list(self.sandboxes):
+            self._on_exited(number, None)
+        self._blanks.clear()

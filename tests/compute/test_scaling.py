@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_MB = 1 << 20
+SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
+
+
+async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    deadline = time.perf_counter() + within_s
+    while not condition():
+        assert time.perf_counter() < deadline
+        await asyncio.sleep(0.01)
+
+
+def descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def held_bytes() -> int:
+    """What this process and all it started hold for themselves."""
+    total = 0
+    for pid in [os.getpid(), *descendants(os.getpid())]:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total += int(text.split("Pss:", 1)[1].split()[0]) * 1024
+    return total
+
+
+async def test_a_burst_of_sleeping_invocations_runs_at_once(make_bench: Any) -> None:
+    bench = await make_bench()
+    spec = bench.function(SLEEP, memory_mb=1769)
+    await bench.call(spec, 0)
+    started = time.perf_counter()
+    answers = await asyncio.gather(*(bench.call(spec, 1) for _ in range(32)))
+    took_s = time.perf_counter() - started
+    assert answers == [1] * 32
+    assert took_s < 1.6
+
+
+async def test_from_zero_and_back_to_zero(make_bench: Any) -> None:
+    """500 simultaneous short calls succeed; idle time later nothing of them is left."""
+    bench = await make_bench(idle_s=0.5, max_environments=64)
+    spec = bench.function(SLEEP)
+    await bench.call(spec, 0)
+    await until(lambda: not bench.compute._zygotes and not descendants(os.getpid()))
+    gc.collect()
+    before = held_bytes()
+    answers = await asyncio.gather(*(bench.call(spec, 0) for _ in range(500)))
+    assert answers == [0] * 500
+    assert len(bench.compute.snapshot()) <= 64
+    await until(lambda: not bench.compute._zygotes and not descendants(os.getpid()))
+    bench.log.events.clear()
+    gc.collect()
+    assert held_bytes() - before < 10 * _MB
+    assert bench.compute.snapshot() == []
