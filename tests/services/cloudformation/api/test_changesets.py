@@ -130,3 +130,11 @@ async def test_change_sets_are_deleted_and_listed(cfn: Setup, world: World) -> N
     assert (caught.value.code, caught.value.status) == ("ChangeSetNotFound", 404)
     await cfn.call("DeleteStack", StackName="s")
     assert not world.log
+
+
+async def test_an_update_makes_change_sets_obsolete(cfn: Setup) -> None:
+    await cfn.create("s", {"A": thing(Size=1)})
+    await change(cfn, {"A": thing(Size=2)}, "UPDATE")
+    await cfn.update("s", {"A": thing(Size=3)})
+    with pytest.raises(AWSError, match=r"current execution status of \[OBSOLETE\]"):
+        await cfn.call("ExecuteChangeSet", ChangeSetName="c", StackName="s")

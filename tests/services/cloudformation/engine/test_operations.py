@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from tests.services.cloudformation.fakes import Setup, World, thing
 
 from cloudlet.aws.errors import AWSError
+from cloudlet.services.cloudformation.api import stacks
+from cloudlet.services.cloudformation.model import Operation
 
 
 def said(events: list[tuple[str, str, str | None]], name: str) -> list[tuple[str, str | None]]:
@@ -322,3 +325,18 @@ async def test_an_update_that_failed_half_way_is_undone(cfn: Setup, world: World
     assert await cfn.update("s", {"A": thing(Size=2)}) == "UPDATE_ROLLBACK_COMPLETE"
     assert world.seen == [({"Size": 1}, {"Size": 2}), ({"Size": 2}, {"Size": 1})]
     assert [each["Size"] for each in world.things.values()] == [1]
+
+
+async def test_a_creation_that_takes_too_long_is_rolled_back(
+    cfn: Setup, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(**fields: Any) -> Operation:
+        return Operation(**{**fields, "timeout_s": 0.05})
+
+    monkeypatch.setattr(stacks, "Operation", impatient)
+    world.hanging = {"create A"}
+    assert await cfn.create("s", {"A": thing()}, TimeoutInMinutes=1) == "ROLLBACK_COMPLETE"
+    assert not world.things
+    assert any(
+        "exceeded the specified timeout" in str(reason) for *_, reason in await cfn.events("s")
+    )

@@ -218,8 +218,11 @@ async def execute_change_set(
     here = shelf(ctx)
     found = here.change_set(req.change_set_name, req.stack_name)
     if found.execution_status != "AVAILABLE" or found.template is None:
+        obsolete = found.execution_status == "OBSOLETE"
+        which = f"execution status of [{found.execution_status}]"
         raise InvalidChangeSetStatus(
-            f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]"
+            f"ChangeSet [{found.id}] cannot be executed in its current "
+            + (which if obsolete else f"status of [{found.status}]")
         )
     actor = await actor_of(ctx, found.role_arn)
     prepared = await ctx.service.engine.prepare(

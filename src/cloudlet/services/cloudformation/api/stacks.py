@@ -159,8 +159,13 @@ async def update_stack(ctx: Context[CloudFormation], req: UpdateStackInput) -> U
     )
     stack = here.current(stack)
     check_updatable(stack)
+    obsolete = [
+        here.put_change_set(msgspec.structs.replace(each, execution_status="OBSOLETE"))
+        for each in here.change_sets(stack)
+        if each.execution_status == "AVAILABLE"
+    ]
     journal = Journal(here, stack)
-    await journal.status(
+    changes = journal.status_changes(
         "UPDATE_IN_PROGRESS",
         "User Initiated",
         operation=Operation(
@@ -178,6 +183,7 @@ async def update_stack(ctx: Context[CloudFormation], req: UpdateStackInput) -> U
         updated=time.time(),
         rollback_triggers=rollback_triggers(req.rollback_configuration) or stack.rollback_triggers,
     )
+    await here.commit(*changes, *obsolete)
     await note_transformation(journal)
     ctx.service.engine.update(here, journal.stack, prepared)
     await ctx.service.engine.wait_a_little(stack)
