@@ -227,8 +227,7 @@ def _answer_headers(given: dict[str, Any], malformed: str) -> list[tuple[str, st
         if lower in DROPPED:
             continue
         shown = f"x-amzn-Remapped-{name}" if lower in REMAPPED else name
-        for value in values:
-            headers.append((shown, _header_text(value, malformed)))
+        headers += [(shown, _header_text(value, malformed)) for value in values]
     if "content-type" not in merged:
         headers.append(("Content-Type", "application/json"))
     return headers
