@@ -22,6 +22,7 @@ PRELOAD = (
     "subprocess", "concurrent.futures", "ssl", "encodings.idna", "importlib.metadata",
 )  # fmt: skip
 _BOOTSTRAP_JS = Path(__file__).parent / "inside" / "bootstrap.js"
+_PARTS = {"provided": ("http", "peers", "extensions", "api")}  # modules of inside/ beside main
 STORE = "/var/lib/store"
 # An unprivileged identity that no distribution hands out; taken when cloudlet runs as root.
 SANDBOX_ID = 245_660
@@ -95,6 +96,7 @@ class JailPlan:
         return {
             "mode": "namespaces" if self.namespaces else "plain",
             "main": self.runtime.family,
+            "parts": _PARTS.get(self.runtime.family, ()),
             "staging": os.fspath(self.staging),
             "directories": [
                 "/proc",

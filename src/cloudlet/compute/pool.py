@@ -447,9 +447,11 @@ def _defaults(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
         "TZ": ":UTC",
     }
+    if runtime.family == "provided":  # "not defined for OS-only runtimes"
+        del values["AWS_EXECUTION_ENV"]
     if runtime.family == "python":
         values["PYTHONPATH"] = "/var/runtime"
-    else:
+    elif runtime.family == "node":
         values["NODE_PATH"] = (
             "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
         )

@@ -25,7 +25,7 @@ def stream_name(version: str) -> str:
 
 def init_start(runtime: str, found: str, region: str) -> str:
     """The first line of an environment; `found` is the interpreter's own version."""
-    family = runtime.rstrip("0123456789.x")
+    family = runtime.partition(".")[0].rstrip("0123456789")
     digest = hashlib.sha256(f"{runtime}={found}".encode()).hexdigest()
     return (
         f"INIT_START Runtime Version: {family}:{found}\t"

@@ -21,6 +21,7 @@ _ASK_PYTHON = (
 )
 _PYTHON = re.compile(r"python3\.(\d+)$")
 _NODE = re.compile(r"nodejs(\d+)\.x$")
+_PROVIDED = re.compile(r"provided\.al2(023)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Runtime:
     """
 
     identifier: str
-    family: str  # "python" | "node"
+    family: str  # "python" | "node" | "provided"
     found: str  # the interpreter's own version
     executable: str  # what runs the function
     python: str  # what runs the zygote
@@ -82,6 +83,8 @@ class Runtimes:
             return await self._python(identifier, int(match[1]))
         if match := _NODE.fullmatch(identifier):
             return await self._node(identifier, match[1])
+        if _PROVIDED.fullmatch(identifier):
+            return await self._provided(identifier)
         raise RuntimeUnavailable(f"The runtime {identifier} is not supported")
 
     async def _python(self, identifier: str, minor: int) -> Runtime:
@@ -117,6 +120,22 @@ class Runtimes:
             python=python.executable,
             exact=found.split(".")[0] == major,
             prefixes=tuple(dict.fromkeys(prefixes)),
+            stdlib=python.stdlib,
+        )
+
+    async def _provided(self, identifier: str) -> Runtime:
+        """The function brings its own executable; the kernel and /usr are the machine's."""
+        python = await _ask(own_executable())
+        if python is None:
+            raise RuntimeUnavailable(f"{own_executable()} does not run")
+        return Runtime(
+            identifier=identifier,
+            family="provided",
+            found=identifier.partition(".")[2],
+            executable=python.executable,
+            python=python.executable,
+            exact=True,
+            prefixes=python.prefixes,
             stdlib=python.stdlib,
         )
 

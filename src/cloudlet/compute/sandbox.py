@@ -98,6 +98,7 @@ class Sandbox:
         self._streamed_bytes = -1  # not streaming
         self._collected = bytearray()
         self._paused = False
+        self._wait_status: int | None = None  # of the runtime's process, as its launcher saw it
         self._initialised: asyncio.Future[Ended | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._log_allowance = float(_LOG_BYTES_A_SECOND)
@@ -263,6 +264,8 @@ class Sandbox:
         while self.status != "dead" and self._read_answers():
             pass
         was, self.status = self.status, "dead"
+        if status is not None and self._wait_status is not None:
+            status = self._wait_status
         meter = self.meter
         if meter is not None:  # whose groups may be gone when the failure is told
             self._last_peak = meter.peak_bytes()
@@ -403,7 +406,9 @@ class Sandbox:
         self.kill()
 
     def _frame(self, kind: bytes, body: bytes) -> None:
-        if self.status == "busy" and kind == b"D":  # an error that the process does not survive
+        if kind == b"W" and len(body) == 4:
+            self._wait_status = int.from_bytes(body, "little")
+        elif self.status == "busy" and kind == b"D":  # an error that the process does not survive
             self.status = "ending"
             self._finish(body, report.UNHANDLED)
             self.kill()

@@ -92,22 +92,34 @@ def limit_data(pid: int, more_mb: int) -> None:
 
 def seal(config: dict[str, Any], spec: dict[str, Any]) -> None:
     """Give up capabilities, most of the file system and the dangerous system calls."""
+    renounce(config)
+    fence(config, spec)
+    kernel.seccomp()
+
+
+def renounce(config: dict[str, Any]) -> None:
+    """Give up identity and capabilities."""
     if config["mode"] != "namespaces" and config["leave_root"]:
         kernel.become(config["uid"], config["gid"])
         kernel.die_with_parent()
     kernel.drop_privileges()
+
+
+def fence(config: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Give up most of the file system, and the sight of processes outside of this domain."""
     if config["mode"] == "namespaces":
         kernel.landlock(["/"], ["/tmp", "/dev/shm", "/proc"], ["/dev"])
     else:
         readable = config["readable"] + [spec["code"]] + spec["layers"]
         kernel.landlock(readable, [spec["tmp"]], config["devices"])
-    kernel.seccomp()
 
 
 class Channel:
     """Length-prefixed frames on two pipes: S (the function), then Q (requests); back go I
     (initialised) or X or F (not), then R, E, O, D (results, see the platform's end).
     """
+
+    fd = 3
 
     def __init__(self) -> None:
         self.buffer = b""

@@ -275,6 +275,9 @@ def main() -> None:
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
         environment.kernel, environment.confinement = kernel, confinement
+        parts = {name: load(name) for name in config["parts"]}
+        for part in (environment, *parts.values()):
+            vars(part).update({n: p for n, p in parts.items() if p is not part})
         if config["mode"] == "namespaces":
             enter_namespaces(config)
         sdk = prepare_interpreter(config)

@@ -1,0 +1,363 @@
+"""The Runtime API of one environment, served by its first process to the others.
+
+AWS's HTTP interface for runtimes on one side ("Using the Lambda runtime API for custom
+runtimes"), the platform's frames on the other. It listens on a free port of 127.0.0.1 and serves
+the processes of its own environment only (see peers.py). What a client gets wrong, its own
+environment bears; the platform sees frames, never HTTP.
+"""
+
+# Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
+# ruff: noqa: UP031
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import signal
+import socket
+import time
+from typing import Any
+
+http: Any = None
+peers: Any = None
+extensions: Any = None
+
+MAX_RESPONSE = 6 * 1024 * 1024 + 100
+_PIECE = 256 * 1024
+_CONNECTIONS = 128
+_RUNTIME = "/2018-06-01/runtime/"
+_OK = {"status": "OK"}
+_UNSAFE = {10: " ", 13: " ", 0: " "}
+
+
+class Invocation:
+    """The request that the environment works on."""
+
+    def __init__(self, frame: bytes) -> None:
+        size = 5 + int.from_bytes(frame[1:5], "little")
+        self.header: dict[str, Any] = json.loads(frame[5:size])
+        self.payload = frame[size:]
+        self.id: str = self.header["id"]
+        self.state = "waiting"  # "running" once the runtime has it, then "streaming", "answered"
+
+    def headers(self) -> dict[str, str]:
+        """As the runtime gets them."""
+        found = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": self.id,
+            "Lambda-Runtime-Deadline-Ms": str(self.header["deadline"]),
+            "Lambda-Runtime-Invoked-Function-Arn": self.header["arn"],
+        }
+        if self.header["trace"]:
+            found["Lambda-Runtime-Trace-Id"] = self.header["trace"].translate(_UNSAFE)
+        if self.header["client"]:
+            found["Lambda-Runtime-Client-Context"] = self.header["client"].translate(_UNSAFE)
+        return found
+
+
+class Server:
+    """The event loop of an environment's first process."""
+
+    def __init__(self, channel: Any, spec: dict[str, Any]) -> None:
+        self.channel, self.spec = channel, spec
+        self.initialised = False
+        self.runtime_ready = False
+        self.failed = False
+        self.invocation: Invocation | None = None
+        self.waiting: list[Any] = []  # connections in /invocation/next
+        self.connections: dict[int, Any] = {}
+        self.poll = select.poll()
+        self.timers: list[tuple[float, Any]] = []
+        self.extensions = extensions.Extensions(self)
+        self.start_runtime: Any = None  # returns the pid
+        self.runtime_pid = 0
+
+    def listen(self) -> str:
+        """Take a port; returns host:port."""
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(_CONNECTIONS)
+        self.listener.setblocking(False)
+        self.own = self.listener.getsockname()
+        return "%s:%d" % self.own
+
+    # --- the loop -------------------------------------------------------------------------
+    def run(self) -> None:
+        """Serve until the runtime or the platform ends."""
+        wake, write = os.pipe()
+        for fd in (wake, write):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(write)
+        for fd in (wake, self.channel.fd, self.listener.fileno()):
+            self.poll.register(fd, select.POLLIN)
+        self.extensions.start()
+        if not self.extensions.starting:
+            self.begin_runtime()
+        while True:
+            for fd, events in self.poll.poll(self._patience()):
+                if fd == wake:
+                    os.read(wake, 4096)
+                    self._reap()
+                elif fd == self.channel.fd:
+                    self._on_frame(self.channel.receive())
+                    while self.channel.buffer:
+                        self._on_frame(self.channel.receive())
+                elif fd == self.listener.fileno():
+                    self._accept()
+                else:
+                    self._on_connection(self.connections.get(fd), events)
+            self._fire()
+
+    def begin_runtime(self) -> None:
+        """Every external extension has registered: start the runtime."""
+        if not self.runtime_pid and not self.failed:
+            self.runtime_pid = self.start_runtime()
+
+    def later(self, seconds: float, action: Any) -> None:
+        """Run the action after this time."""
+        self.timers.append((time.monotonic() + seconds, action))
+
+    def _patience(self) -> int | None:
+        if not self.timers:
+            return None
+        return max(0, int((min(self.timers)[0] - time.monotonic()) * 1000) + 1)
+
+    def _fire(self) -> None:
+        if self.timers:
+            now = time.monotonic()
+            due = [timer for timer in self.timers if timer[0] <= now]
+            self.timers = [timer for timer in self.timers if timer[0] > now]
+            for _, action in due:
+                action()
+
+    def _reap(self) -> None:
+        """The runtime's end is the environment's; an extension's too."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.runtime_pid:
+                self.channel.send(b"W", status.to_bytes(4, "little"))
+                os._exit(1 if os.WIFSIGNALED(status) else status >> 8)
+            self.extensions.ended(pid, status)
+
+    # --- connections ----------------------------------------------------------------------
+    def _accept(self) -> None:
+        try:
+            sock, peer = self.listener.accept()
+        except OSError:
+            return
+        if len(self.connections) >= _CONNECTIONS or not peers.is_ours(peer, self.own):
+            sock.close()
+            return
+        self.connections[sock.fileno()] = http.Connection(sock, self)
+        self.poll.register(sock.fileno(), select.POLLIN)
+
+    def _on_connection(self, connection: Any, events: int) -> None:
+        if connection is None:
+            return
+        if events & select.POLLOUT:
+            connection.on_writable()
+        if not connection.closed and events & ~select.POLLOUT:
+            connection.on_readable()
+
+    def watch(self, connection: Any, *, write: bool) -> None:
+        """Wait for room to write, or no longer."""
+        flags = select.POLLIN | (select.POLLOUT if write else 0)
+        self.poll.modify(connection.sock.fileno(), flags)
+
+    def closed(self, connection: Any) -> None:
+        """A client is gone."""
+        fd = connection.sock.fileno()
+        self.poll.unregister(fd)
+        del self.connections[fd]
+        if connection in self.waiting:
+            self.waiting.remove(connection)
+        self.extensions.left(connection)
+        request, invocation = connection.request, self.invocation
+        cut_off = request is not None and request.sink is not None and not connection.answering
+        if cut_off and invocation is not None and invocation.state == "streaming":
+            self._fail("Runtime.TruncatedResponse", "The response stream was cut off")
+
+    # --- requests -------------------------------------------------------------------------
+    def begin(self, request: Any) -> None:
+        """A request's head has come: say how much of a body is welcome, or stream it on."""
+        action = self._action(request)
+        if action[1:] == ["response"]:
+            request.limit = MAX_RESPONSE
+            mode = request.headers.get("lambda-runtime-function-response-mode", "")
+            if mode.lower() == "streaming" and self._running(action[0]):
+                self._begin_stream(request)
+        elif action[1:] == ["error"]:
+            request.limit = MAX_RESPONSE
+
+    @staticmethod
+    def _action(request: Any) -> list[str]:
+        """[request id, "response" | "error"] of a path below /invocation/, else []."""
+        start = _RUNTIME + "invocation/"
+        words: list[str] = request.path[len(start) :].split("/")
+        return words if request.path.startswith(start) and len(words) == 2 else []
+
+    def _running(self, name: str) -> bool:
+        invocation = self.invocation
+        return invocation is not None and invocation.id == name and invocation.state == "running"
+
+    def handle(self, connection: Any, request: Any) -> None:
+        """Answer a whole request."""
+        path = request.path.split("?")[0]
+        if not path.startswith(_RUNTIME):
+            if not self.extensions.handle(connection, request, path):
+                connection.answer(404, b"404 page not found\n", {"Content-Type": "text/plain"})
+            return
+        name = path[len(_RUNTIME) :]
+        action = self._action(request)
+        if name in ("invocation/next", "restore/next"):
+            self._only(connection, request, "GET", self._next if name[0] == "i" else self._restore)
+        elif name in ("init/error", "restore/error"):
+            self._only(connection, request, "POST", self._init_error)
+        elif action and action[1] in ("response", "error"):
+            self._only(connection, request, "POST", self._result)
+        else:
+            connection.answer(404, b"404 page not found\n", {"Content-Type": "text/plain"})
+
+    @staticmethod
+    def _only(connection: Any, request: Any, method: str, serve: Any) -> None:
+        if request.method == method:
+            serve(connection, request)
+        else:
+            connection.answer(405, b"", {"Allow": method})
+
+    def _refuse(self, connection: Any, to: str) -> None:
+        state = "Started" if not self.runtime_ready else "Running" if self.invocation else "Ready"
+        connection.json(403, {
+            "errorMessage": "State transition from Runtime%s to Runtime%s failed for runtime. "
+            "Error: State transition is not allowed" % (state, to),
+            "errorType": "InvalidStateTransition",
+        })  # fmt: skip
+
+    def _next(self, connection: Any, _: Any) -> None:
+        if self.invocation is not None and self.invocation.state in ("running", "streaming"):
+            self._refuse(connection, "Ready")
+            return
+        if self.invocation is not None and self.invocation.state == "answered":
+            self.invocation = None
+        self.runtime_ready = True
+        self.waiting.append(connection)
+        self.settle()
+
+    def settle(self) -> None:
+        """Say so once everybody is ready for the first time; then hand the invocation out."""
+        if self.failed or not self.extensions.ready or not self.runtime_ready:
+            return
+        if not self.initialised:
+            self.initialised = True
+            self.channel.send(b"I", b"")
+        invocation = self.invocation
+        if invocation is not None and invocation.state == "waiting" and self.waiting:
+            invocation.state = "running"
+            connection = self.waiting.pop(0)
+            payload, invocation.payload = invocation.payload, b""
+            connection.answer(200, payload, invocation.headers())
+
+    def _restore(self, connection: Any, _: Any) -> None:
+        """Without a snapshot the restoration follows at once on the initialisation."""
+        if self.spec["environ"].get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+            self._refuse(connection, "RestoreReady")
+        else:
+            connection.answer(200, b"", {})
+
+    def _init_error(self, connection: Any, request: Any) -> None:
+        if self.runtime_ready:
+            self._refuse(connection, "InitError")
+            return
+        connection.json(202, _OK)
+        self.fail_initialisation(self._document(request, bytes(request.body)))
+
+    def fail_initialisation(self, document: bytes) -> None:
+        """Tell the platform; it ends the environment."""
+        if not self.failed and not self.initialised:
+            self.failed = True
+            self.channel.send(b"F", document)
+
+    def _result(self, connection: Any, request: Any) -> None:
+        name, kind = self._action(request)
+        invocation = self.invocation
+        if invocation is None or invocation.id != name or invocation.state == "waiting":
+            connection.json(400, {"errorMessage": "Invalid request ID",
+                                  "errorType": "InvalidRequestID"})  # fmt: skip
+        elif request.sink is not None:
+            self._end_stream(connection, request)
+        elif invocation.state != "running":
+            self._refuse(connection, "InvocationResponse")
+        elif request.oversized:
+            self._answered(b"O", b"")
+            connection.json(413, {
+                "errorMessage": "Exceeded maximum allowed payload size (%d bytes)." % MAX_RESPONSE,
+                "errorType": "RequestEntityTooLarge",
+            })  # fmt: skip
+        else:
+            body = bytes(request.body)
+            if kind == "error":
+                self._answered(b"E", self._document(request, body))
+            else:
+                self._answered(b"R", body)
+            connection.json(202, _OK)
+
+    def _answered(self, kind: bytes, body: bytes) -> None:
+        assert self.invocation is not None
+        self.invocation.state = "answered"
+        self.channel.send(kind, body)
+
+    @staticmethod
+    def _document(request: Any, body: bytes) -> bytes:
+        """An error as the caller gets it: what the runtime wrote, if that is JSON."""
+        try:
+            json.loads(body)
+        except ValueError:
+            kind = request.headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
+            return json.dumps({"errorType": kind, "errorMessage": ""}).encode()
+        return body
+
+    # --- streamed responses ---------------------------------------------------------------
+    def _begin_stream(self, request: Any) -> None:
+        assert self.invocation is not None
+        self.invocation.state = "streaming"
+        kind = request.headers.get("content-type", "application/octet-stream")
+        self.channel.send(b"B", kind.encode("latin-1", "replace"))
+
+        def take(data: bytes) -> None:
+            for start in range(0, len(data), _PIECE):
+                self.channel.send(b"C", data[start : start + _PIECE])
+
+        request.sink = take
+
+    def _end_stream(self, connection: Any, request: Any) -> None:
+        kind = request.trailers.get("lambda-runtime-function-error-type")
+        if kind is None:
+            self._answered(b"R", b"")
+        else:
+            try:
+                text = request.trailers.get("lambda-runtime-function-error-body", "")
+                body = base64.b64decode(text, validate=True)
+                json.loads(body)
+            except ValueError:
+                body = json.dumps({"errorType": kind, "errorMessage": ""}).encode()
+            self._answered(b"E", body)
+        connection.json(202, _OK)
+
+    def _fail(self, kind: str, message: str) -> None:
+        self._answered(b"E", json.dumps({"errorType": kind, "errorMessage": message}).encode())
+
+    # --- the platform ---------------------------------------------------------------------
+    def _on_frame(self, frame: bytes) -> None:
+        if frame[:1] == b"Q":
+            self.invocation = Invocation(frame)
+            self.extensions.invoke(self.invocation.header)
+            self.settle()
+        elif frame[:1] == b"Z":
+            self.extensions.shut_down(frame[1:].decode())
