@@ -8,7 +8,7 @@ starts gives up that too, and cannot trace the launcher.
 """
 
 # Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
-# ruff: noqa: PTH208, PTH113, PTH118, UP031
+# ruff: noqa: PTH208, PTH113, UP031
 from __future__ import annotations
 
 import json
@@ -57,7 +57,7 @@ def external_extensions(layers: list[str]) -> list[str]:
 
 
 def spawn(command: list[str], environ: dict[str, str], folder: str, fence: Any) -> int:
-    """Start a fenced child with the log as its output; raises OSError where it cannot be executed."""
+    """Start a fenced child whose output is the log; raises OSError where it cannot run."""
     read, write = os.pipe()  # inherited by nobody: closed by a successful exec
     pid = os.fork()
     if pid == 0:
