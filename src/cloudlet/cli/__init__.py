@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cloudlet.cli import demo, deploy, doctor, environment, invoke, logs, reset, up
+from cloudlet.cli import demo, deploy, dev, doctor, environment, invoke, logs, reset, up
 from cloudlet.cli.problem import Problem
 from cloudlet.config import ConfigurationError
 
@@ -21,6 +21,7 @@ application = typer.Typer(
 application.command()(up.up)
 application.command()(environment.env)
 application.command()(deploy.deploy)
+application.command()(dev.dev)
 application.command()(demo.demo)
 application.command()(invoke.invoke)
 application.command()(logs.logs)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from cloudlet.cli.problem import Problem
@@ -30,22 +31,36 @@ def build(source: Path, runtime: str) -> Path:
     the requirements and runtime, and kept in the cache directory. Raises `Problem` with the
     installer's own words.
     """
-    if runtime.startswith("python") and (source / "requirements.txt").is_file():
-        requirements = source / "requirements.txt"
-        dependencies = _installed(requirements, runtime, _pip)
-    elif runtime.startswith("nodejs") and (source / "package.json").is_file():
-        if (source / "node_modules").is_dir():
-            return source
-        dependencies = _installed(source / "package.json", runtime, _npm)
-    else:
+    installed = dependencies(source, runtime)
+    if installed is None:
         return source
     target = Path(tempfile.mkdtemp(prefix="cloudlet-build-"))
-    shutil.copytree(dependencies, target, dirs_exist_ok=True, symlinks=True)
+    shutil.copytree(installed, target, dirs_exist_ok=True, symlinks=True)
     shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True, ignore=IGNORED)
     return target
 
 
-def _installed(manifest: Path, runtime: str, install: object) -> Path:
+def dependencies(source: Path, runtime: str) -> Path | None:
+    """The directory of what `source` asks for, in the cache; None if it asks for nothing."""
+    manifest = manifest_of(source, runtime)
+    if manifest is None:
+        return None
+    if runtime.startswith("python"):
+        return _installed(manifest, runtime, _pip)
+    if (source / "node_modules").is_dir():
+        return None
+    return _installed(manifest, runtime, _npm)
+
+
+def manifest_of(source: Path, runtime: str) -> Path | None:
+    """The file in which code of `runtime` names its dependencies, if it is there."""
+    for family, name in (("python", "requirements.txt"), ("nodejs", "package.json")):
+        if runtime.startswith(family) and (source / name).is_file():
+            return source / name
+    return None
+
+
+def _installed(manifest: Path, runtime: str, install: Callable[[Path, str, Path], None]) -> Path:
     """The directory of installed dependencies for `manifest`, made at the first need."""
     digest = hashlib.sha256(
         b"\0".join((BUILD_VERSION.encode(), runtime.encode(), manifest.read_bytes()))
@@ -59,7 +74,6 @@ def _installed(manifest: Path, runtime: str, install: object) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     working = Path(tempfile.mkdtemp(prefix="installing-", dir=target.parent))
     try:
-        assert callable(install)
         install(manifest, runtime, working)
         working.chmod(0o755)
         try:

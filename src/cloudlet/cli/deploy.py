@@ -5,37 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cloudlet.cli import connection, screen
+from cloudlet.cli import build, connection, screen
 from cloudlet.cli.environment import Data
-from cloudlet.cli.package import Packager
+from cloudlet.cli.package import Build, Packager
 from cloudlet.cli.problem import Problem
 from cloudlet.cli.stack import Deployment, Stack
 
+Template = Annotated[
+    Path | None, typer.Argument(help="A SAM or CloudFormation template.", show_default=False)
+]
+StackName = Annotated[str, typer.Option("--stack-name", help="The stack's name.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, repeatable.")
+]
 NAMES = ("template.yml", "template.yaml", "template.json")
 
 
 def deploy(
-    template: Annotated[
-        Path | None, typer.Argument(help="A SAM or CloudFormation template.", show_default=False)
-    ] = None,
-    stack_name: Annotated[str, typer.Option("--stack-name", help="The stack's name.")] = "",
-    parameter: Annotated[
-        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE, repeatable.")
-    ] = None,
+    template: Template = None,
+    stack_name: StackName = "",
+    parameter: Parameters = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outputs as JSON.")] = False,
     data: Data = None,
 ) -> None:
     """Build functions with their requirements, upload them, and create or update the stack."""
-    path = template or _only_template()
+    path = template or only_template()
     if not stack_name:
         raise Problem("A stack needs a name.", "Give one with --stack-name NAME.")
-    given = dict(_split(text) for text in parameter or [])
+    given = given_parameters(parameter)
     started = time.monotonic()
     found = connection.find(data)
     say = (lambda _text: None) if as_json else screen.say
@@ -54,13 +58,26 @@ def deploy_template(
     path: Path,
     stack_name: str,
     parameters: dict[str, str],
-    say: Any,
+    say: Callable[[str], None],
 ) -> Deployment:
-    """Deploy the template at `path` to `found`; what `deploy` and `demo` share."""
+    """Deploy the template at `path` to `found`, built with all its requirements."""
     document = read_template(path)
+    return deploy_document(found, document, path.parent.resolve(), stack_name, parameters, say)
+
+
+def deploy_document(
+    found: connection.Connection,
+    document: dict[str, Any],
+    folder: Path,
+    stack_name: str,
+    parameters: dict[str, str],
+    say: Callable[[str], None],
+    build: Build = build.build,
+) -> Deployment:
+    """Deploy a template that was read, whose paths are relative to `folder`; it is rewritten."""
     s3 = found.client("s3")
-    bucket = _artifacts_bucket(found, s3)
-    Packager(s3, bucket, path.parent.resolve(), say).package(document)
+    bucket = artifacts_bucket(found, s3)
+    Packager(s3, bucket, folder, say, build).package(document)
 
     def upload(body: bytes) -> str:
         key = f"{hashlib.sha256(body).hexdigest()[:32]}.template"
@@ -103,7 +120,7 @@ def reachable(found: connection.Connection, value: str) -> str:
     return value
 
 
-def _artifacts_bucket(found: connection.Connection, s3: Any) -> str:
+def artifacts_bucket(found: connection.Connection, s3: Any) -> str:
     """The bucket that holds uploaded code, made at the first need."""
     account = found.client("sts").get_caller_identity()["Account"]
     name = f"cloudlet-artifacts-{account}-{found.region}"
@@ -115,15 +132,20 @@ def _artifacts_bucket(found: connection.Connection, s3: Any) -> str:
     return name
 
 
-def _only_template() -> Path:
+def only_template() -> Path:
+    """The template in the current directory, by its usual name."""
     for name in NAMES:
         if Path(name).is_file():
             return Path(name)
     raise Problem(f"There is no {', '.join(NAMES)} here.", "Name the template to deploy.")
 
 
-def _split(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not mark:
-        raise Problem(f"--parameter {text!r} is not NAME=VALUE.")
-    return name, value
+def given_parameters(options: list[str] | None) -> dict[str, str]:
+    """The template parameters of `--parameter NAME=VALUE`."""
+    found = {}
+    for text in options or []:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise Problem(f"--parameter {text!r} is not NAME=VALUE.")
+        found[name] = value
+    return found

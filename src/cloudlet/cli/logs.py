@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,57 +13,80 @@ from cloudlet.cli import connection, screen
 from cloudlet.cli.environment import Data
 from cloudlet.cli.problem import Problem
 
-#: How often `--follow` asks, in seconds.
-POLL_S = 0.4
-#: How far `--follow` looks back for events that arrive late, in milliseconds.
-OVERLAP_MS = 2_000
-
 
 def logs(
     function: Annotated[str, typer.Argument(help="Function name, or a log group's full name.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
     pattern: Annotated[str, typer.Option("--filter", help="A CloudWatch filter pattern.")] = "",
     minutes: Annotated[int, typer.Option("--minutes", help="How far back to begin.")] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     data: Data = None,
 ) -> None:
     """Print a function's log lines, oldest first."""
     client = connection.find(data).client("logs")
     group = function if function.startswith("/") else f"/aws/lambda/{function}"
-    start = int(time.time() * 1000) - minutes * 60_000
-    seen: dict[str, int] = {}
-    while True:
-        for event in _events(client, group, start, pattern, tolerant=follow):
-            if event["eventId"] not in seen:
-                seen[event["eventId"]] = event["timestamp"]
-                _print(event)
-                start = max(start, event["timestamp"] - OVERLAP_MS)
-        if not follow:
-            return
-        seen = {id_: when for id_, when in seen.items() if when >= start}
-        time.sleep(POLL_S)
-
-
-def _events(
-    client: Any, group: str, start: int, pattern: str, *, tolerant: bool
-) -> list[dict[str, Any]]:
-    arguments: dict[str, Any] = {"logGroupName": group, "startTime": start}
-    if pattern:
-        arguments["filterPattern"] = pattern
-    found: list[dict[str, Any]] = []
-    try:
-        for page in client.get_paginator("filter_log_events").paginate(**arguments):
-            found.extend(page["events"])
-    except client.exceptions.ResourceNotFoundException:
-        if tolerant:
-            return []
+    follower = Follower(client, group, int(time.time() * 1000) - minutes * 60_000, pattern)
+    if not follow and not follower.exists():
         raise Problem(
             f"There is no log group {group}.",
             "A function's group appears when it first runs and its role may write logs.",
-        ) from None
-    return found
+        )
+    while True:
+        for event in follower.fresh():
+            if as_json:
+                screen.say(json.dumps(event))
+            else:
+                show(event)
+        if not follow:
+            return
+        time.sleep(Follower.POLL_S)
 
 
-def _print(event: dict[str, Any]) -> None:
+class Follower:
+    """The events of a log group as they come, each once; none while there is no such group."""
+
+    #: How often to ask, in seconds.
+    POLL_S = 0.4
+    #: How far to look back for events that arrive late, in milliseconds.
+    OVERLAP_MS = 2_000
+
+    def __init__(self, client: Any, group: str, start_ms: int, pattern: str = "") -> None:
+        self.client = client
+        self.group = group
+        self.start_ms = start_ms
+        self.pattern = pattern
+        self._seen: dict[str, int] = {}
+
+    def exists(self) -> bool:
+        """Whether there is such a log group."""
+        found = self.client.describe_log_groups(logGroupNamePrefix=self.group)["logGroups"]
+        return any(group["logGroupName"] == self.group for group in found)
+
+    def fresh(self) -> list[dict[str, Any]]:
+        """The events since the last call, oldest first."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        given: dict[str, Any] = {"logGroupName": self.group, "startTime": self.start_ms}
+        if self.pattern:
+            given["filterPattern"] = self.pattern
+        try:
+            pages = self.client.get_paginator("filter_log_events").paginate(**given)
+            events = [event for page in pages for event in page["events"]]
+        except self.client.exceptions.ResourceNotFoundException:
+            return []
+        except (ClientError, BotoCoreError) as error:
+            raise Problem(f"The log group {self.group} cannot be read: {error}") from error
+        new = [event for event in events if event["eventId"] not in self._seen]
+        for event in new:
+            self._seen[event["eventId"]] = event["timestamp"]
+            self.start_ms = max(self.start_ms, event["timestamp"] - self.OVERLAP_MS)
+        self._seen = {id_: when for id_, when in self._seen.items() if when >= self.start_ms}
+        return new
+
+
+def show(event: dict[str, Any], source: str = "") -> None:
+    """Print an event as one line: its local time, whose it is, and its message."""
     when = datetime.fromtimestamp(event["timestamp"] / 1000).astimezone()
     stamp = f"{when:%H:%M:%S}.{event['timestamp'] % 1000:03d}"
-    screen.say(f"{screen.styled(stamp, 'dim')} {event['message'].rstrip()}")
+    whose = f"{screen.styled(source, 'cyan')} " if source else ""
+    screen.say(f"{screen.styled(stamp, 'dim')} {whose}{event['message'].rstrip()}")
