@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
@@ -17,6 +18,21 @@ from cloudlet.couchbase.sqlpp.values import MISSING
 _SLICE_S: Final = 0.002
 
 
+def estimated_bytes(value: Any) -> int:
+    """About how much memory a value takes; long arrays and objects by their first items."""
+    kind = type(value)
+    if kind is str:
+        return 50 + len(value)
+    if kind is list or kind is dict:
+        size = len(value)
+        if not size:
+            return 64
+        items = value if kind is list else value.values()
+        first = sum(map(estimated_bytes, islice(items, 4)))
+        return 64 + (8 if kind is list else 60) * size + first * size // min(size, 4)
+    return 24
+
+
 class StoppedError(Exception):
     """The request was cancelled while it ran."""
 
@@ -25,7 +41,7 @@ class Context:
     """Parameters, clock and counters of one run.
 
     `turn` is awaited between batches: it gives way to the event loop when the slice is used up
-    and raises 1080 when the request's time is.
+    and raises 1080 when the request's time is. `slice_end` is when the slice ends.
     """
 
     def __init__(
@@ -37,6 +53,8 @@ class Context:
         timeout_s: float | None = None,
         timeout_text: str = "",
         preserve_expiry: bool = False,
+        memory_quota_bytes: int = 0,
+        user: str = "",
     ) -> None:
         self.catalog = catalog
         self.named = named or {}
@@ -46,11 +64,14 @@ class Context:
         self.sort_count: int | None = None
         self.mutation_count = 0
         self.preserve_expiry = preserve_expiry
+        self.user = user
+        self.used_bytes = 0  # what sorting, grouping and joining hold, estimated
+        self._memory_quota_bytes = memory_quota_bytes
         self.stopped = False  # set from outside: the client is gone, or an administrator
         self.errors: list[errors.QueryError] = []
         self._deadline = time.monotonic() + timeout_s if timeout_s else None
         self._timeout_text = timeout_text
-        self._slice_end = time.monotonic() + _SLICE_S
+        self.slice_end = time.monotonic() + _SLICE_S
 
     def resolve(self, name: KeyspaceName) -> Keyspace:
         """The keyspace as it is now; 12003 where it has gone since the plan was made."""
@@ -63,14 +84,35 @@ class Context:
         """An empty row for a statement's frame."""
         return [self, *([MISSING] * (size - 1))]
 
+    @property
+    def has_quota(self) -> bool:
+        """Whether the request's memory is limited."""
+        return self._memory_quota_bytes > 0
+
+    def hold(self, value: Any) -> None:
+        """Count a value that is kept until the end; 5500 over the request's quota."""
+        self.used_bytes += estimated_bytes(value)
+        if 0 < self._memory_quota_bytes < self.used_bytes:
+            raise errors.QueryError(5500, "Request has exceeded memory quota", http=500)
+
+    def hold_row(self, row: Row) -> None:
+        """Count a row that is kept until the end, by what is in its slots."""
+        self.used_bytes += 64 + 8 * len(row)
+        for value in row:
+            kind = type(value)
+            if kind is dict or kind is list or kind is str:
+                self.used_bytes += estimated_bytes(value)
+        if 0 < self._memory_quota_bytes < self.used_bytes:
+            raise errors.QueryError(5500, "Request has exceeded memory quota", http=500)
+
     async def turn(self) -> None:
         """Let others run if the slice is over; 1080 if the time is."""
         if self.stopped:
             raise StoppedError
         now = time.monotonic()
-        if now < self._slice_end:
+        if now < self.slice_end:
             return
         if self._deadline is not None and now > self._deadline:
             raise errors.timed_out(self._timeout_text)
         await asyncio.sleep(0)
-        self._slice_end = time.monotonic() + _SLICE_S
+        self.slice_end = time.monotonic() + _SLICE_S

@@ -20,6 +20,7 @@ from cloudlet.couchbase.sqlpp.definitions import define
 from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
 from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
 from cloudlet.couchbase.sqlpp.parser import parse
+from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
@@ -129,7 +130,7 @@ class Engine:
             if isinstance(tree, s.Query):
                 compiled.query = planner.query(tree, None)
                 compiled.signature = compiled.query.signature
-            elif isinstance(tree, (s.Insert, s.Update, s.Delete)):
+            elif isinstance(tree, (s.Insert, s.Update, s.Delete, s.Merge)):
                 compiled.change, compiled.signature = plan_change(planner, tree)
         except RecursionError:
             raise errors.semantic(4321, "Plan error: statement is nested too deeply") from None
@@ -140,10 +141,9 @@ class Engine:
         """Batches of the statement's results, with turns for others in between."""
         seed = context.seed(compiled.frame_size)
         if compiled.query is not None:
-            for batch in compiled.query.run(seed):
+            async for batch in driven(compiled.query.run(seed), context):
                 if batch:
                     yield batch
-                await context.turn()
         elif compiled.change is not None:
             async for batch in compiled.change.run(context, seed):
                 if batch:

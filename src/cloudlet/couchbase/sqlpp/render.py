@@ -101,6 +101,36 @@ def _aggregate(node: tree.Aggregate) -> str:
     return f"{node.name}({distinct}{argument}){where}"
 
 
+def _bound(bound: tree.FrameBound) -> str:
+    if bound.kind == "current":
+        return "current row"
+    return f"{render(bound.offset)} {bound.kind}" if bound.offset is not None else bound.kind
+
+
+def _window(node: tree.WindowCall) -> str:
+    arguments = _list(node.arguments) if node.arguments else ("*" if node.name == "count" else "")
+    call = f"{node.name}({'distinct ' if node.distinct else ''}{arguments})"
+    if node.condition is not None:
+        call += f" filter (where {render(node.condition)})"
+    if node.from_last:
+        call += " from last"
+    if node.ignore_nulls:
+        call += " ignore nulls"
+    parts = []
+    window = node.window
+    if window.partition:
+        parts.append(f"partition by {_list(window.partition)}")
+    if window.order:
+        terms = (render(t.expression) + (" desc" if t.descending else "") for t in window.order)
+        parts.append(f"order by {', '.join(terms)}")
+    if window.frame is not None:
+        frame = window.frame
+        parts.append(f"{frame.unit} between {_bound(frame.start)} and {_bound(frame.end)}")
+        if frame.exclude != "no others":
+            parts.append(f"exclude {frame.exclude}")
+    return f"{call} over ({' '.join(parts)})"
+
+
 _RENDERERS: dict[type, Callable[[Any], str]] = {
     tree.Literal: lambda n: literal(n.value),
     tree.Name: lambda n: quoted(n.name),
@@ -132,5 +162,6 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     tree.ObjectConstruct: _object,
     tree.Call: lambda n: f"{n.name}({_list(n.arguments)})",
     tree.Aggregate: _aggregate,
+    tree.WindowCall: _window,
     tree.Subquery: lambda n: n.text,
 }

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cloudlet.couchbase.sqlpp.tree import NOWHERE, Expression, Position
+from cloudlet.couchbase.sqlpp.tree import (
+    NOWHERE,
+    Expression,
+    Position,
+    RangeBinding,
+    Window,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,20 @@ class OrderTerm:
 
 @dataclass(frozen=True, slots=True)
 class LetBinding:
-    """`name = expression` of LET, LETTING or WITH."""
+    """`name = expression` of LET, LETTING or WITH; `recursion` where WITH RECURSIVE said so."""
 
     name: str
     expression: Expression
     at: Position = NOWHERE
+    recursion: Recursion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recursion:
+    """What may end a recursive WITH term: CYCLE fields RESTRICT, and OPTIONS."""
+
+    cycle: tuple[Expression, ...] = ()
+    options: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,9 @@ class Select:
     letting: tuple[LetBinding, ...] = ()
     having: Expression | None = None
     with_: tuple[LetBinding, ...] = ()
+    group_as: str | None = None
+    windows: tuple[tuple[str, Window], ...] = ()
+    exclude: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +177,15 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """`SET path = value` or `UNSET path` (value None), META(...).expiration included."""
+    """`SET path = value` or `UNSET path` (value None), META(...).expiration included.
+
+    `dimensions` are the FOR clauses, the outermost first.
+    """
 
     path: Expression
     value: Expression | None
+    dimensions: tuple[tuple[RangeBinding, ...], ...] = ()
+    condition: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +214,58 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeUpdate:
+    """`WHEN MATCHED THEN UPDATE ...`"""
+
+    set_: tuple[Assignment, ...]
+    unset: tuple[Assignment, ...]
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergeInsert:
+    """`WHEN NOT MATCHED THEN INSERT ...`; ON KEY gives the key where there is none here."""
+
+    key: Expression | None
+    value: Expression | None
+    options: Expression | None = None
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """MERGE, by the target's keys (`on_key`) or by a condition."""
+
+    target: KeyspaceTerm
+    source: KeyspaceTerm | ExpressionTerm
+    on_key: Expression | None
+    condition: Expression | None
+    update: MergeUpdate | None = None
+    delete: bool = False
+    delete_where: Expression | None = None
+    insert: MergeInsert | None = None
+    limit: Expression | None = None
+    returning: Returning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKey:
+    """One key of an index; `array` is "all" or "distinct" where the elements are the keys."""
+
+    expression: Expression
+    array: str | None = None
+    descending: bool = False
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CreateIndex:
     """CREATE [PRIMARY] INDEX."""
 
     name: str
     path: Path
     primary: bool
-    keys: tuple[tuple[Expression, bool], ...] = ()
+    keys: tuple[IndexKey, ...] = ()
     where: Expression | None = None
     if_not_exists: bool = False
     options: Expression | None = None
@@ -265,6 +333,6 @@ class Execute:
     using: Expression | None
 
 
-Dml = Insert | Update | Delete
+Dml = Insert | Update | Delete | Merge
 Ddl = CreateIndex | DropIndex | BuildIndex | ChangeScope | ChangeCollection
 Statement = Query | Dml | Ddl | Explain | Prepare | Execute

@@ -277,6 +277,74 @@ class Aggregate(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class WindowOrder(Node):
+    """One ORDER BY term of a window."""
+
+    expression: Expression
+    descending: bool = False
+    nulls_last: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBound(Node):
+    """One end of a frame: `unbounded`, `current` or an offset, before or after the row."""
+
+    kind: str  # "unbounded preceding", "unbounded following", "current", "preceding", "following"
+    offset: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame(Node):
+    """`ROWS|RANGE|GROUPS BETWEEN start AND end [EXCLUDE ...]`"""
+
+    unit: str
+    start: FrameBound
+    end: FrameBound
+    exclude: str = "no others"
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Node):
+    """A window definition; `base` names one of the WINDOW clause that it goes on from."""
+
+    base: str | None = None
+    partition: tuple[Expression, ...] = ()
+    order: tuple[WindowOrder, ...] = ()
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCall(Expression):
+    """A window function, or an aggregate with OVER (COUNT(*) has no argument)."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    window: Window
+    distinct: bool = False
+    condition: Expression | None = None
+    from_last: bool = False
+    ignore_nulls: bool = False
+    at: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UserCall(Expression):
+    """A call of a user-defined function by its full path."""
+
+    path: tuple[str, ...]
+    arguments: tuple[Expression, ...]
+    at: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Expression):
+    """`NEXT VALUE FOR path` or `PREV VALUE FOR path`."""
+
+    path: tuple[str, ...]
+    previous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Subquery(Expression):
     """A parenthesised query as an expression: the array of its results."""
 

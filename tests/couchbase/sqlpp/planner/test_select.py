@@ -176,7 +176,7 @@ async def test_query_context_names_the_scope(session: Session) -> None:
         ),
         ("SELECT 1 FROM books WHERE COUNT(*) > 1", 3000, "not allowed"),
         ("SELECT * FROM (SELECT 1)", 4010, "must have a name or alias"),
-        ("SELECT ROW_NUMBER() OVER ()", 1020, "not yet implemented"),
+        ("SELECT RANK() OVER ()", 3220, "ORDER BY clause is required"),
         ("SELECT 1 LIMIT 'x'", 5030, "LIMIT"),
     ],
 )

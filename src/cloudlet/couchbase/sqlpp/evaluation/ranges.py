@@ -16,19 +16,21 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compile_expression,
     compiles,
 )
+from cloudlet.couchbase.sqlpp.pausing import paced
 from cloudlet.couchbase.sqlpp.values import MISSING, truth
 
 # The slots to set, their values step by step; or MISSING or None where a collection is no array.
 Steps = Iterator[tuple[Any, ...]]
 
 
-class _Bindings:
+class Bindings:
     """The compiled bindings of one range expression."""
 
     def __init__(self, bindings: tuple[tree.RangeBinding, ...]) -> None:
         self._collections = [
             (compile_expression(b.collection), b.within, b.name_slot >= 0) for b in bindings
         ]
+        self._elements = {b.slot: place for place, b in enumerate(bindings)}
         self.slots = [slot for b in bindings for slot in (b.name_slot, b.slot) if slot >= 0]
 
     def steps(self, row: Row) -> Steps | Any | None:
@@ -45,8 +47,22 @@ class _Bindings:
         if result is not True:
             return result
         if len(found) == 1:
-            return iter(found[0])
+            return paced(found[0], 32)
         return (sum(step, ()) for step in zip(*found, strict=False))
+
+    def replace_element(self, row: Row, slot: int, step: int, new: Any) -> None:
+        """Put a value where the element lies that a variable stands for at a step."""
+        place = self._elements.get(slot)
+        if place is None:
+            return
+        collection, within, _ = self._collections[place]
+        items = collection(row)
+        if within:
+            return
+        if type(items) is list and step < len(items):
+            items[step] = new
+        elif type(items) is dict and step < len(items):
+            items[sorted(items)[step]] = new
 
 
 def _items(value: Any, *, within: bool, named: bool) -> list[tuple[Any, ...]] | None:
@@ -73,7 +89,7 @@ def _descendant_pairs(value: Any) -> Iterator[tuple[Any, Any]]:
 @compiles(tree.Quantified)
 def quantified(node: tree.Quantified) -> Evaluate:
     """ANY (SOME), EVERY, ANY AND EVERY."""
-    bindings = _Bindings(node.bindings)
+    bindings = Bindings(node.bindings)
     slots, condition = bindings.slots, compile_expression(node.condition)
     stop_on = node.quantifier == "any"
     when_empty = node.quantifier == "every"
@@ -97,7 +113,7 @@ def quantified(node: tree.Quantified) -> Evaluate:
 @compiles(tree.Comprehension)
 def comprehension(node: tree.Comprehension) -> Evaluate:
     """ARRAY, FIRST and OBJECT; a MISSING value is left out."""
-    bindings = _Bindings(node.bindings)
+    bindings = Bindings(node.bindings)
     values = _chosen(node, bindings)
     if node.kind == "array":
 
@@ -127,7 +143,7 @@ def comprehension(node: tree.Comprehension) -> Evaluate:
     return object_
 
 
-def _chosen(node: tree.Comprehension, bindings: _Bindings) -> Any:
+def _chosen(node: tree.Comprehension, bindings: Bindings) -> Any:
     slots = bindings.slots
     value_of = compile_expression(node.value)
     key_of = compile_expression(node.key) if node.key is not None else None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from cloudlet.couchbase.sqlpp.pausing import ordered, paced
 from cloudlet.couchbase.sqlpp.values import (
     MISSING,
     compare,
@@ -107,6 +108,23 @@ class Extreme:
         return self._best
 
 
+class Members:
+    """GROUP AS: the group's rows, in their order."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+
+    def add(self, value: Any) -> None:
+        """Keep the row."""
+        self._values.append(value)
+
+    def result(self) -> Any:
+        """The array."""
+        return self._values
+
+
 class Collect:
     """ARRAY_AGG: all values but MISSING, sorted as Couchbase sorts them; NULL without any."""
 
@@ -122,7 +140,7 @@ class Collect:
 
     def result(self) -> Any:
         """The array."""
-        return sorted(self._values, key=scalar_sort_key) if self._values else None
+        return ordered(self._values, scalar_sort_key) if self._values else None
 
 
 class Spread:
@@ -169,17 +187,17 @@ class Distinct:
 
 
 def _median(values: list[Any]) -> Any:
-    ordered, middle = sorted(values), len(values) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2
+    line, middle = ordered(values, float), len(values) // 2
+    if len(line) % 2:
+        return line[middle]
+    return (line[middle - 1] + line[middle]) / 2
 
 
 def _variance(values: list[Any], less: int) -> Any:
     if len(values) <= less:
         return None if less and len(values) < less else 0
-    mean = math.fsum(values) / len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - less)
+    mean = math.fsum(paced(values, 512)) / len(values)
+    return math.fsum((value - mean) ** 2 for value in paced(values, 512)) / (len(values) - less)
 
 
 def _deviation(values: list[Any], less: int) -> Any:
@@ -201,6 +219,7 @@ AGGREGATES: Final[dict[str, Callable[[], Accumulator]]] = {
     "mean": Mean,
     "count": Count,
     "countn": CountNumbers,
+    "group_as": Members,
     "max": lambda: Extreme(1),
     "min": lambda: Extreme(-1),
     "sum": Sum,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 # How many rows an operator handles between two ticks.
@@ -47,7 +48,10 @@ class QueryPlan:
         cache = seed[0].query_results
         if not self.reached and id(self) in cache:
             return cache[id(self)]  # type: ignore[no-any-return]
-        found = [None if value is MISSING else value for batch in self.run(seed) for value in batch]
+        found: list[Any] = []
+        for batch in self.run(seed):
+            found.extend(None if value is MISSING else value for value in batch)
+            pause()
         if not self.reached:
             cache[id(self)] = found
         return found

@@ -51,6 +51,30 @@ def result_object(terms: list[ResultTerm]) -> Evaluate:
     return mixed
 
 
+def excluding(evaluate: Evaluate, paths: list[tuple[str, ...]]) -> Evaluate:
+    """The result without the parts at the paths, which begin at the result's own names."""
+
+    def run(row: Row) -> Any:
+        value = evaluate(row)
+        for path in paths:
+            value = _without(value, path)
+        return value
+
+    return run
+
+
+def _without(value: Any, path: tuple[str, ...]) -> Any:
+    step, rest = path[0], path[1:]
+    if type(value) is list:
+        inner = rest if step == "*" else path
+        return [_without(item, inner) for item in value] if inner else []
+    if type(value) is not dict or step not in value:
+        return value
+    if not rest:
+        return {name: item for name, item in value.items() if name != step}
+    return {**value, step: _without(value[step], rest)}
+
+
 @dataclass(slots=True)
 class Project:
     """Puts each row's result into a slot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
@@ -139,6 +139,7 @@ class ExpressionScan:
     alias: str
     slot: int
     text: str
+    reached: set[int] = field(default_factory=set)
 
     def run(self, seed: Row) -> Batches:
         """A row an element."""

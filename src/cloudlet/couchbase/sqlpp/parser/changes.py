@@ -1,10 +1,12 @@
-"""INSERT, UPSERT, UPDATE and DELETE."""
+"""INSERT, UPSERT, UPDATE, DELETE and MERGE."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
-from cloudlet.couchbase.sqlpp.parser import expressions, queries, terms
+from cloudlet.couchbase.sqlpp.parser import expressions, primaries, queries, terms
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.tree import Expression
 
@@ -108,11 +110,105 @@ def _assignments(stream: Stream, *, with_value: bool) -> tuple[s.Assignment, ...
         if with_value:
             stream.expect_symbol("=")
             value = expressions.expression(stream)
-        if stream.is_word("FOR"):
-            raise errors.not_supported("UPDATE ... FOR")
-        found.append(s.Assignment(path, value))
+        found.append(s.Assignment(path, value, *_update_for(stream)))
         if not stream.symbol(","):
             return tuple(found)
+
+
+def _update_for(
+    stream: Stream,
+) -> tuple[tuple[tuple[tree.RangeBinding, ...], ...], Expression | None]:
+    """`FOR variable IN array, ... [FOR ...] [WHEN condition] END`, or nothing.
+
+    Written inside out: the first FOR may use the variables of the next.
+    """
+    dimensions: list[tuple[tree.RangeBinding, ...]] = []
+    condition = None
+    while stream.word("FOR"):
+        dimensions.append(primaries.range_bindings(stream))
+    if dimensions:
+        condition = expressions.expression(stream) if stream.word("WHEN") else None
+        stream.expect_word("END")
+    return tuple(reversed(dimensions)), condition
+
+
+def merge(stream: Stream) -> s.Merge:
+    """MERGE INTO a keyspace USING a source."""
+    stream.advance()
+    stream.expect_word("INTO")
+    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    stream.expect_word("USING")
+    source = terms.simple(stream)
+    stream.expect_word("ON")
+    on_key = condition = None
+    if stream.word("PRIMARY", "KEY") or stream.word("KEY"):
+        on_key = expressions.expression(stream)
+    else:
+        condition = expressions.expression(stream)
+    actions = _merge_actions(stream, by_key=on_key is not None)
+    limit = expressions.expression(stream) if stream.word("LIMIT") else None
+    return s.Merge(
+        target, source, on_key, condition, limit=limit, returning=_returning(stream), **actions
+    )
+
+
+def _merge_actions(stream: Stream, *, by_key: bool) -> dict[str, Any]:
+    """The WHEN clauses, each at most once."""
+    actions: dict[str, Any] = {}
+    while stream.word("WHEN"):
+        name: str
+        action: s.MergeInsert | s.MergeUpdate | bool
+        if stream.word("NOT", "MATCHED", "THEN", "INSERT"):
+            name, action = "insert", _merge_insert(stream, by_key=by_key)
+        else:
+            stream.expect_word("MATCHED", "THEN")
+            if stream.word("UPDATE"):
+                set_ = _assignments(stream, with_value=True) if stream.word("SET") else ()
+                unset = _assignments(stream, with_value=False) if stream.word("UNSET") else ()
+                if not (set_ or unset):
+                    raise stream.unexpected()
+                name, action = "update", s.MergeUpdate(set_, unset, _where(stream))
+            else:
+                stream.expect_word("DELETE")
+                name, action = "delete", True
+                actions["delete_where"] = _where(stream)
+        if name in actions:
+            raise stream.unexpected()
+        actions[name] = action
+    if not actions:
+        raise stream.unexpected()
+    return actions
+
+
+def _where(stream: Stream) -> Expression | None:
+    return expressions.expression(stream) if stream.word("WHERE") else None
+
+
+def _merge_insert(stream: Stream, *, by_key: bool) -> s.MergeInsert:
+    at = stream.position()
+    if by_key and not (stream.is_symbol("(") and stream.ahead().upper == "KEY"):
+        return s.MergeInsert(None, expressions.expression(stream), None, _where(stream))
+    if by_key:
+        raise errors.semantic(
+            3150,
+            "MERGE with ON KEY clause cannot have document key specification in INSERT action"
+            f"{errors.near(at)}.",
+        )
+    if not stream.symbol("("):
+        raise errors.semantic(
+            3151,
+            "MERGE with ON clause must have document key specification in INSERT action"
+            f"{errors.near(at)}.",
+        )
+    stream.word("PRIMARY")
+    stream.word("KEY")
+    parts: list[Expression | None] = [expressions.expression(stream), None, None]
+    for number, word in ((1, "VALUE"), (2, "OPTIONS")):
+        if stream.symbol(","):
+            stream.word(word)
+            parts[number] = expressions.expression(stream)
+    stream.expect_symbol(")")
+    return s.MergeInsert(parts[0], parts[1], parts[2], _where(stream))
 
 
 def delete(stream: Stream) -> s.Delete:

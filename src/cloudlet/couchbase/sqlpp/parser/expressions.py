@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp import tree
 from cloudlet.couchbase.sqlpp.lexer import Kind
 from cloudlet.couchbase.sqlpp.parser import primaries
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
@@ -150,8 +150,3 @@ def _is(stream: Stream, left: Expression) -> Expression:
         test: Expression = tree.Call("is_" + stream.advance().upper.lower(), (left,))
         return tree.Not(test) if negated else test
     raise stream.unexpected()
-
-
-def window_refused() -> errors.QueryError:
-    """1020 for OVER: window functions are not there yet."""
-    return errors.not_supported("Window function")

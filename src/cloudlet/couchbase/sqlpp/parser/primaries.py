@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp.lexer import Kind
-from cloudlet.couchbase.sqlpp.parser import expressions, queries
+from cloudlet.couchbase.sqlpp.parser import expressions, queries, windows
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.tree import Expression
 from cloudlet.couchbase.sqlpp.values import MISSING
@@ -128,8 +128,8 @@ def _call(stream: Stream) -> Expression:
     if name in AGGREGATES:
         return _aggregate(stream, name, at)
     arguments = [] if stream.symbol(")") else _arguments(stream)
-    if stream.is_word("OVER"):
-        raise expressions.window_refused()
+    if name in windows.FUNCTIONS:
+        return windows.call(stream, name, arguments, at)
     return tree.Call(name, tuple(arguments), at)
 
 
@@ -161,7 +161,8 @@ def _aggregate(stream: Stream, name: str, at: tree.Position) -> Expression:
         condition = expressions.expression(stream)
         stream.expect_symbol(")")
     if stream.is_word("OVER"):
-        raise expressions.window_refused()
+        arguments = [] if argument is None else [argument]
+        return windows.call(stream, name, arguments, at, distinct=distinct, condition=condition)
     return tree.Aggregate(name, argument, distinct, condition, at)
 
 
@@ -179,7 +180,8 @@ def _case(stream: Stream) -> Expression:
     return tree.Case(operand, tuple(branches), otherwise)
 
 
-def _bindings(stream: Stream) -> tuple[tree.RangeBinding, ...]:
+def range_bindings(stream: Stream) -> tuple[tree.RangeBinding, ...]:
+    """`[name :] variable IN|WITHIN collection, ...`"""
     bindings = []
     while True:
         name_variable = None
@@ -205,7 +207,7 @@ def _every(stream: Stream) -> Expression:
 
 
 def _satisfies(stream: Stream, quantifier: str) -> Expression:
-    bindings = _bindings(stream)
+    bindings = range_bindings(stream)
     stream.expect_word("SATISFIES")
     condition = expressions.expression(stream)
     stream.expect_word("END")
@@ -220,7 +222,7 @@ def _comprehension(kind: str) -> Callable[[Stream], Expression]:
             stream.expect_symbol(":")
             key, value = value, expressions.expression(stream)
         stream.expect_word("FOR")
-        bindings = _bindings(stream)
+        bindings = range_bindings(stream)
         condition = expressions.expression(stream) if stream.word("WHEN") else None
         stream.expect_word("END")
         return tree.Comprehension(kind, key, value, bindings, condition)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from cloudlet.couchbase.sqlpp import errors, tree
+from typing import Any
+
 from cloudlet.couchbase.sqlpp import statements as s
-from cloudlet.couchbase.sqlpp.parser import expressions, primaries, terms
+from cloudlet.couchbase.sqlpp import tree
+from cloudlet.couchbase.sqlpp.parser import expressions, primaries, terms, windows
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
 _SET_OPERATIONS = ("UNION", "INTERSECT", "EXCEPT")
@@ -63,38 +65,55 @@ def _set_operand(stream: Stream) -> s.Select | s.Query:
 def _with(stream: Stream) -> tuple[s.LetBinding, ...]:
     if not stream.word("WITH"):
         return ()
-    if stream.word("RECURSIVE"):
-        raise errors.not_supported("WITH RECURSIVE")
+    recursive = stream.word("RECURSIVE")
     bindings = []
     while True:
         at = stream.position()
         name = stream.identifier()
         stream.expect_word("AS")
-        bindings.append(s.LetBinding(name, expressions.expression(stream), at))
+        value = expressions.expression(stream)
+        recursion = _recursion(stream) if recursive else None
+        bindings.append(s.LetBinding(name, value, at, recursion))
         if not stream.symbol(","):
             return tuple(bindings)
 
 
+def _recursion(stream: Stream) -> s.Recursion:
+    """`[CYCLE field, ... RESTRICT] [OPTIONS object]` after a term of WITH RECURSIVE."""
+    fields: list[tree.Expression] = []
+    if stream.word("CYCLE"):
+        fields.append(expressions.expression(stream))
+        while stream.symbol(","):
+            fields.append(expressions.expression(stream))
+        stream.expect_word("RESTRICT")
+    options = expressions.expression(stream) if stream.word("OPTIONS") else None
+    return s.Recursion(tuple(fields), options)
+
+
 def _block(stream: Stream) -> s.Select:
-    source = None
-    let: tuple[s.LetBinding, ...] = ()
-    where = group = having = None
-    letting: tuple[s.LetBinding, ...] = ()
+    clauses: dict[str, Any] = {}
     from_first = stream.is_word("FROM")
     if from_first:
-        source, let, where, group, letting, having = _clauses(stream)
+        clauses = _clauses(stream)
     stream.expect_word("SELECT")
     distinct = stream.word("DISTINCT")
     if not distinct:
         stream.word("ALL")
     projections, raw = result_list(stream)
-    if stream.is_word("EXCLUDE"):
-        raise errors.not_supported("EXCLUDE")
+    exclude = _exclude(stream)
     if not from_first:
-        source, let, where, group, letting, having = _clauses(stream)
-    if stream.is_word("WINDOW"):
-        raise expressions.window_refused()
-    return s.Select(projections, raw, distinct, source, let, where, group, letting, having)
+        clauses = _clauses(stream)
+    return s.Select(projections, raw, distinct, exclude=exclude, **clauses)
+
+
+def _exclude(stream: Stream) -> tuple[tree.Expression, ...]:
+    """`EXCLUDE path, ...`: paths, or strings that hold paths."""
+    if not stream.word("EXCLUDE"):
+        return ()
+    found = [expressions.expression(stream, power=140)]
+    while stream.symbol(","):
+        found.append(expressions.expression(stream, power=140))
+    return tuple(found)
 
 
 def result_list(stream: Stream) -> tuple[tuple[s.Projection, ...], bool]:
@@ -127,25 +146,26 @@ def _alias(stream: Stream) -> str | None:
     return None
 
 
-def _clauses(
-    stream: Stream,
-) -> tuple[
-    s.FromTerm | None,
-    tuple[s.LetBinding, ...],
-    tree.Expression | None,
-    tuple[s.GroupTerm, ...] | None,
-    tuple[s.LetBinding, ...],
-    tree.Expression | None,
-]:
+def _clauses(stream: Stream) -> dict[str, Any]:
+    """FROM to WINDOW, as parts of a Select."""
     source = terms.from_clause(stream) if stream.word("FROM") else None
     let = let_bindings(stream, "LET")
     where = expressions.expression(stream) if stream.word("WHERE") else None
-    group = _group(stream)
+    group, group_as = _group(stream)
     letting = let_bindings(stream, "LETTING")
     having = expressions.expression(stream) if stream.word("HAVING") else None
     if group is None and (letting or having is not None):
         group = ()
-    return source, let, where, group, letting, having
+    return {
+        "source": source,
+        "let": let,
+        "where": where,
+        "group": group,
+        "group_as": group_as,
+        "letting": letting,
+        "having": having,
+        "windows": windows.clause(stream),
+    }
 
 
 def let_bindings(stream: Stream, word: str) -> tuple[s.LetBinding, ...]:
@@ -162,20 +182,36 @@ def let_bindings(stream: Stream, word: str) -> tuple[s.LetBinding, ...]:
             return tuple(bindings)
 
 
-def _group(stream: Stream) -> tuple[s.GroupTerm, ...] | None:
+def _group(stream: Stream) -> tuple[tuple[s.GroupTerm, ...] | None, str | None]:
     if not stream.word("GROUP"):
-        return None
+        return None, None
     stream.expect_word("BY")
     found = []
     while True:
         value = expressions.expression(stream)
-        alias = stream.identifier() if stream.word("AS") else None
+        alias = None
+        if stream.word("AS") or stream.is_identifier():
+            alias = stream.identifier()
         found.append(s.GroupTerm(value, alias))
         if not stream.symbol(","):
             break
-    if stream.word("GROUP"):
-        raise errors.not_supported("GROUP AS")
-    return tuple(found)
+    name = None
+    if stream.word("GROUP", "AS"):
+        name = stream.identifier()
+    return tuple(found), name
+
+
+def ordering(stream: Stream) -> tuple[bool, bool | None]:
+    """`[ASC|DESC] [NULLS FIRST|LAST]`: whether descending, and where NULLs are put last."""
+    descending = stream.word("DESC")
+    if not descending:
+        stream.word("ASC")
+    nulls_last = None
+    if stream.word("NULLS"):
+        nulls_last = stream.word("LAST")
+        if not nulls_last:
+            stream.expect_word("FIRST")
+    return descending, nulls_last
 
 
 def _order(stream: Stream) -> tuple[s.OrderTerm, ...]:
@@ -185,14 +221,6 @@ def _order(stream: Stream) -> tuple[s.OrderTerm, ...]:
     found = []
     while True:
         value = expressions.expression(stream)
-        descending = stream.word("DESC")
-        if not descending:
-            stream.word("ASC")
-        nulls_last = None
-        if stream.word("NULLS"):
-            nulls_last = stream.word("LAST")
-            if not nulls_last:
-                stream.expect_word("FIRST")
-        found.append(s.OrderTerm(value, descending, nulls_last))
+        found.append(s.OrderTerm(value, *ordering(stream)))
         if not stream.symbol(","):
             return tuple(found)

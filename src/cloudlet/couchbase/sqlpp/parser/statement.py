@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
@@ -11,10 +12,7 @@ from cloudlet.couchbase.sqlpp.parser import changes, definitions, expressions, p
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
 _NOT_YET: Final = frozenset(
-    """
-    ADVISE ALTER ANALYZE BEGIN COMMIT FLUSH GRANT INFER MERGE REVOKE ROLLBACK SAVEPOINT SET START
-    TRUNCATE
-    """.split()  # noqa: SIM905
+    "BEGIN COMMIT FLUSH ROLLBACK SAVEPOINT SET START TRUNCATE".split()  # noqa: SIM905
 )
 
 
@@ -30,26 +28,18 @@ def statement(stream: Stream) -> s.Statement:
     if stream.token.kind is not Kind.WORD:
         raise stream.unexpected()
     word = stream.token.upper
-    match word:
-        case "INSERT" | "UPSERT":
-            return changes.insert(stream)
-        case "UPDATE":
-            if stream.ahead().upper == "STATISTICS":
-                raise errors.not_supported("UPDATE STATISTICS")
-            return changes.update(stream)
-        case "DELETE":
-            return changes.delete(stream)
-        case "CREATE" | "DROP" | "BUILD":
-            return definitions.definition(stream)
-        case "EXPLAIN":
-            return _explain(stream)
-        case "PREPARE":
-            return _prepare(stream)
-        case "EXECUTE":
-            return _execute(stream)
+    reader = _READERS.get(word)
+    if reader is not None:
+        return reader(stream)
     if word in _NOT_YET:
         raise errors.not_supported(word)
     raise stream.unexpected()
+
+
+def _update(stream: Stream) -> s.Statement:
+    if stream.ahead().upper == "STATISTICS":
+        raise errors.not_supported("UPDATE STATISTICS")
+    return changes.update(stream)
 
 
 def _explain(stream: Stream) -> s.Explain:
@@ -82,3 +72,18 @@ def _execute(stream: Stream) -> s.Execute:
         name = stream.identifier()
     using = expressions.expression(stream) if stream.word("USING") else None
     return s.Execute(name, using)
+
+
+_READERS: Final[dict[str, Callable[[Stream], s.Statement]]] = {
+    "BUILD": definitions.definition,
+    "CREATE": definitions.definition,
+    "DELETE": changes.delete,
+    "DROP": definitions.definition,
+    "EXECUTE": _execute,
+    "EXPLAIN": _explain,
+    "INSERT": changes.insert,
+    "MERGE": changes.merge,
+    "PREPARE": _prepare,
+    "UPDATE": _update,
+    "UPSERT": changes.insert,
+}

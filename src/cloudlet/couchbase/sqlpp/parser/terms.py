@@ -12,12 +12,12 @@ from cloudlet.couchbase.sqlpp.tree import Expression
 
 def from_clause(stream: Stream) -> s.FromTerm:
     """Everything after FROM; a comma is an inner join without a condition."""
-    term = _joined(stream, _simple(stream))
+    term = _joined(stream, simple(stream))
     while stream.symbol(","):
         if stream.word("UNNEST"):
             term = _unnest(stream, term, outer=False)
         else:
-            term = s.Join(term, _simple(stream), "inner", None)
+            term = s.Join(term, simple(stream), "inner", None)
         term = _joined(stream, term)
     return term
 
@@ -36,7 +36,7 @@ def _joined(stream: Stream, term: s.FromTerm) -> s.FromTerm:
             stream.word("INNER")
         if stream.word("JOIN"):
             term = _join(stream, term, kind, nest=False)
-        elif stream.word("NEST"):
+        elif kind != "right" and stream.word("NEST"):
             term = _join(stream, term, kind, nest=True)
         elif stream.is_word("UNNEST", "FLATTEN") and kind != "right":
             stream.advance()
@@ -48,14 +48,23 @@ def _joined(stream: Stream, term: s.FromTerm) -> s.FromTerm:
 
 
 def _join(stream: Stream, left: s.FromTerm, kind: str, *, nest: bool) -> s.Join:
-    right = _simple(stream)
+    right = simple(stream)
     stream.expect_word("ON")
     if stream.word("PRIMARY") or stream.is_word("KEYS", "KEY"):
         if stream.word("KEY"):
-            raise errors.not_supported("Index JOIN (ON KEY ... FOR)")
+            return s.Join(left, right, kind, _index_join(stream), None, nest)
         stream.expect_word("KEYS")
         return s.Join(left, right, kind, None, expressions.expression(stream), nest)
     return s.Join(left, right, kind, expressions.expression(stream), None, nest)
+
+
+def _index_join(stream: Stream) -> Expression:
+    """`ON KEY expression FOR alias`: the expression holds the key of the alias's document."""
+    key = expressions.expression(stream)
+    stream.expect_word("FOR")
+    at = stream.position()
+    alias = tree.Name(stream.identifier(), at)
+    return tree.Comparison("=", key, tree.Field(tree.Call("meta", (alias,), at), "id"))
 
 
 def _unnest(stream: Stream, left: s.FromTerm, *, outer: bool) -> s.Unnest:
@@ -74,7 +83,8 @@ def alias_of(stream: Stream) -> str | None:
     return None
 
 
-def _simple(stream: Stream) -> s.KeyspaceTerm | s.ExpressionTerm:
+def simple(stream: Stream) -> s.KeyspaceTerm | s.ExpressionTerm:
+    """One FROM term that is no join."""
     at = stream.position()
     path = _keyspace_path(stream)
     if path is not None:

@@ -14,8 +14,8 @@ from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.operators import grouping, ordering, results, scans, steps
 from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.operators.prelude import CountScan, Prelude
-from cloudlet.couchbase.sqlpp.planner import access, sources
-from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates, Resolver
+from cloudlet.couchbase.sqlpp.planner import access, exclusion, sources, window
+from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates, Resolver, Windows
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
 from cloudlet.couchbase.sqlpp.planner.signatures import signature
 from cloudlet.couchbase.sqlpp.render import render
@@ -30,12 +30,14 @@ class Block:
 
     def __init__(self, planner: Planner, outer: Scope | None) -> None:
         self.planner = planner
+        self.first_slot = planner.frame.size
         self.scope = Scope(outer, query=True)
         self._before: list[tuple[int, QueryPlan]] = []
         self._aggregates: Aggregates | None = None
         self._keys: dict[Expression, tree.Variable] = {}
         self._raw_slots: set[int] = set()
         self._post: Scope | None = None
+        self._windows: Windows | None = None
 
     def resolved(self, node: Expression) -> Expression:
         """An expression of which no part may need this block's rows (keys, FROM terms)."""
@@ -124,9 +126,12 @@ class Block:
             if select.having is not None:
                 operator, condition = self.clause(operator, select.having)
                 operator = steps.Filter(operator, compile_expression(condition), render(condition))
+        self._windows = Windows(self.planner.frame, dict(select.windows))
         operator, evaluate, aliases, texts = self.result_list(
             operator, select.projections, select.raw
         )
+        if select.exclude:
+            evaluate = results.excluding(evaluate, exclusion.paths(select.exclude))
         terms = []
         for term in order:
             operator, value = self.clause(operator, term.expression, aliases)
@@ -137,6 +142,7 @@ class Block:
             )
         if group_place is not None:
             operator = self._finish_group(operator, group_place, select)
+        operator = window.with_windows(operator, self._windows.slots, self._after_group)
         slot = self.planner.frame.allocate()
         bounds = self.bounds(limit, offset)
 
@@ -189,7 +195,7 @@ class Block:
     ) -> tuple[Operator, Expression]:
         """An expression over the block's result rows, be they grouped or not."""
         scope = self._post if self._post is not None else self.scope
-        resolver = Resolver(self.planner, scope, self._aggregates, aliases)
+        resolver = Resolver(self.planner, scope, self._aggregates, aliases, self._windows)
         value = resolver.resolve(node)
         operator = self.with_subqueries(operator, resolver)
         return operator, self._after_group(value)
@@ -224,13 +230,15 @@ class Block:
 
     def _star(self) -> Expression:
         """`*`: an object of all FROM terms."""
-        star = tree.ObjectConstruct(
+        return self._after_group(self._terms())
+
+    def _terms(self) -> Expression:
+        return tree.ObjectConstruct(
             tuple(
                 (tree.Literal(term.name), tree.Variable(term.slot, term.name))
                 for term in self.scope.terms
             )
         )
-        return self._after_group(star)
 
     def _has_aggregates(self, select: s.Select, order: tuple[s.OrderTerm, ...]) -> bool:
         nodes = [p.expression for p in select.projections if p.expression is not None]
@@ -255,6 +263,10 @@ class Block:
         self._post = Scope(self.scope)
         for alias in aliases:
             self._post.declare(alias)
+        if select.group_as is not None:
+            members = tree.Aggregate("group_as", self._terms(), False)
+            slot = self._aggregates.slot(members)
+            self._post.declare(Binding(select.group_as, slot))
         return grouping.Group(operator, keys, [], texts)
 
     def _letting(self, operator: Operator, binding: s.LetBinding) -> Operator:
@@ -270,6 +282,8 @@ class Block:
     ) -> Operator:
         """Give the group step the aggregates that the clauses after it turned out to need."""
         assert self._aggregates is not None
+        if self._aggregates.pending:
+            group.source = steps.Subqueries(group.source, self._aggregates.pending)
         for call, slot in self._aggregates.slots.items():
             group.aggregates.append(
                 grouping.AggregateCall(

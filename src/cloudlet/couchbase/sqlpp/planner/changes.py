@@ -1,15 +1,18 @@
-"""Plans of INSERT, UPSERT, UPDATE and DELETE."""
+"""Plans of INSERT, UPSERT, UPDATE, DELETE and MERGE."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import Evaluate, compile_expression
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import constant
-from cloudlet.couchbase.sqlpp.operators import changes, scans, steps
-from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.evaluation.ranges import Bindings
+from cloudlet.couchbase.sqlpp.operators import changes, inserts, merges, scans, steps, updates
+from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
+from cloudlet.couchbase.sqlpp.planner import sources
 from cloudlet.couchbase.sqlpp.planner.block import Block
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
@@ -25,24 +28,27 @@ def plan_change(planner: Planner, statement: s.Dml) -> tuple[changes.ChangePlan,
         plan: changes.ChangePlan = _insert(planner, statement)
     elif isinstance(statement, s.Update):
         plan = _update(planner, statement)
+    elif isinstance(statement, s.Merge):
+        plan = _merge(planner, statement)
     else:
         plan = _delete(planner, statement)
     shown = signature(statement.returning, []) if statement.returning else None
     return plan, shown
 
 
-def _returning(block: Block, returning: s.Returning | None) -> Evaluate | None:
+def _returning(block: Block, returning: s.Returning | None) -> changes.Returning | None:
     if returning is None:
         return None
     nothing = scans.Nothing()
     operator, evaluate, _, _ = block.result_list(nothing, returning.projections, returning.raw)
-    if operator is not nothing:
-        raise errors.not_supported("Correlated subquery in RETURNING")
-    found: Evaluate = evaluate
-    return found
+    subqueries: list[tuple[int, QueryPlan]] = []
+    while isinstance(operator, steps.Subqueries):
+        subqueries = [*operator.plans, *subqueries]
+        operator = operator.source
+    return changes.Returning(evaluate, subqueries)
 
 
-def _insert(planner: Planner, statement: s.Insert) -> changes.Insert:
+def _insert(planner: Planner, statement: s.Insert) -> inserts.Insert:
     name = planner.keyspace(statement.target.path)
     pending: list[Any] = []
 
@@ -76,7 +82,7 @@ def _insert(planner: Planner, statement: s.Insert) -> changes.Insert:
     slot = declare_keyspace(block, statement.target)
     returning = _returning(block, statement.returning)
     source = block.enclosed(source)
-    return changes.Insert(
+    return inserts.Insert(
         name, statement.target.alias, slot, statement.upsert, values, query,
         key_of, value_of, options_of, returning, source,
     )  # fmt: skip
@@ -96,28 +102,72 @@ def _rows(
     return operator
 
 
-def _update(planner: Planner, statement: s.Update) -> changes.Update:
+def _update(planner: Planner, statement: s.Update) -> updates.Update:
     block = Block(planner, None)
     name = planner.keyspace(statement.target.path)
     operator = _rows(block, statement.target, statement.let, statement.where, statement.limit, None)
     slot = block.scope.terms[0].slot
+    operator, found = _changes(block, operator, (*statement.set_, *statement.unset), slot)
+    returning = _returning(block, statement.returning)
+    return updates.Update(
+        name, statement.target.alias, slot, block.enclosed(operator), found, returning
+    )
+
+
+def _changes(
+    block: Block, operator: Operator, assignments: tuple[s.Assignment, ...], slot: int
+) -> tuple[Operator, updates.Changes]:
+    """The SETs and UNSETs, with the operator that also runs their subqueries."""
     found = []
-    for assignment in (*statement.set_, *statement.unset):
+    for assignment in assignments:
+        if assignment.dimensions:
+            operator, change = _change_for(block, operator, assignment)
+            found.append(change)
+            continue
         value = None
         if assignment.value is not None:
             operator, resolved = block.clause(operator, assignment.value)
             value = compile_expression(resolved)
         operator, path = block.clause(operator, assignment.path)
-        found.append(_path_change(path, value, slot))
-    returning = _returning(block, statement.returning)
-    return changes.Update(
-        name, statement.target.alias, slot, block.enclosed(operator), found, returning
-    )
+        found.append(_path_change(path, value, {slot}))
+    return operator, updates.Changes(slot, found)
 
 
-def _path_change(path: Expression, value: Evaluate | None, slot: int) -> changes.PathChange:
-    """The steps from the document down to what is changed."""
-    found: list[changes.Step] = []
+def _change_for(
+    block: Block, operator: Operator, assignment: s.Assignment
+) -> tuple[Operator, updates.PathChange]:
+    """A SET or UNSET with FOR: its variables may be in its path, its value and its condition."""
+    resolver = Resolver(block.planner, block.scope)
+    dimensions: list[Bindings] = []
+    allowed = {block.scope.terms[0].slot}
+
+    def inside() -> updates.PathChange:
+        value = condition = None
+        if assignment.value is not None:
+            value = compile_expression(resolver.resolve(assignment.value))
+        if assignment.condition is not None:
+            condition = compile_expression(resolver.resolve(assignment.condition))
+        change = _path_change(resolver.resolve(assignment.path), value, allowed)
+        return replace(change, dimensions=tuple(dimensions), condition=condition)
+
+    def nested(rest: tuple[tuple[tree.RangeBinding, ...], ...]) -> updates.PathChange:
+        if not rest:
+            return inside()
+
+        def deeper(bindings: tuple[tree.RangeBinding, ...]) -> updates.PathChange:
+            dimensions.append(Bindings(bindings))
+            allowed.update(binding.slot for binding in bindings)
+            return nested(rest[1:])
+
+        return resolver.ranged(rest[0], deeper)
+
+    change = nested(assignment.dimensions)
+    return block.with_subqueries(operator, resolver), change
+
+
+def _path_change(path: Expression, value: Evaluate | None, bases: set[int]) -> updates.PathChange:
+    """The steps from the document, or a FOR variable, down to what is changed."""
+    found: list[updates.Step] = []
     node = path
     while True:
         if isinstance(node, tree.Field):
@@ -126,7 +176,7 @@ def _path_change(path: Expression, value: Evaluate | None, slot: int) -> changes
                     raise errors.semantic(
                         4321, f"META().{node.name} cannot be set; only expiration can."
                     )
-                return changes.PathChange((), value, expiration=True)
+                return updates.PathChange((), value, expiration=True)
             found.append(constant(node.name))
             node = node.base
         elif isinstance(node, tree.DynamicField):
@@ -135,13 +185,13 @@ def _path_change(path: Expression, value: Evaluate | None, slot: int) -> changes
         elif isinstance(node, tree.Element):
             found.append(compile_expression(node.index))
             node = node.base
-        elif isinstance(node, tree.Variable) and node.slot == slot:
-            return changes.PathChange(tuple(reversed(found)), value)
+        elif isinstance(node, tree.Variable) and node.slot in bases:
+            return updates.PathChange(tuple(reversed(found)), value, base=node.slot)
         else:
             raise errors.semantic(4321, "SET and UNSET take a path into the document.")
 
 
-def _delete(planner: Planner, statement: s.Delete) -> changes.Delete:
+def _delete(planner: Planner, statement: s.Delete) -> updates.Delete:
     block = Block(planner, None)
     name = planner.keyspace(statement.target.path)
     operator = _rows(
@@ -154,4 +204,45 @@ def _delete(planner: Planner, statement: s.Delete) -> changes.Delete:
     )
     slot = block.scope.terms[0].slot
     returning = _returning(block, statement.returning)
-    return changes.Delete(name, statement.target.alias, slot, block.enclosed(operator), returning)
+    return updates.Delete(name, statement.target.alias, slot, block.enclosed(operator), returning)
+
+
+def _merge(planner: Planner, statement: s.Merge) -> merges.Merge:
+    block = Block(planner, None)
+    name = planner.keyspace(statement.target.path)
+    joined = s.Join(
+        statement.source, statement.target, "left", statement.condition, statement.on_key
+    )
+    operator = sources.source(block, joined)
+    slot = block.scope.terms[-1].slot
+    evaluated: dict[str, Evaluate | None] = {}
+
+    def condition(node: Expression | None) -> Evaluate | None:
+        nonlocal operator
+        if node is None:
+            return None
+        operator, resolved = block.clause(operator, node)
+        return compile_expression(resolved)
+
+    update = None
+    if statement.update is not None:
+        assignments = (*statement.update.set_, *statement.update.unset)
+        operator, update = _changes(block, operator, assignments, slot)
+        evaluated["update"] = condition(statement.update.where)
+    evaluated["delete"] = condition(statement.delete_where)
+    insert = None
+    if statement.insert is not None:
+        given = statement.insert
+        # ON KEY names the new document's key; without a value the source row itself is stored.
+        key = condition(given.key if given.key is not None else statement.on_key)
+        value = given.value if given.value is not None else tree.Name(statement.source.alias)
+        value_of = condition(value)
+        assert key is not None
+        assert value_of is not None
+        insert = merges.MergeInsert(key, value_of, condition(given.options), condition(given.where))
+    limit = block.bounds(statement.limit, None)[0]
+    returning = _returning(block, statement.returning)
+    return merges.Merge(
+        name, statement.target.alias, slot, block.enclosed(operator), update,
+        evaluated.get("update"), statement.delete, evaluated["delete"], insert, limit, returning,
+    )  # fmt: skip

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
+from cloudlet.couchbase.sqlpp.parser import windows
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
 from cloudlet.couchbase.sqlpp.statements import Query
 from cloudlet.couchbase.sqlpp.tree import Expression
 from cloudlet.couchbase.sqlpp.values import MISSING
+
+_T = TypeVar("_T")
 
 
 class QueryPlanner(Protocol):
@@ -36,12 +39,33 @@ class Aggregates:
         self._frame = frame
         self.scope = scope
         self.slots: dict[tree.Aggregate, int] = {}
+        # Subqueries inside the aggregates, to be run for every row before it is grouped.
+        self.pending: list[tuple[int, QueryPlan]] = []
 
     def slot(self, aggregate: tree.Aggregate) -> int:
         """The slot of a resolved aggregate's result."""
         if aggregate not in self.slots:
             self.slots[aggregate] = self._frame.allocate()
         return self.slots[aggregate]
+
+
+class Windows:
+    """The window calls of one SELECT block, each with the slot of its result."""
+
+    def __init__(self, frame: Frame, named: dict[str, tree.Window]) -> None:
+        self._frame = frame
+        self._named = named
+        self.slots: dict[tree.WindowCall, int] = {}
+
+    def completed(self, node: tree.WindowCall) -> tree.WindowCall:
+        """The call with its whole window written out."""
+        return replace(node, window=windows.completed(node, self._named))
+
+    def slot(self, call: tree.WindowCall) -> int:
+        """The slot of a resolved call's result."""
+        if call not in self.slots:
+            self.slots[call] = self._frame.allocate()
+        return self.slots[call]
 
 
 class Resolver:
@@ -57,10 +81,12 @@ class Resolver:
         scope: Scope,
         aggregates: Aggregates | None = None,
         substitutes: dict[str, Expression] | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self._planner = planner
         self._scope = scope
         self._aggregates = aggregates
+        self._windows = windows
         self._substitutes = substitutes or {}
         self._range_slots: set[int] = set()
         self.pending: list[tuple[int, QueryPlan]] = []
@@ -136,10 +162,29 @@ class Resolver:
         inner = Resolver(self._planner, self._aggregates.scope)
         argument = inner.resolve(node.argument) if node.argument is not None else None
         condition = inner.resolve(node.condition) if node.condition is not None else None
-        if inner.pending:
-            raise errors.not_supported("Subquery in an aggregate")
+        self._aggregates.pending.extend(inner.pending)
         resolved = replace(node, argument=argument, condition=condition)
         return tree.Variable(self._aggregates.slot(resolved), node.name.upper())
+
+    def window_call(self, node: tree.WindowCall) -> Expression:
+        """The slot of a window call, where one may stand."""
+        collected = self._windows
+        if collected is None:
+            raise errors.semantic(
+                3220, f"{node.name.upper()} window function{errors.near(node.at)} not allowed here."
+            )
+        self._windows = None  # a window function inside a window function is refused
+        try:
+            resolved = tree.rebuild(collected.completed(node), self._inside)
+        finally:
+            self._windows = collected
+        return tree.Variable(collected.slot(resolved), node.name.upper())
+
+    def _inside(self, node: tree.Node) -> tree.Node:
+        """The parts of a window definition, down to their expressions."""
+        if isinstance(node, Expression):
+            return self.resolve(node)
+        return tree.rebuild(node, self._inside)  # type: ignore[no-any-return]
 
     def quantified(self, node: tree.Quantified) -> Expression:
         """ANY and EVERY with their variables."""
@@ -161,6 +206,15 @@ class Resolver:
             )
 
         return self._within(scope, bindings, inside)
+
+    def ranged(
+        self,
+        bindings: tuple[tree.RangeBinding, ...],
+        action: Callable[[tuple[tree.RangeBinding, ...]], _T],
+    ) -> _T:
+        """What `action` gives for the resolved bindings, with their variables in scope."""
+        resolved, scope = self._bindings(bindings)
+        return self._within(scope, resolved, lambda: action(resolved))
 
     def _bindings(
         self, bindings: tuple[tree.RangeBinding, ...]
@@ -185,8 +239,8 @@ class Resolver:
         self,
         scope: Scope,
         bindings: tuple[tree.RangeBinding, ...],
-        action: Callable[[], Expression],
-    ) -> Expression:
+        action: Callable[[], _T],
+    ) -> _T:
         outer, slots, hidden = self._scope, self._range_slots, self._substitutes
         self._scope = scope
         self._range_slots = slots | {s for b in bindings for s in (b.slot, b.name_slot)}
@@ -211,6 +265,7 @@ _SPECIAL: dict[type[Expression], Callable[[Resolver, object], Expression]] = {
     tree.Field: Resolver.field,  # type: ignore[dict-item]
     tree.Call: Resolver.call,  # type: ignore[dict-item]
     tree.Aggregate: Resolver.aggregate,  # type: ignore[dict-item]
+    tree.WindowCall: Resolver.window_call,  # type: ignore[dict-item]
     tree.Quantified: Resolver.quantified,  # type: ignore[dict-item]
     tree.Comprehension: Resolver.comprehension,  # type: ignore[dict-item]
     tree.Subquery: Resolver.subquery,  # type: ignore[dict-item]

@@ -12,7 +12,7 @@ from cloudlet.couchbase.sqlpp.operators import joins, scans
 from cloudlet.couchbase.sqlpp.operators.base import Operator
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
-from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
+from cloudlet.couchbase.sqlpp.planner.scope import Binding
 from cloudlet.couchbase.sqlpp.render import render
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ def _expression(block: Block, term: s.ExpressionTerm) -> Operator:
         return scans.SubqueryScan(plan, term.alias, _declare_value(block, term.alias, "FROM"))
     resolved = block.resolved(term.expression)
     slot = _declare_value(block, term.alias, "FROM")
-    return scans.ExpressionScan(compile_expression(resolved), term.alias, slot, render(resolved))
+    return scans.ExpressionScan(
+        compile_expression(resolved), term.alias, slot, render(resolved), slots_of(resolved)
+    )
 
 
 def _unnest(block: Block, term: s.Unnest, left: Operator) -> Operator:
@@ -100,9 +102,8 @@ def _unnest(block: Block, term: s.Unnest, left: Operator) -> Operator:
 
 
 def _join(block: Block, term: s.Join, left: Operator) -> Operator:
-    if term.kind == "right":
-        raise errors.not_supported("RIGHT OUTER JOIN")
     before = {binding.slot for binding in block.scope.terms}
+    started = block.planner.frame.size
     right = _right_side(block, term)
     binding = block.scope.terms[-1]
     own = {binding.slot, binding.slot + 1} if binding.keyspace else {binding.slot}
@@ -112,8 +113,10 @@ def _join(block: Block, term: s.Join, left: Operator) -> Operator:
         condition = resolver.resolve(term.condition)
         left = block.with_subqueries(left, resolver)
         text = render(condition)
+    if term.kind == "right":
+        return _right_join(left, right, condition, own, range(block.first_slot, started))
     outer = term.kind == "left"
-    if condition is not None and not term.nest and _independent(right, before, block.scope):
+    if condition is not None and not term.nest and _independent(right, before):
         hashed = _hash_join(left, right, condition, own, before, outer=outer)
         if hashed is not None:
             return hashed
@@ -121,6 +124,27 @@ def _join(block: Block, term: s.Join, left: Operator) -> Operator:
         _becomes_array(block, binding)
     compiled = compile_expression(condition) if condition is not None else None
     return joins.NestedLoopJoin(left, right, binding.slot, compiled, outer, text, term.nest)
+
+
+def _right_join(
+    left: Operator,
+    right: Operator,
+    condition: tree.Expression | None,
+    own: set[int],
+    left_slots: range,
+) -> Operator:
+    """A LEFT OUTER JOIN with the sides changed; the left side's slots are all those before."""
+    slots = set(left_slots)
+    if condition is None or not _independent(right, slots):
+        raise errors.semantic(
+            3100, "RIGHT OUTER JOIN needs an ON clause and a right side that stands alone."
+        )
+    hashed = _hash_join(right, left, condition, slots, own, outer=True)
+    if hashed is not None:
+        return hashed
+    return joins.NestedLoopJoin(
+        right, left, left_slots.start, compile_expression(condition), True, render(condition)
+    )
 
 
 def _right_side(block: Block, term: s.Join) -> Operator:
@@ -138,15 +162,13 @@ def _becomes_array(block: Block, binding: Binding) -> None:
     block.scope.terms[-1] = nested
 
 
-def _independent(right: Operator, before: set[int], scope: Scope) -> bool:
+def _independent(right: Operator, before: set[int]) -> bool:
     """Whether the right side can be read once, whatever the left row is."""
     if isinstance(right, scans.KeyspaceScan):
         return True
-    return (
-        isinstance(right, scans.SubqueryScan)
-        and not (right.plan.reached & before)
-        and (scope is not None)
-    )
+    if isinstance(right, scans.ExpressionScan):
+        return not (right.reached & before)
+    return isinstance(right, scans.SubqueryScan) and not (right.plan.reached & before)
 
 
 def _hash_join(

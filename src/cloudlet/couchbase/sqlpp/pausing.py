@@ -1,0 +1,118 @@
+"""Pauses in the middle of synchronous work, so that no evaluation holds the event loop.
+
+The operators of a plan and the expressions in them are plain generators and functions. They run
+in a greenlet of their own; `pause`, called wherever work may be long, goes back to the event loop
+when the time slice is used up, and comes back where it left. Outside of a running query it does
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from heapq import merge
+from itertools import islice
+from time import monotonic
+from typing import Any, Final, Protocol, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+_PAUSED: Final = object()
+_DONE: Final = object()
+# What Python sorts in well under a time slice.
+_SORT_RUN: Final = 512
+
+_T = TypeVar("_T")
+
+
+class Turns(Protocol):
+    """Who gives out the time slices: a request's context."""
+
+    slice_end: float
+
+    async def turn(self) -> None:
+        """Let others run if the slice is over."""
+
+
+class _Worker:
+    """An iterator that runs in a greenlet."""
+
+    def __init__(self, items: Iterable[Any], turns: Turns) -> None:
+        self.turns = turns
+        self.greenlet = greenlet(self._work)
+        self._items = items
+
+    def _work(self) -> Any:
+        for item in self._items:
+            self.out(item)
+        return _DONE
+
+    def out(self, item: Any) -> None:
+        """Hand something to whoever drives the worker, and wait to be driven on."""
+        driver = self.greenlet.parent
+        assert driver is not None
+        driver.switch(item)
+
+    def advance(self) -> Any:
+        """The next item, or that there is a pause, or no more."""
+        global _running
+        outer = _running
+        _running = self
+        try:
+            return self.greenlet.switch()
+        finally:
+            _running = outer
+
+    def close(self) -> None:
+        """End the work where it stands; what it holds is let go."""
+        if self.greenlet and not self.greenlet.dead:
+            self.greenlet.throw()
+
+
+_running: _Worker | None = None
+
+
+def pause() -> None:
+    """Let the event loop run if the time slice is used up."""
+    worker = _running
+    if worker is None or monotonic() < worker.turns.slice_end:
+        return
+    # Statements are compiled in threads too, beside a query that runs in the loop's.
+    if getcurrent() is worker.greenlet:
+        worker.out(_PAUSED)
+
+
+async def driven(items: Iterable[_T], turns: Turns) -> AsyncIterator[_T]:
+    """The items of a synchronous iterator, with turns for others in between and inside."""
+    worker = _Worker(items, turns)
+    try:
+        while True:
+            item = worker.advance()
+            if item is _DONE:
+                return
+            if item is not _PAUSED:
+                yield item
+            await turns.turn()
+    finally:
+        worker.close()
+
+
+def paced(items: Iterable[_T], every: int = 64) -> Iterator[_T]:
+    """The items, with a pause after every so many."""
+    source = iter(items)
+    while True:
+        some = list(islice(source, every))
+        yield from some
+        if len(some) < every:
+            return
+        pause()
+
+
+def ordered(items: list[_T], key: Callable[[_T], Any]) -> list[_T]:
+    """The items sorted (stable), with pauses where there are many."""
+    if len(items) <= _SORT_RUN:
+        return sorted(items, key=key)
+    runs = []
+    for start in range(0, len(items), _SORT_RUN):
+        runs.append(sorted(items[start : start + _SORT_RUN], key=key))
+        pause()
+    return list(paced(merge(*runs, key=key), 256))
