@@ -80,7 +80,7 @@ class CollectionKeyspace:
     @property
     def high_seqno(self) -> int:
         """The newest mutation of the collection."""
-        return self._collection.high_seqno
+        return self._collection.visible_seqno
 
     def count(self) -> int:
         """Live documents; those expired but not yet swept are among them."""

@@ -25,6 +25,10 @@ class Answer(NamedTuple):
     cas: int
     extras: bytes
     value: bytes
+    magic: int = 0x81
+    key: bytes = b""
+    framing: bytes = b""
+    datatype: int = 0
 
 
 def frame(
@@ -37,11 +41,14 @@ def frame(
     cas: int = 0,
     framing: bytes = b"",
     vbucket: int = 0,
+    datatype: int = 0,
 ) -> bytes:
     magic = 0x08 if framing else 0x80
     key_field = len(framing) << 8 | len(key) if framing else len(key)
     body = framing + extras + key + value
-    head = HEADER.pack(magic, opcode, key_field, len(extras), 0, vbucket, len(body), opaque, cas)
+    head = HEADER.pack(
+        magic, opcode, key_field, len(extras), datatype, vbucket, len(body), opaque, cas
+    )
     return head + body
 
 
@@ -53,8 +60,21 @@ class Client:
     async def read(self) -> Answer:
         head = HEADER.unpack(await self.reader.readexactly(24))
         body = await self.reader.readexactly(head[6])
-        extras, key = head[3], head[2]
-        return Answer(head[1], head[5], head[7], head[8], body[:extras], body[extras + key :])
+        framing, key = (head[2] >> 8, head[2] & 0xFF) if head[0] in (0x08, 0x18) else (0, head[2])
+        key_at = framing + head[3]
+        value_at = key_at + key
+        return Answer(
+            head[1],
+            head[5],
+            head[7],
+            head[8],
+            body[framing:key_at],
+            body[value_at:],
+            head[0],
+            body[key_at:value_at],
+            body[:framing],
+            head[4],
+        )
 
     async def ask(self, *frames: bytes) -> Answer:
         """Send the frames and return the first answer."""

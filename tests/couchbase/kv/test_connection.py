@@ -194,7 +194,7 @@ async def test_framing_extras(running: Running, framing: bytes, status: int) -> 
 
 async def test_hello_grants_only_what_was_asked_for(running: Running) -> None:
     client = await running.client()
-    asked = struct.pack(">4H", 0x0A, 0x0E, Feature.XERROR, Feature.JSON)
+    asked = struct.pack(">4H", 0x0E, 0x1F, Feature.XERROR, Feature.JSON)
     answer = await client.ask(frame(Opcode.HELLO, b"raw", asked))
     assert answer.value == struct.pack(">2H", Feature.XERROR, Feature.JSON)
 

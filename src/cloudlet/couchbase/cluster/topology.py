@@ -28,6 +28,7 @@ _BUCKET_CAPABILITIES: Final = [
     "nodesExt",
     "xattr",
     "preserveExpiry",
+    "rangeScan",
     "querySystemCollection",
     "mobileSystemCollection",
 ]
@@ -47,6 +48,7 @@ class Topology:
         self.management_port = management_port
         self.query_port = query_port
         self.uuid = uuid
+        self.epoch = 1
         self.revision = 1
         self._configs: dict[str | None, bytes] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -79,7 +81,7 @@ class Topology:
         """The configuration as a value."""
         config: dict[str, Any] = {
             "rev": self.revision,
-            "revEpoch": 1,
+            "revEpoch": self.epoch,
             "nodesExt": [
                 {
                     "services": {

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from typing import Final, cast
+from collections.abc import Coroutine
+from typing import Any, Final, cast
 
 from cloudlet.couchbase.cluster.users import Access, Principal
+from cloudlet.couchbase.kv import durations, large
 from cloudlet.couchbase.kv.context import Service
 from cloudlet.couchbase.kv.errors import status_of
 from cloudlet.couchbase.kv.frame import (
@@ -15,6 +18,7 @@ from cloudlet.couchbase.kv.frame import (
     HEADER,
     HEADER_BYTES,
     UNAUTHENTICATED_BODY_LIMIT,
+    Answer,
     Handler,
     Request,
     StatusError,
@@ -22,9 +26,9 @@ from cloudlet.couchbase.kv.frame import (
     read_uleb128,
     response,
 )
-from cloudlet.couchbase.kv.protocol import Magic, Opcode, Status
+from cloudlet.couchbase.kv.protocol import SNAPPY, Magic, Opcode, Status
 from cloudlet.couchbase.kv.scram import ScramServer
-from cloudlet.storage.documents import Bucket, Collection, DocumentError
+from cloudlet.storage.documents import Bucket, Collection, Document, DocumentError
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +45,12 @@ BEFORE_AUTHENTICATION: Final = frozenset(
         Opcode.GET_ERROR_MAP,
     }
 )
+
+#: How long a client may take to authenticate, in seconds.
+AUTHENTICATION_S: Final = 30.0
+
+#: The durability level from which a mutation is seen by nobody before it is on disk.
+PERSISTING: Final = 2
 
 #: Requests handled before other connections get their turn: under 5 ms.
 SLICE_REQUESTS: Final = 256
@@ -71,10 +81,14 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._scheduled = False
         self._reading = True
-        #: Answers waiting for a group of the journal: (group, bytes).
-        self._held: deque[tuple[int, bytes]] = deque()
+        #: Answers waiting for a group of the journal: (group, bytes, since when).
+        self._held: deque[tuple[int, bytes, float]] = deque()
         self._held_bytes = 0
         self._closing = False
+        #: A verb that answers later; nothing behind it is handled meanwhile.
+        self._later: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         #: The group the latest mutation of this slice belongs to.
         self._ticket = 0
         self._acknowledge_persisted = service.acknowledge_persisted
@@ -82,6 +96,11 @@ class Connection(asyncio.Protocol):
         self.json = False
         self.xerror = False
         self.mutation_tokens = False
+        self.snappy = False
+        self.durations = False
+        self.map_push = False
+        #: Ended with the connection: a DCP producer's work.
+        self.background: asyncio.Task[None] | None = None
         self.principal: Principal | None = None
         self._unrestricted = False
         self._access: dict[Collection, Access] = {}
@@ -94,6 +113,12 @@ class Connection(asyncio.Protocol):
         """Take the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self.service.connections.add(self)
+        self._deadline = asyncio.get_running_loop().call_later(AUTHENTICATION_S, self._expire)
+
+    def _expire(self) -> None:
+        """Close on a client that has not authenticated in time."""
+        if self.principal is None and self._transport is not None:
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything that was buffered."""
@@ -102,6 +127,12 @@ class Connection(asyncio.Protocol):
         self.service.connections.discard(self)
         self._input.clear()
         self._held.clear()
+        for task in (self._later, self.background):
+            if task is not None:
+                task.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.service.scans.forget(self)
 
     def pause_writing(self) -> None:
         """Stop answering a client that does not read."""
@@ -111,13 +142,15 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on answering."""
         self._paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
         self._schedule()
         self._update_reading()
 
     def data_received(self, data: bytes) -> None:
         """Answer what is complete."""
         self._input += data
-        if len(self._input) >= self._need and not self._scheduled:
+        if len(self._input) >= self._need and not self._scheduled and self._later is None:
             self._process()
 
     # The loop.
@@ -132,8 +165,19 @@ class Connection(asyncio.Protocol):
         """Handle nothing more, and close when all answers are written."""
         self._closing = True
 
+    def push(self, frame: bytes) -> None:
+        """Write a frame that answers nothing, or a part of an answer that comes later."""
+        if self._transport is not None:
+            self._transport.write(frame)
+
+    async def writable(self) -> None:
+        """Return when the client has read most of what was written."""
+        while self._paused:
+            self._writable = asyncio.get_running_loop().create_future()
+            await self._writable
+
     def _schedule(self) -> None:
-        if not self._scheduled:
+        if not self._scheduled and self._later is None:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._resume)
 
@@ -146,7 +190,12 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        want = not (self._paused or self._scheduled or self._held_bytes > HELD_LIMIT)
+        want = not (
+            self._paused
+            or self._scheduled
+            or self._later is not None
+            or self._held_bytes > HELD_LIMIT
+        )
         if want and not self._reading:
             transport.resume_reading()
         elif not want and self._reading:
@@ -167,6 +216,7 @@ class Connection(asyncio.Protocol):
                 handled == SLICE_REQUESTS
                 or out_bytes > SLICE_BYTES
                 or self._paused
+                or self._later is not None
                 or self._held_bytes > HELD_LIMIT
             ):
                 self._more(at, size)
@@ -220,7 +270,7 @@ class Connection(asyncio.Protocol):
             return
         if self._held and self._held[-1][0] >= ticket:
             ticket = self._held[-1][0]
-        self._held.append((ticket, answers))
+        self._held.append((ticket, answers, time.perf_counter()))
         self._held_bytes += len(answers)
         journal.when_persisted(ticket, self._release)
 
@@ -230,8 +280,10 @@ class Connection(asyncio.Protocol):
         ready = []
         held = self._held
         while held and held[0][0] <= persisted:
-            answers = held.popleft()[1]
+            _, answers, since = held.popleft()
             self._held_bytes -= len(answers)
+            if self.durations:
+                answers = durations.restamp(answers, time.perf_counter() - since)
             ready.append(answers)
         transport = self._transport
         if transport is None or not ready:
@@ -247,7 +299,7 @@ class Connection(asyncio.Protocol):
     def _answer(
         self, header: tuple[int, ...], data: bytes | memoryview, at: int, end: int
     ) -> bytes | None:
-        """Answer one frame; whatever goes wrong becomes its status."""
+        """Answer one frame."""
         magic, opcode, key_size, extras_size, datatype, vbucket, _, opaque, cas = header
         framing_size = 0
         if magic == Magic.ALT_REQUEST:
@@ -272,21 +324,73 @@ class Connection(asyncio.Protocol):
             opaque,
             cas,
         )
+        if self.durations:
+            started = time.perf_counter()
+            answer = self._settle(request, self._perform(request, data, at, extras_at))
+            if answer is None:
+                return None
+            return durations.timed(answer, time.perf_counter() - started)
+        return self._settle(request, self._perform(request, data, at, extras_at))
+
+    def _perform(
+        self, request: Request, data: bytes | memoryview, at: int, extras_at: int
+    ) -> Answer:
+        """Run the request's verb; whatever goes wrong becomes its status."""
+        opcode = request.opcode
         try:
-            if framing_size:
+            if extras_at != at:
                 read_framing(request, bytes(data[at:extras_at]))
             handler = self._handlers[opcode]
             if self.principal is None and opcode not in BEFORE_AUTHENTICATION:
                 raise StatusError(Status.AUTH_ERROR)
             if handler is None:
                 raise StatusError(Status.UNKNOWN_COMMAND)
+            if request.datatype & SNAPPY and not self.snappy:
+                raise StatusError(Status.INVALID)
+            if request.datatype & SNAPPY or len(request.value) > large.LARGE_VALUE:
+                if large.is_large(request):
+                    return self._prepared(request, handler)
+                large.expand(request)
             return handler(self, request)
+        except Exception as error:
+            return self._refusal(request, error)
+
+    async def _prepared(self, request: Request, handler: Handler) -> bytes:
+        await large.prepare(request)
+        answer = handler(self, request)
+        if isinstance(answer, Coroutine):
+            return cast("bytes", await answer)
+        return answer or b""
+
+    def _settle(self, request: Request, answer: Answer) -> bytes | None:
+        """The answer, unless it comes later: then what is behind it waits."""
+        if answer is None or answer.__class__ is bytes:
+            return cast("bytes | None", answer)
+        work = cast("Coroutine[Any, Any, bytes]", answer)
+        self._later = asyncio.get_running_loop().create_task(self._finish(request, work))
+        return None
+
+    async def _finish(self, request: Request, work: Coroutine[Any, Any, bytes]) -> None:
+        try:
+            answer = await work
+        except Exception as error:
+            answer = self._refusal(request, error)
+        self._later = None
+        if self._transport is None:
+            return
+        if answer:
+            self._send(answer)
+        self._process()
+
+    def _refusal(self, request: Request, error: Exception) -> bytes:
+        try:
+            raise error
         except StatusError as error:
             return response(request, error.status, value=error.body, datatype=error.datatype)
         except DocumentError as error:
-            return response(request, status_of(error, opcode, self.xerror))
+            return response(request, status_of(error, request.opcode, self.xerror))
         except Exception:
-            _LOG.exception("KV request %#04x failed", opcode)
+            _LOG.exception("KV request %#04x failed", request.opcode)
             return response(request, Status.INTERNAL)
 
     # What verbs call.
@@ -314,16 +418,40 @@ class Connection(asyncio.Protocol):
                 request.key = key[size:]
             found = bucket.collections.get(uid)
         if found is None:
-            raise StatusError(
-                Status.UNKNOWN_COLLECTION,
-                b'{"manifest_uid":"%x"}' % bucket.manifest_uid,
-                datatype=1 if self.json else 0,
-            )
+            raise self._unknown(bucket)
         if not 0 < len(request.key) <= 250:
             raise StatusError(Status.INVALID)
         if not self._unrestricted:
             self._authorise(found, writes=writes)
+        if writes and request.durability >= PERSISTING and bucket.ephemeral:
+            raise StatusError(Status.DURABILITY_INVALID_LEVEL)
         return found
+
+    def collection_of(self, request: Request, uid: int) -> Collection:
+        """The collection of an id in a request that has no key; refusals as of `collection`."""
+        bucket = self.entered(request.vbucket)
+        found = bucket.collections.get(uid)
+        if found is None:
+            raise self._unknown(bucket)
+        if not self._unrestricted:
+            self._authorise(found, writes=False)
+        return found
+
+    def entered(self, vbucket: int = 0) -> Bucket:
+        """The connection's bucket, which has the vbucket."""
+        bucket = self.bucket
+        if bucket is None or not bucket.live:
+            raise StatusError(Status.NO_BUCKET)
+        if vbucket >= self.service.vbuckets:
+            raise StatusError(Status.NOT_MY_VBUCKET, self.service.config(bucket))
+        return bucket
+
+    def _unknown(self, bucket: Bucket) -> StatusError:
+        return StatusError(
+            Status.UNKNOWN_COLLECTION,
+            b'{"manifest_uid":"%x"}' % bucket.manifest_uid,
+            datatype=1 if self.json else 0,
+        )
 
     def _authorise(self, collection: Collection, *, writes: bool) -> None:
         access = self._access.get(collection)
@@ -342,7 +470,19 @@ class Connection(asyncio.Protocol):
         self._unrestricted = principal.is_administrator
         self._access = {}
 
-    def mutated(self, durability: int) -> None:
-        """Hold the answer until the mutation just made is on disk, where that was asked for."""
-        if durability > 1 or self._acknowledge_persisted:
+    def mutated(self, request: Request, collection: Collection, document: Document) -> None:
+        """Hold the answer until the mutation just made is on disk, where that was asked for.
+
+        A mutation of a level that persists is seen by nobody before that.
+        """
+        bucket = collection.bucket
+        level = request.durability
+        if bucket.minimum_durability > level:
+            level = bucket.minimum_durability
+        if bucket.ephemeral:
+            return
+        if level >= PERSISTING and document.seqno == bucket.high_seqno:
+            collection.conceal(request.key, document)
+            self._ticket = self.service.store.journal.last_ticket
+        elif self._acknowledge_persisted:
             self._ticket = self.service.store.journal.last_ticket

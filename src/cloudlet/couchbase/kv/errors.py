@@ -20,6 +20,8 @@ from cloudlet.storage.documents import (
     KeyTooLongError,
     NotStoredError,
     StoreBusyError,
+    StoreFullError,
+    SyncWriteInProgressError,
     ValueTooLargeError,
 )
 
@@ -34,6 +36,8 @@ _STATUSES: Final[dict[type[DocumentError], int]] = {
     ValueTooLargeError: Status.TOO_BIG,
     KeyTooLongError: Status.INVALID,
     StoreBusyError: Status.TEMPORARY_FAILURE,
+    StoreFullError: Status.NO_MEMORY,
+    SyncWriteInProgressError: Status.SYNC_WRITE_IN_PROGRESS,
     CorruptDocumentError: Status.INTERNAL,
 }
 
@@ -87,6 +91,16 @@ _ERRORS: Final[list[tuple[int, str, str, list[str]]]] = [
     (Status.DURABILITY_INVALID_LEVEL, "DURABILITY_INVALID_LEVEL", "Invalid durability level",
      ["invalid-input"]),
     (Status.DURABILITY_IMPOSSIBLE, "DURABILITY_IMPOSSIBLE", "Durability impossible",
+     ["item-only"]),
+    (Status.SYNC_WRITE_IN_PROGRESS, "SYNC_WRITE_IN_PROGRESS",
+     "A durable write of the document is in progress", ["item-only", "retry-later"]),
+    (Status.NO_MEMORY, "ENOMEM", "No memory available", ["temp", "retry-later"]),
+    (Status.ROLLBACK, "ROLLBACK", "The client must roll back", ["rollback", "dcp"]),
+    (Status.RANGE_SCAN_CANCELLED, "RANGE_SCAN_CANCELLED", "The scan was cancelled",
+     ["fetch-config"]),
+    (Status.RANGE_SCAN_MORE, "RANGE_SCAN_MORE", "The scan has more", ["success"]),
+    (Status.RANGE_SCAN_COMPLETE, "RANGE_SCAN_COMPLETE", "The scan is complete", ["success"]),
+    (Status.VBUCKET_UUID_DIFFERS, "VB_UUID_NOT_EQUAL", "The vbucket's history is another",
      ["item-only"]),
     (Status.PATH_NOT_FOUND, "SUBDOC_PATH_ENOENT", "Path does not exist", ["item-only", "subdoc"]),
     (Status.PATH_MISMATCH, "SUBDOC_PATH_MISMATCH", "Path mismatch", ["item-only", "subdoc"]),

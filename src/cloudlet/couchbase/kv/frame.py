@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.couchbase.kv.protocol import Magic, Status
 
@@ -29,6 +29,7 @@ class Request:
         "durability",
         "extras",
         "key",
+        "kind",
         "opaque",
         "opcode",
         "preserve_expiry",
@@ -58,10 +59,13 @@ class Request:
         #: Durability level 0 to 3 of the framing extras.
         self.durability = 0
         self.preserve_expiry = False
+        #: The value's datatype, where it was looked at before the verb runs.
+        self.kind: int | None = None
 
 
-#: A verb: answers with a frame, or with nothing (quiet commands).
-Handler = Callable[["Connection", Request], bytes | None]
+#: A verb: answers with a frame, with nothing (quiet commands), or later.
+Answer = bytes | Coroutine[Any, Any, bytes] | None
+Handler = Callable[["Connection", Request], Answer]
 
 
 class StatusError(Exception):
@@ -96,6 +100,13 @@ def response(
         request.opaque,
         cas,
     )
+    return b"".join((head, extras, key, value))
+
+
+def notification(opcode: int, extras: bytes, key: bytes, value: bytes, datatype: int) -> bytes:
+    """A frame of the server's own, which nobody asked for and nobody answers."""
+    body = len(extras) + len(key) + len(value)
+    head = HEADER.pack(Magic.SERVER_REQUEST, opcode, len(key), len(extras), datatype, 0, body, 0, 0)
     return b"".join((head, extras, key, value))
 
 

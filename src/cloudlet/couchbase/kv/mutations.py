@@ -16,7 +16,7 @@ _FLAGS_EXPIRY: Final = struct.Struct(">II")
 _TOKEN: Final = struct.Struct(">QQ")
 _JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
-#: Datatype bits a client may send: JSON. Snappy is never acknowledged, attributes have own verbs.
+#: Datatype bits a client may send: JSON (snappy is undone before); attributes have own verbs.
 _CLIENT_DATATYPES: Final = JSON
 
 
@@ -29,6 +29,10 @@ def datatype_of(value: bytes) -> int:
     return JSON
 
 
+def _kind(request: Request) -> int:
+    return datatype_of(request.value) if request.kind is None else request.kind
+
+
 def mutated(
     connection: Connection,
     request: Request,
@@ -38,7 +42,7 @@ def mutated(
     status: int = Status.SUCCESS,
 ) -> bytes:
     """The answer to a mutation: its CAS, and its token where the client asked for tokens."""
-    connection.mutated(request.durability)
+    connection.mutated(request, collection, document)
     extras = b""
     if connection.mutation_tokens:
         extras = _TOKEN.pack(collection.bucket.vbucket_uuid, document.seqno)
@@ -60,7 +64,7 @@ def upsert(connection: Connection, request: Request) -> bytes:
         request.key,
         request.value,
         flags=flags,
-        datatype=datatype_of(request.value),
+        datatype=_kind(request),
         expiry_s=expiry,
         cas=request.cas,
         preserve_expiry=request.preserve_expiry,
@@ -79,7 +83,7 @@ def insert(connection: Connection, request: Request) -> bytes:
         request.key,
         request.value,
         flags=flags,
-        datatype=datatype_of(request.value),
+        datatype=_kind(request),
         expiry_s=expiry,
     )
     return mutated(connection, request, collection, document)
@@ -94,7 +98,7 @@ def replace(connection: Connection, request: Request) -> bytes:
         request.key,
         request.value,
         flags=flags,
-        datatype=datatype_of(request.value),
+        datatype=_kind(request),
         expiry_s=expiry,
         cas=request.cas,
         preserve_expiry=request.preserve_expiry,

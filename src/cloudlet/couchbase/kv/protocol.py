@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Final
 
 
@@ -12,6 +13,8 @@ class Magic:
     RESPONSE: Final = 0x81
     ALT_REQUEST: Final = 0x08
     ALT_RESPONSE: Final = 0x18
+    #: A request that the server sends.
+    SERVER_REQUEST: Final = 0x82
 
 
 class Opcode:
@@ -64,7 +67,27 @@ class Opcode:
     SUBDOC_MULTI_MUTATION: Final = 0xD1
     SUBDOC_GET_COUNT: Final = 0xD2
     SUBDOC_REPLACE_BODY_WITH_XATTR: Final = 0xD3
+    RANGE_SCAN_CREATE: Final = 0xDA
+    RANGE_SCAN_CONTINUE: Final = 0xDB
+    RANGE_SCAN_CANCEL: Final = 0xDC
     GET_ERROR_MAP: Final = 0xFE
+    GET_ALL_VBUCKET_SEQNOS: Final = 0x48
+    DCP_OPEN: Final = 0x50
+    DCP_ADD_STREAM: Final = 0x51
+    DCP_CLOSE_STREAM: Final = 0x52
+    DCP_STREAM_REQUEST: Final = 0x53
+    DCP_GET_FAILOVER_LOG: Final = 0x54
+    DCP_STREAM_END: Final = 0x55
+    DCP_SNAPSHOT_MARKER: Final = 0x56
+    DCP_MUTATION: Final = 0x57
+    DCP_DELETION: Final = 0x58
+    DCP_NOOP: Final = 0x5C
+    DCP_BUFFER_ACKNOWLEDGEMENT: Final = 0x5D
+    DCP_CONTROL: Final = 0x5E
+
+
+#: In a frame of the server's own: the configuration has changed.
+CLUSTERMAP_CHANGE: Final = 0x01
 
 
 class Status:
@@ -84,9 +107,11 @@ class Status:
     AUTH_ERROR: Final = 0x20
     AUTH_CONTINUE: Final = 0x21
     RANGE: Final = 0x22
+    ROLLBACK: Final = 0x23
     NO_ACCESS: Final = 0x24
     UNKNOWN_FRAME_INFO: Final = 0x80
     UNKNOWN_COMMAND: Final = 0x81
+    NO_MEMORY: Final = 0x82
     NOT_SUPPORTED: Final = 0x83
     INTERNAL: Final = 0x84
     BUSY: Final = 0x85
@@ -96,6 +121,11 @@ class Status:
     UNKNOWN_SCOPE: Final = 0x8C
     DURABILITY_INVALID_LEVEL: Final = 0xA0
     DURABILITY_IMPOSSIBLE: Final = 0xA1
+    SYNC_WRITE_IN_PROGRESS: Final = 0xA2
+    RANGE_SCAN_CANCELLED: Final = 0xA5
+    RANGE_SCAN_MORE: Final = 0xA6
+    RANGE_SCAN_COMPLETE: Final = 0xA7
+    VBUCKET_UUID_DIFFERS: Final = 0xA8
     PATH_NOT_FOUND: Final = 0xC0
     PATH_MISMATCH: Final = 0xC1
     PATH_INVALID: Final = 0xC2
@@ -129,7 +159,11 @@ class Feature:
     XATTR: Final = 0x06
     XERROR: Final = 0x07
     SELECT_BUCKET: Final = 0x08
+    SNAPPY: Final = 0x0A
     JSON: Final = 0x0B
+    DUPLEX: Final = 0x0C
+    CLUSTERMAP_CHANGE: Final = 0x0D
+    TRACING: Final = 0x0F
     ALT_REQUEST: Final = 0x10
     SYNC_REPLICATION: Final = 0x11
     COLLECTIONS: Final = 0x12
@@ -139,7 +173,7 @@ class Feature:
     REPLACE_BODY_WITH_XATTR: Final = 0x19
 
 
-#: What a HELLO may get. Answers in order, no snappy, no map push: their features are not here.
+#: What a HELLO may get. Unordered answers are not among them: answers come in order.
 SERVED_FEATURES: Final = frozenset(
     {
         Feature.TCP_NODELAY,
@@ -147,7 +181,11 @@ SERVED_FEATURES: Final = frozenset(
         Feature.XATTR,
         Feature.XERROR,
         Feature.SELECT_BUCKET,
+        Feature.SNAPPY,
         Feature.JSON,
+        Feature.DUPLEX,
+        Feature.CLUSTERMAP_CHANGE,
+        Feature.TRACING,
         Feature.ALT_REQUEST,
         Feature.SYNC_REPLICATION,
         Feature.COLLECTIONS,
@@ -160,3 +198,11 @@ SERVED_FEATURES: Final = frozenset(
 
 #: vbuckets of every bucket: a power of two; small, as each SDK connection polls the whole map.
 VBUCKETS: Final = 64
+
+#: The datatype bit of a value compressed by snappy.
+SNAPPY: Final = 0x02
+
+
+def vbucket_of(key: bytes) -> int:
+    """The vbucket that clients reckon a key to."""
+    return (zlib.crc32(key) >> 16) & 0x7FFF & (VBUCKETS - 1)

@@ -28,6 +28,9 @@ def hello(connection: Connection, request: Request) -> bytes:
     connection.json = Feature.JSON in granted
     connection.xerror = Feature.XERROR in granted
     connection.mutation_tokens = Feature.MUTATION_SEQNO in granted
+    connection.snappy = Feature.SNAPPY in granted
+    connection.durations = Feature.TRACING in granted
+    connection.map_push = Feature.CLUSTERMAP_CHANGE in granted and Feature.DUPLEX in granted
     return response(request, value=struct.pack(f">{len(granted)}H", *granted))
 
 

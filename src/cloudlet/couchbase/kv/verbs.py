@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cloudlet.couchbase.kv import mutations, reads, sessions, stats
+from cloudlet.couchbase.kv import mutations, reads, scans, sessions, stats
 from cloudlet.couchbase.kv.frame import Handler
 from cloudlet.couchbase.kv.protocol import Opcode
 from cloudlet.couchbase.kv.subdoc import lookup, mutation
@@ -53,6 +53,9 @@ _VERBS: dict[int, Handler] = {
     Opcode.GET_COLLECTIONS_MANIFEST: sessions.get_collections_manifest,
     Opcode.GET_COLLECTION_ID: sessions.get_collection_id,
     Opcode.GET_SCOPE_ID: sessions.get_scope_id,
+    Opcode.RANGE_SCAN_CREATE: scans.create,
+    Opcode.RANGE_SCAN_CONTINUE: scans.go_on,
+    Opcode.RANGE_SCAN_CANCEL: scans.cancel,
     Opcode.SUBDOC_GET: lookup.lookup_one,
     Opcode.SUBDOC_EXISTS: lookup.lookup_one,
     Opcode.SUBDOC_GET_COUNT: lookup.lookup_one,

@@ -29,6 +29,8 @@ from cloudlet.storage.documents.model import (
     KeyTooLongError,
     NotStoredError,
     StoreBusyError,
+    StoreFullError,
+    SyncWriteInProgressError,
     ValueTooLargeError,
 )
 from cloudlet.storage.documents.store import DocumentStore
@@ -59,5 +61,7 @@ __all__ = [
     "NotThereError",
     "Scope",
     "StoreBusyError",
+    "StoreFullError",
+    "SyncWriteInProgressError",
     "ValueTooLargeError",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import msgspec
 
 from cloudlet.storage.documents.clock import HybridClock
 from cloudlet.storage.documents.collection import Collection, Engine
+from cloudlet.storage.documents.ephemeral import EphemeralCollection
 
 DEFAULT_NAME: Final = "_default"
 
@@ -36,6 +38,10 @@ class NotThereError(CatalogError):
 
 class BadNameError(CatalogError):
     """Couchbase does not allow the name."""
+
+
+#: The levels of durability by their names.
+DURABILITY_LEVELS: Final = ("none", "majority", "majorityAndPersistActive", "persistToMajority")
 
 
 class BucketSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,10 +79,13 @@ class Bucket:
         self.id = ident
         self.name = name
         self.uuid = uuid_hex
-        self.settings = settings
+        self.apply(settings)
         self.manifest_uid = 0
-        #: Names the history of mutations in their tokens; new with every bucket.
+        #: Names the history of mutations in their tokens; new with every bucket, and after a
+        #: crash or (ephemeral buckets) a restart, where sequence numbers may be given again.
         self.vbucket_uuid = int(uuid_hex[:12], 16)
+        #: The histories that led here: their names and the sequence number each began at.
+        self.failovers: list[tuple[int, int]] = [(self.vbucket_uuid, 0)]
         self.high_seqno = 0
         self.persisted_seqno = 0
         self.clock = HybridClock()
@@ -85,6 +94,23 @@ class Bucket:
         self.collections: dict[int, Collection] = {}
         #: False once the bucket was dropped.
         self.live = True
+
+    def apply(self, settings: BucketSettings) -> None:
+        """Have these settings from now on."""
+        self.settings = settings
+        self.minimum_durability = DURABILITY_LEVELS.index(settings.durability_min_level)
+        #: Whether its documents are in memory only.
+        self.ephemeral = settings.bucket_type == "ephemeral"
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory that its documents take."""
+        return sum(collection.cached_bytes for collection in self.collections.values())
+
+    def begin_history(self) -> None:
+        """Name what follows anew: an earlier run's last mutations may be lost."""
+        self.vbucket_uuid = int.from_bytes(os.urandom(6), "big") | 1
+        self.failovers.insert(0, (self.vbucket_uuid, self.high_seqno))
 
     @property
     def default_collection(self) -> Collection | None:
@@ -138,7 +164,8 @@ class Catalog:
     def _attach(self, bucket: Bucket, row: tuple[Any, ...]) -> Collection:
         storage_id, _, scope_uid, uid, name, max_expiry, history, items = row
         scope = next(one for one in bucket.scopes.values() if one.uid == scope_uid)
-        collection = Collection(
+        kind = EphemeralCollection if bucket.ephemeral else Collection
+        collection = kind(
             self._engine,
             bucket,
             storage_id=storage_id,
@@ -217,7 +244,7 @@ class Catalog:
             )
 
         await self._engine.database.write(write)
-        bucket.settings = settings
+        bucket.apply(settings)
         self._changed(bucket)
 
     async def drop_bucket(self, bucket: Bucket) -> None:

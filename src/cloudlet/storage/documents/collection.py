@@ -20,6 +20,7 @@ from cloudlet.storage.documents.model import (
     DocumentLockedError,
     DocumentNotFoundError,
     KeyTooLongError,
+    SyncWriteInProgressError,
     ValueTooLargeError,
 )
 from cloudlet.storage.documents.schema import SELECT_ONE, from_row
@@ -86,6 +87,11 @@ class Collection:
         )
         #: Mutations that are not yet on disk.
         self.pending: dict[bytes, Document] = {}
+        #: Durable writes that are not committed: what others still see of the key, and the
+        #: write's sequence number, oldest first.
+        self.prepared: dict[bytes, tuple[Document | None, int]] = {}
+        #: What the latest mutation replaced.
+        self.replaced: Document | None = None
         #: Locked keys: the lock's CAS and its end on the monotonic clock.
         self.locks: dict[bytes, tuple[int, float]] = {}
         #: The newest mutation's sequence number; at a start, the bucket's.
@@ -98,6 +104,8 @@ class Collection:
 
     def find(self, key: bytes) -> Document | None:
         """The key's document or tombstone, whether expired or not."""
+        if self.prepared and key in self.prepared:
+            return self.prepared[key][0]
         document = self.documents.get(key)
         if document is None:
             return None if self.resident else self._load(key)
@@ -106,6 +114,9 @@ class Collection:
 
     def get(self, key: bytes) -> Document | None:
         """The live document of `key`, or None."""
+        if self.prepared and key in self.prepared:
+            before = self.prepared[key][0]
+            return None if before is None or before.deleted or before.expired else before
         document = self.documents.get(key)
         if document is None:
             if self.resident:
@@ -190,7 +201,7 @@ class Collection:
             raise KeyTooLongError
         if len(value) + len(xattrs) > VALUE_LIMIT:
             raise ValueTooLargeError
-        self._journal.check()
+        self._admit(key)
         if not deleted:
             expiry_s = self.bounded(expiry_s)
         cas = cas or self._clock.next()
@@ -225,14 +236,42 @@ class Collection:
         if self.locks:
             self.locks.pop(key, None)
         self.high_seqno = seqno
+        self.replaced = previous
+        self._record(key, document)
+        return document
+
+    def _record(self, key: bytes, document: Document) -> None:
+        """Make a version the key's newest, and have it written."""
         self.pending[key] = document
         self._remember(key, document)
         self._journal.record(self, key, document)
-        return document
+
+    def _admit(self, key: bytes) -> None:
+        """Raise where a mutation of `key` cannot be taken now."""
+        if self.prepared and key in self.prepared:
+            raise SyncWriteInProgressError
+        self._journal.check()
+
+    def conceal(self, key: bytes, document: Document) -> None:
+        """Hide the mutation just made until it is on disk: readers see what it replaced, and
+        other writers of the key get `SyncWriteInProgressError`, as of Couchbase's sync writes.
+        """
+        self.prepared[key] = (self.replaced, document.seqno)
+        self._journal.when_persisted(self._journal.last_ticket, lambda: self._reveal(key))
+
+    def _reveal(self, key: bytes) -> None:
+        self.prepared.pop(key, None)
+
+    @property
+    def visible_seqno(self) -> int:
+        """The newest mutation that readers see, with all before it."""
+        if self.prepared:
+            return next(iter(self.prepared.values()))[1] - 1
+        return self.high_seqno
 
     def delete(self, key: bytes, document: Document) -> Document:
         """Make `key` a tombstone; its system attributes stay, as in Couchbase."""
-        self._journal.check()
+        self._admit(key)
         return self._tombstone(key, document)
 
     def _tombstone(self, key: bytes, document: Document) -> Document:
@@ -245,7 +284,7 @@ class Collection:
 
     def recas(self, key: bytes, document: Document) -> Document:
         """The same version under a new CAS, as a lock gives it."""
-        self._journal.check()
+        self._admit(key)
         renewed = Document(
             document.value,
             document.flags,
@@ -257,9 +296,7 @@ class Collection:
             document.xattrs,
             tree=document.tree,
         )
-        self.pending[key] = renewed
-        self._remember(key, renewed)
-        self._journal.record(self, key, renewed)
+        self._record(key, renewed)
         return renewed
 
     def bounded(self, expiry_s: int) -> int:
@@ -297,17 +334,19 @@ class Collection:
     def changed(self, since: int, limit: int = PAGE_KEYS) -> list[tuple[bytes, int]]:
         """Keys and sequence numbers of mutations after `since`, oldest first; empty at the end.
 
-        A key's newest mutation only; mutations that are not on disk yet come last.
+        A key's newest mutation only; mutations that are not on disk yet come last, and those
+        that nobody may see yet not at all.
         """
+        latest = self.visible_seqno
         rows: list[tuple[Any, ...]] = self._database.reader.execute(
-            "SELECT key, seqno FROM documents WHERE collection = ? AND seqno > ?"
+            "SELECT key, seqno FROM documents WHERE collection = ? AND seqno > ? AND seqno <= ?"
             " ORDER BY seqno LIMIT ?",
-            (self.storage_id, since, limit),
+            (self.storage_id, since, latest, limit),
         ).fetchall()
         if rows:
             return [(key, seqno) for key, seqno in rows]
         fresh = ((key, document.seqno) for key, document in self.pending.items())
-        return sorted((one for one in fresh if one[1] > since), key=lambda one: one[1])
+        return sorted((one for one in fresh if since < one[1] <= latest), key=lambda one: one[1])
 
     def keep_tree(self, document: Document, tree: Any) -> None:
         """Keep a document's decoded value beside it, within the cache's limit."""

@@ -68,6 +68,8 @@ class Journal:
         self._waiters: dict[int, list[Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refused = False
+        #: Called when a group is on disk, after those who waited for it.
+        self.listeners: list[Callable[[], None]] = []
         #: The number of the group that a mutation made now belongs to.
         self.ticket = 1
         #: The highest group that is on disk.
@@ -191,6 +193,8 @@ class Journal:
                 del collection.pending[key]
         self._start()
         for call in self._waiters.pop(closed.ticket, ()):
+            call()
+        for call in self.listeners:
             call()
 
 

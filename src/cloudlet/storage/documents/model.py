@@ -98,5 +98,13 @@ class StoreBusyError(DocumentError):
     """The disk does not keep up or refuses writes; try again later."""
 
 
+class StoreFullError(DocumentError):
+    """The memory that an ephemeral bucket may take is used up, and nothing may be evicted."""
+
+
+class SyncWriteInProgressError(DocumentError):
+    """A durable write of the key is not committed yet; try again later."""
+
+
 class CorruptDocumentError(DocumentError):
     """What the disk holds is not what was written."""

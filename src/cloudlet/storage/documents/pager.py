@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 
+from cloudlet.storage.documents.ephemeral import EphemeralCollection
 from cloudlet.storage.documents.model import CorruptDocumentError
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ TOMBSTONE_LIFE_S: Final = 3 * 24 * 3600
 
 
 class Pager:
-    """Sweeps every `interval_s` seconds while it runs."""
+    """Sweeps every `interval_s` seconds while it runs.
+
+    A tombstone that a saved index has not taken in yet is kept: the index will ask for it.
+    """
 
     def __init__(self, store: DocumentStore, interval_s: float) -> None:
         self._store = store
@@ -53,8 +57,22 @@ class Pager:
     async def sweep(self) -> None:
         """Expire what is due, remove what was dropped, forget old tombstones."""
         await self._expire()
+        await self._sweep_ephemeral()
         await self._remove_dropped()
         await self._forget_tombstones()
+
+    async def _sweep_ephemeral(self) -> None:
+        """Expire and purge what is in memory only."""
+        before = time.time_ns() - TOMBSTONE_LIFE_S * 1_000_000_000
+        for bucket in list(self._store.catalog.buckets.values()):
+            for collection in list(bucket.collections.values()):
+                if isinstance(collection, EphemeralCollection):
+                    for at, (key, document) in enumerate(list(collection.documents.items())):
+                        if document.expiry_s:
+                            collection.get(key)
+                        if at % _SLICE == _SLICE - 1:
+                            await asyncio.sleep(0)
+                    collection.purge(before)
 
     async def _expire(self) -> None:
         store = self._store
@@ -113,7 +131,9 @@ class Pager:
         def slice_of(connection: apsw.Connection) -> bool:
             connection.execute(
                 "DELETE FROM documents WHERE id IN"
-                " (SELECT id FROM documents WHERE deleted = 1 AND cas < ? LIMIT ?)",
+                " (SELECT id FROM documents WHERE deleted = 1 AND cas < ? AND NOT EXISTS"
+                " (SELECT 1 FROM index_builds AS b WHERE b.collection = documents.collection"
+                " AND b.seqno < documents.seqno) LIMIT ?)",
                 (before, _SLICE),
             )
             return connection.changes() == _SLICE

@@ -57,6 +57,20 @@ MIGRATIONS: Final = (
     CREATE INDEX documents_deleted ON documents (cas) WHERE deleted = 1;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL);
     """,
+    """
+    CREATE TABLE index_builds (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        index_id TEXT NOT NULL UNIQUE,
+        collection INTEGER NOT NULL,
+        seqno INTEGER NOT NULL
+    );
+    CREATE TABLE index_entries (
+        build INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        keys BLOB NOT NULL,
+        PRIMARY KEY (build, document)
+    ) WITHOUT ROWID;
+    """,
 )
 
 _COLUMNS: Final = (

@@ -34,6 +34,17 @@ class Settings:
 
         await self._database.write(write)
 
+    def put_now(self, values: list[tuple[str, bytes]], *, forget: str) -> None:
+        """Store values and forget one, waiting for the disk: at the opening of a store only."""
+        self._values.update(values)
+        self._values.pop(forget, None)
+
+        def write(connection: apsw.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", values)
+            connection.execute("DELETE FROM settings WHERE name = ?", (forget,))
+
+        self._database.submit(write).result()
+
     async def remove(self, name: str) -> None:
         """Forget a value."""
         self._values.pop(name, None)

@@ -1,0 +1,117 @@
+import com.couchbase.client.java.Bucket;
+import com.couchbase.client.java.CouchbaseCluster;
+import com.couchbase.client.java.PersistTo;
+import com.couchbase.client.java.document.JsonDocument;
+import com.couchbase.client.java.document.json.JsonArray;
+import com.couchbase.client.java.document.json.JsonObject;
+import com.couchbase.client.java.env.DefaultCouchbaseEnvironment;
+import com.couchbase.client.java.error.CASMismatchException;
+import com.couchbase.client.java.error.DocumentAlreadyExistsException;
+import com.couchbase.client.java.error.TemporaryLockFailureException;
+import com.couchbase.client.java.query.N1qlParams;
+import com.couchbase.client.java.query.N1qlQuery;
+import com.couchbase.client.java.query.N1qlQueryResult;
+import java.util.Objects;
+import java.util.logging.*;
+
+/** Drives a document server with the Java SDK of 2016, which opens a bucket without a user. */
+public final class Main {
+  interface Work { void run() throws Exception; }
+
+  static boolean failed;
+
+  static void step(String name, Work work) {
+    try {
+      work.run();
+      System.out.println("ok " + name);
+    } catch (Throwable error) {
+      failed = true;
+      System.out.println("fail " + name + ": " + error);
+    }
+  }
+
+  static void equal(Object got, Object want) {
+    if (!Objects.equals(got, want)) throw new AssertionError("got " + got + ", want " + want);
+  }
+
+  static void fails(Class<? extends Exception> wanted, Work work) throws Exception {
+    try {
+      work.run();
+    } catch (Exception error) {
+      if (wanted.isInstance(error)) return;
+      throw new AssertionError("expected " + wanted.getSimpleName() + ", got " + error, error);
+    }
+    throw new AssertionError("expected " + wanted.getSimpleName());
+  }
+
+  public static void main(String[] arguments) {
+    LogManager.getLogManager().reset();
+    DefaultCouchbaseEnvironment environment = DefaultCouchbaseEnvironment.builder()
+        .bootstrapCarrierDirectPort(Integer.parseInt(System.getenv("CB_KV_PORT")))
+        .bootstrapHttpDirectPort(Integer.parseInt(System.getenv("CB_MANAGEMENT_PORT")))
+        .mutationTokensEnabled(true)
+        .connectTimeout(20000)
+        .build();
+    CouchbaseCluster cluster = CouchbaseCluster.create(environment, "127.0.0.1");
+    Bucket[] opened = new Bucket[1];
+    step("open a bucket without credentials", () -> opened[0] = cluster.openBucket("default"));
+    if (opened[0] != null) use(opened[0]);
+    step("close", cluster::disconnect);
+    if (!failed) System.out.println("done");
+    System.exit(failed ? 1 : 0);
+  }
+
+  static void use(Bucket bucket) {
+    JsonObject value = JsonObject.create().put("kind", "java2").put("n", 7);
+    step("upsert and get", () -> {
+      JsonDocument stored = bucket.upsert(JsonDocument.create("java2-1", 3600, value));
+      JsonDocument found = bucket.get("java2-1");
+      equal(found.content(), value);
+      equal(found.cas(), stored.cas());
+      equal(bucket.exists("java2-1"), true);
+      equal(bucket.get("java2-none"), null);
+    });
+    step("insert, replace, cas, remove", () -> {
+      JsonDocument first = bucket.insert(JsonDocument.create("java2-2", value));
+      fails(DocumentAlreadyExistsException.class,
+          () -> bucket.insert(JsonDocument.create("java2-2", value)));
+      bucket.replace(JsonDocument.create("java2-2", 0, value, first.cas()));
+      fails(CASMismatchException.class,
+          () -> bucket.replace(JsonDocument.create("java2-2", 0, value, first.cas())));
+      bucket.remove("java2-2");
+      equal(bucket.get("java2-2"), null);
+    });
+    step("counters, append, touch", () -> {
+      equal(bucket.counter("java2-n", 5, 10).content(), 10L);
+      equal(bucket.counter("java2-n", 5, 10).content(), 15L);
+      equal(bucket.counter("java2-n", -50).content(), 0L);
+      bucket.touch("java2-1", 60);
+      bucket.getAndTouch("java2-1", 60);
+    });
+    step("lock and unlock", () -> {
+      JsonDocument held = bucket.getAndLock("java2-1", 10);
+      fails(TemporaryLockFailureException.class, () -> bucket.getAndLock("java2-1", 10));
+      fails(CASMismatchException.class, () -> bucket.upsert(JsonDocument.create("java2-1", value)));
+      bucket.unlock("java2-1", held.cas());
+      bucket.upsert(JsonDocument.create("java2-1", value));
+    });
+    step("observed durability", () ->
+        bucket.upsert(JsonDocument.create("java2-d", value), PersistTo.MASTER));
+    step("sub-document", () -> {
+      bucket.upsert(JsonDocument.create("java2-s", JsonObject.create().put("n", 1)));
+      bucket.mutateIn("java2-s").counter("n", 41L, false)
+          .upsert("x.y", true, true)
+          .execute();
+    });
+    step("query", () -> {
+      for (boolean adhoc : new boolean[] {true, false}) {
+        N1qlQueryResult result = bucket.query(N1qlQuery.parameterized(
+            "SELECT d.n FROM `default` d USE KEYS $1 WHERE d.kind = $2",
+            JsonArray.from("java2-1", "java2"), N1qlParams.build().adhoc(adhoc)));
+        equal(result.errors().toString(), "[]");
+        equal(result.finalSuccess(), true);
+        equal(result.allRows().get(0).value().getInt("n"), 7);
+      }
+    });
+  }
+}

@@ -1,0 +1,263 @@
+import static com.couchbase.client.java.kv.GetOptions.getOptions;
+import static com.couchbase.client.java.kv.LookupInSpec.count;
+import static com.couchbase.client.java.kv.LookupInSpec.exists;
+import static com.couchbase.client.java.kv.LookupInSpec.get;
+import static com.couchbase.client.java.kv.MutateInSpec.arrayAppend;
+import static com.couchbase.client.java.kv.MutateInSpec.increment;
+import static com.couchbase.client.java.kv.UpsertOptions.upsertOptions;
+import static com.couchbase.client.java.query.QueryOptions.queryOptions;
+
+import com.couchbase.client.core.diagnostics.PingState;
+import com.couchbase.client.core.error.*;
+import com.couchbase.client.core.error.subdoc.PathNotFoundException;
+import com.couchbase.client.core.msg.kv.DurabilityLevel;
+import com.couchbase.client.core.service.ServiceType;
+import com.couchbase.client.java.*;
+import com.couchbase.client.java.Collection;
+import com.couchbase.client.java.codec.RawBinaryTranscoder;
+import com.couchbase.client.java.diagnostics.PingOptions;
+import com.couchbase.client.java.json.*;
+import com.couchbase.client.java.kv.*;
+import com.couchbase.client.java.manager.bucket.*;
+import com.couchbase.client.java.manager.collection.*;
+import com.couchbase.client.java.manager.query.*;
+import com.couchbase.client.java.manager.user.*;
+import com.couchbase.client.java.search.SearchQuery;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.*;
+
+/** Drives a document server with the Java SDK 3: a line a step, exit status 1 if any fails. */
+public final class Main {
+  interface Work { void run() throws Exception; }
+
+  static boolean failed;
+
+  static void step(String name, Work work) {
+    try {
+      work.run();
+      System.out.println("ok " + name);
+    } catch (Throwable error) {
+      failed = true;
+      System.out.println("fail " + name + ": " + error);
+    }
+  }
+
+  static void equal(Object got, Object want) {
+    if (!Objects.equals(got, want)) throw new AssertionError("got " + got + ", want " + want);
+  }
+
+  static void fails(Class<? extends Exception> wanted, Work work) throws Exception {
+    try {
+      work.run();
+    } catch (Exception error) {
+      if (wanted.isInstance(error)) return;
+      throw new AssertionError("expected " + wanted.getSimpleName() + ", got " + error, error);
+    }
+    throw new AssertionError("expected " + wanted.getSimpleName());
+  }
+
+  public static void main(String[] arguments) {
+    String address = System.getenv("CB_CONNECTION");
+    ClusterOptions options =
+        ClusterOptions.clusterOptions(System.getenv("CB_USERNAME"), System.getenv("CB_PASSWORD"))
+            .environment(environment -> {
+              environment.timeoutConfig(timeout -> timeout.kvTimeout(Duration.ofSeconds(5)));
+              if (address.startsWith("couchbases:")) {
+                environment.securityConfig(security ->
+                    security.enableTls(true).enableHostnameVerification(false).trustManagerFactory(
+                        com.couchbase.client.core.deps.io.netty.handler.ssl.util
+                            .InsecureTrustManagerFactory.INSTANCE));
+              }
+            });
+    Cluster cluster = Cluster.connect(address, options);
+    Bucket bucket = cluster.bucket("default");
+    step("ready", () -> cluster.waitUntilReady(Duration.ofSeconds(20)));
+    step("bucket ready", () -> bucket.waitUntilReady(Duration.ofSeconds(20)));
+    Collection documents = bucket.defaultCollection();
+    keyValue(documents);
+    subDocument(documents);
+    scans(documents);
+    management(cluster, bucket);
+    diagnostics(cluster, bucket);
+    queries(cluster, documents);
+    step("close", cluster::disconnect);
+    if (!failed) System.out.println("done");
+    System.exit(failed ? 1 : 0);
+  }
+
+  static void keyValue(Collection documents) {
+    step("upsert and get", () -> {
+      JsonObject value = JsonObject.create().put("title", "Kindred").put("year", 1979);
+      MutationResult stored =
+          documents.upsert("java-1", value, upsertOptions().expiry(Duration.ofHours(1)));
+      GetResult found = documents.get("java-1", getOptions().withExpiry(true));
+      equal(found.contentAsObject(), value);
+      equal(found.cas(), stored.cas());
+      long left = found.expiryTime().get().getEpochSecond() - Instant.now().getEpochSecond();
+      equal(Math.abs(left - 3600) < 10, true);
+    });
+    step("insert, replace, cas, remove", () -> {
+      MutationResult first = documents.insert("java-2", 1);
+      fails(DocumentExistsException.class, () -> documents.insert("java-2", 2));
+      documents.replace("java-2", 2, ReplaceOptions.replaceOptions().cas(first.cas()));
+      fails(CasMismatchException.class, () ->
+          documents.replace("java-2", 3, ReplaceOptions.replaceOptions().cas(first.cas())));
+      documents.remove("java-2");
+      fails(DocumentNotFoundException.class, () -> documents.get("java-2"));
+    });
+    step("exists, touch, get and touch", () -> {
+      equal(documents.exists("java-1").exists(), true);
+      equal(documents.exists("java-none").exists(), false);
+      documents.touch("java-1", Duration.ofMinutes(1));
+      documents.getAndTouch("java-1", Duration.ofMinutes(1));
+    });
+    step("counters", () -> {
+      BinaryCollection binary = documents.binary();
+      IncrementOptions by = IncrementOptions.incrementOptions().delta(5).initial(10);
+      equal(binary.increment("java-n", by).content(), 10L);
+      equal(binary.increment("java-n", by).content(), 15L);
+      equal(binary.decrement("java-n", DecrementOptions.decrementOptions().delta(50)).content(), 0L);
+    });
+    step("append and prepend", () -> {
+      documents.upsert("java-b", "mid".getBytes(StandardCharsets.UTF_8),
+          upsertOptions().transcoder(RawBinaryTranscoder.INSTANCE));
+      documents.binary().append("java-b", "end".getBytes(StandardCharsets.UTF_8));
+      documents.binary().prepend("java-b", "start".getBytes(StandardCharsets.UTF_8));
+      byte[] found = documents.get("java-b", getOptions().transcoder(RawBinaryTranscoder.INSTANCE))
+          .contentAsBytes();
+      equal(new String(found, StandardCharsets.UTF_8), "startmidend");
+    });
+    step("large compressible value", () -> {
+      String want = "a long line that compresses well ".repeat(100_000);
+      documents.upsert("java-large", want);
+      equal(documents.get("java-large").contentAs(String.class), want);
+    });
+    step("lock and unlock", () -> {
+      GetResult held = documents.getAndLock("java-1", Duration.ofSeconds(10));
+      fails(TimeoutException.class, () ->
+          documents.upsert("java-1", 1, upsertOptions().timeout(Duration.ofMillis(300))));
+      documents.unlock("java-1", held.cas());
+      documents.upsert("java-1", 1);
+    });
+    step("durability", () -> {
+      for (DurabilityLevel level : DurabilityLevel.values()) {
+        documents.upsert("java-d", 1, upsertOptions().durability(level));
+      }
+      documents.upsert("java-d", 1, upsertOptions().durability(PersistTo.ACTIVE, ReplicateTo.NONE));
+    });
+    step("replicas", () -> equal(documents.getAnyReplica("java-1").isReplica(), false));
+  }
+
+  static void subDocument(Collection documents) {
+    step("sub-document", () -> {
+      documents.upsert("java-s", JsonObject.create().put("a", List.of(1, 2)).put("n", 1));
+      documents.mutateIn("java-s", List.of(
+          MutateInSpec.upsert("meta.by", "java").xattr().createPath(),
+          arrayAppend("a", List.of(3)),
+          increment("n", 41),
+          MutateInSpec.upsert("x.y", true).createPath()));
+      LookupInResult found = documents.lookupIn("java-s", List.of(
+          get("meta.by").xattr(), get("n"), count("a"), exists("x.z"), get("nowhere")));
+      equal(found.contentAs(0, String.class), "java");
+      equal(found.contentAs(1, Integer.class), 42);
+      equal(found.contentAs(2, Integer.class), 3);
+      equal(found.exists(3), false);
+      fails(PathNotFoundException.class, () -> found.contentAs(4, Integer.class));
+    });
+    step("sub-document store semantics", () -> {
+      documents.mutateIn("java-new", List.of(MutateInSpec.upsert("a", 1)),
+          MutateInOptions.mutateInOptions().storeSemantics(StoreSemantics.UPSERT));
+      fails(DocumentExistsException.class, () ->
+          documents.mutateIn("java-new", List.of(MutateInSpec.upsert("a", 1)),
+              MutateInOptions.mutateInOptions().storeSemantics(StoreSemantics.INSERT)));
+    });
+  }
+
+  static void scans(Collection documents) {
+    step("range and sampling scan", () -> {
+      for (int n = 0; n < 50; n++) documents.upsert("java-scan-" + n, n);
+      equal(documents.scan(ScanType.prefixScan("java-scan-"))
+          .mapToInt(one -> one.contentAs(Integer.class)).sum(), 1225);
+      equal(documents.scan(ScanType.samplingScan(10), ScanOptions.scanOptions().idsOnly(true))
+          .count(), 10L);
+    });
+  }
+
+  static void management(Cluster cluster, Bucket bucket) {
+    step("scopes and collections", () -> {
+      CollectionManager collections = bucket.collections();
+      collections.createScope("java");
+      fails(ScopeExistsException.class, () -> collections.createScope("java"));
+      collections.createCollection("java", "things",
+          CreateCollectionSettings.createCollectionSettings().maxExpiry(Duration.ofHours(1)));
+      bucket.scope("java").collection("things").upsert("k", 1);
+      CollectionSpec made = collections.getAllScopes().stream()
+          .filter(scope -> scope.name().equals("java")).findFirst().get()
+          .collections().iterator().next();
+      equal(made.maxExpiry(), Duration.ofHours(1));
+      collections.dropCollection("java", "things");
+      collections.dropScope("java");
+      fails(ScopeNotFoundException.class, () -> collections.dropScope("java"));
+    });
+    step("buckets", () -> {
+      BucketManager buckets = cluster.buckets();
+      BucketSettings settings = BucketSettings.create("java-made").ramQuotaMB(100)
+          .bucketType(BucketType.EPHEMERAL).flushEnabled(true);
+      buckets.createBucket(settings);
+      fails(BucketExistsException.class, () -> buckets.createBucket(settings));
+      equal(buckets.getBucket("java-made").bucketType(), BucketType.EPHEMERAL);
+      buckets.flushBucket("java-made");
+      buckets.dropBucket("java-made");
+      fails(BucketNotFoundException.class, () -> buckets.dropBucket("java-made"));
+    });
+    step("users", () -> {
+      UserManager users = cluster.users();
+      users.upsertUser(new User("java-user").password("secret-word")
+          .roles(new Role("data_reader", "default")));
+      equal(users.getUser(AuthDomain.LOCAL, "java-user").user().roles().iterator().next().name(),
+          "data_reader");
+      users.dropUser("java-user");
+      fails(UserNotFoundException.class, () -> users.getUser(AuthDomain.LOCAL, "java-user"));
+    });
+    step("services that are not there", () -> {
+      fails(ServiceNotAvailableException.class, () -> cluster.analyticsQuery("SELECT 1"));
+      fails(ServiceNotAvailableException.class,
+          () -> cluster.searchQuery("none", SearchQuery.matchAll()));
+    });
+  }
+
+  static void diagnostics(Cluster cluster, Bucket bucket) {
+    step("ping and diagnostics", () -> {
+      var report = bucket.ping(PingOptions.pingOptions()
+          .serviceTypes(Set.of(ServiceType.KV, ServiceType.QUERY)));
+      for (ServiceType type : List.of(ServiceType.KV, ServiceType.QUERY)) {
+        equal(report.endpoints().get(type).get(0).state(), PingState.OK);
+      }
+      cluster.diagnostics();
+    });
+  }
+
+  static void queries(Cluster cluster, Collection documents) {
+    step("query", () -> {
+      documents.upsert("java-q", JsonObject.create().put("kind", "java").put("n", 7));
+      for (boolean adhoc : new boolean[] {true, false}) {
+        var result = cluster.query("SELECT d.n FROM `default` d USE KEYS $1 WHERE d.kind = $2",
+            queryOptions().adhoc(adhoc).parameters(JsonArray.from("java-q", "java")));
+        equal(result.rowsAsObject().get(0).getInt("n"), 7);
+      }
+      fails(ParsingFailureException.class, () -> cluster.query("SELEC nothing"));
+    });
+    step("query indexes", () -> {
+      QueryIndexManager indexes = cluster.queryIndexes();
+      indexes.createPrimaryIndex("default", CreatePrimaryQueryIndexOptions
+          .createPrimaryQueryIndexOptions().ignoreIfExists(true));
+      indexes.createIndex("default", "java_kind", List.of("kind"));
+      fails(IndexExistsException.class,
+          () -> indexes.createIndex("default", "java_kind", List.of("kind")));
+      indexes.watchIndexes("default", List.of("java_kind"), Duration.ofSeconds(5));
+      indexes.dropIndex("default", "java_kind");
+    });
+  }
+}
