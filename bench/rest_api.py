@@ -1,108 +1,23 @@
-"""REST API to a Python function and back, beside the Invoke API and a bare uvicorn."""
+"""Warm invocations: a REST API to a Python function and back, beside the Invoke API, the same
+handler behind a bare uvicorn (the limit), and other local clouds.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import io
-import json
-import socket
-import subprocess
-import sys
+import contextlib
 import tempfile
-import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
-from bench import load
+from bench import load, peers
+from bench.application import ECHO, deploy, get
 from tests.clients.live import Live
 
 SECONDS = 4.0
-HANDLER = """
-def handler(event, context):
-    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}"}
-"""
-BARE = """
-async def app(scope, receive, send):
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200,
-                    "headers": [(b"content-type", b"application/json"), (b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"{}"})
-"""
-
-
-def deploy(live: Live) -> str:
-    """A function behind a REST API; the API's id."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }],
-    }  # fmt: skip
-    role = live.client("iam").create_role(
-        RoleName="bench", AssumeRolePolicyDocument=json.dumps(trust)
-    )["Role"]["Arn"]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as target:
-        target.writestr("app.py", HANDLER)
-    functions = live.client("lambda")
-    arn = functions.create_function(
-        FunctionName="bench", Runtime="python3.11", Handler="app.handler", Role=role,
-        Code={"ZipFile": archive.getvalue()}, MemorySize=256,
-    )["FunctionArn"]  # fmt: skip
-    functions.add_permission(
-        FunctionName="bench", StatementId="api", Action="lambda:InvokeFunction",
-        Principal="apigateway.amazonaws.com",
-    )  # fmt: skip
-    gateway = live.client("apigateway")
-    uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
-    proxy = {"type": "aws_proxy", "httpMethod": "POST", "uri": uri}
-    body = {
-        "swagger": "2.0",
-        "info": {"title": "bench", "version": "1"},
-        "paths": {"/": {"get": {"x-amazon-apigateway-integration": proxy}}},
-    }
-    api: str = gateway.import_rest_api(body=json.dumps(body).encode())["id"]
-    gateway.create_deployment(restApiId=api, stageName="prod")
-    return api
-
-
-def bare_uvicorn(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """The limit: an ASGI application that does nothing, in a process of its own."""
-    (folder / "bare.py").write_text(BARE)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "bare:app", "--port", str(port), "--no-access-log",
-               "--log-level", "warning"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=folder)
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    return process, port
-
-
-async def measure(live: Live, api: str, bare_port: int) -> None:
-    """Print the rates, each kind at each number of connections in turn."""
-    host = f"{api}.execute-api.localhost"
-    through_api = f"GET /prod/ HTTP/1.1\r\nHost: {host}:{live.port}\r\n\r\n".encode()
-    plain = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{bare_port}\r\n\r\n".encode()
-    signed = invoke_request(live)
-    for connections in (1, 8, 64):
-        for name, port, request in (
-            ("REST API -> function", live.port, through_api),
-            ("Invoke API", live.port, signed),
-            ("bare uvicorn", bare_port, plain),
-        ):
-            await load.run("127.0.0.1", port, request, connections=connections, seconds=1.0)
-            figures = await load.run(
-                "127.0.0.1", port, request, connections=connections, seconds=SECONDS
-            )
-            print(f"{name:<22}{figures}  {load.pressure()}")
+CONNECTIONS = (1, 8, 64)
+#: Rounds: each measures every contestant in turn; the median round counts.
+ROUNDS = 3
+Contestant = tuple[str, int, bytes]
 
 
 def invoke_request(live: Live) -> bytes:
@@ -120,17 +35,75 @@ def invoke_request(live: Live) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{headers}Content-Length: 2\r\n\r\n{{}}".encode()
 
 
-def main() -> None:
-    """Deploy, measure, stop."""
-    with tempfile.TemporaryDirectory(prefix="cloudlet-bench-") as folder:
-        live = Live(Path(folder) / "data").start()
-        bare, port = bare_uvicorn(Path(folder))
+def an_event(live: Live) -> bytes:
+    """The event that a function gets for the benchmark's request."""
+    import urllib3
+
+    api = deploy(live.client, ECHO, "echo")
+    host = f"{api}.execute-api.localhost:{live.port}"
+    headers = {"Host": host, "User-Agent": "bench"}
+    return urllib3.request("GET", f"{live.endpoint}/prod/", headers=headers).data
+
+
+def contestants(stack: contextlib.ExitStack, folder: Path) -> list[Contestant]:
+    """Everything that can be had here, started and warm."""
+    live = Live(folder / "data").start()
+    stack.callback(live.stop)
+    api = deploy(live.client)
+    found: list[Contestant] = [
+        ("REST API -> function", live.port,
+         get(f"{api}.execute-api.localhost", live.port, "/prod/")),
+        ("Invoke API", live.port, invoke_request(live)),
+    ]  # fmt: skip
+    bare = peers.bare_uvicorn(folder, an_event(live))
+    found.append(("handler in uvicorn", *stack.enter_context(bare)))
+    for name, peer in (
+        ("serverless-offline", peers.serverless_offline),
+        ("ministack", peers.ministack),
+    ):
         try:
-            asyncio.run(measure(live, deploy(live), port))
-        finally:
-            bare.terminate()
-            bare.wait()
-            live.stop()
+            found.append((name, *stack.enter_context(peer(folder / name))))
+        except peers.Unavailable as reason:
+            print(f"{name}: skipped, {reason}")
+    return found
+
+
+def measure(found: list[Contestant], connections: int) -> dict[str, load.Figures]:
+    """The median round of each contestant."""
+    rounds: dict[str, list[load.Figures]] = {name: [] for name, _, _ in found}
+    for _ in range(ROUNDS):
+        for name, port, request in found:
+            with contextlib.suppress(AssertionError, ConnectionError):
+                load.run("127.0.0.1", port, request, connections=connections, seconds=0.5)
+                rounds[name].append(
+                    load.run(
+                        "127.0.0.1", port, request,
+                        connections=connections, seconds=SECONDS / ROUNDS,
+                    )
+                )  # fmt: skip
+    return {
+        name: sorted(done, key=lambda figures: figures.per_second)[len(done) // 2]
+        for name, done in rounds.items()
+        if done
+    }
+
+
+def main() -> None:
+    """Deploy, measure, compare, stop."""
+    with tempfile.TemporaryDirectory(prefix="cloudlet-bench-") as name, contextlib.ExitStack() as s:
+        found = contestants(s, Path(name))
+        for connections in CONNECTIONS:
+            medians = measure(found, connections)
+            for contestant, _, _ in found:
+                figures = medians.get(contestant, "failed")
+                print(f"{contestant:<22}{figures}")
+            own = medians["REST API -> function"]
+            ratios = ", ".join(
+                f"{own.per_second / figures.per_second:.2f} x {contestant}"
+                for contestant, figures in medians.items()
+                if contestant != "REST API -> function"
+            )
+            print(f"{'':<22}REST API is {ratios}; {load.pressure()}, {ROUNDS} rounds\n", flush=True)
 
 
 if __name__ == "__main__":

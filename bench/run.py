@@ -1,28 +1,75 @@
-"""Every benchmark, one after the other; `make bench`."""
+"""Every benchmark, one after the other, in one run: `make bench`.
+
+    bench/run.py [--write] [PART...]
+
+`--write` also keeps what was printed in bench/RESULTS.md.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import platform
 import runpy
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+RESULTS = Path(__file__).with_name("RESULTS.md")
+sys.path.insert(0, str(RESULTS.parent.parent))
 
 PARTS = {
-    "Start": "bench.ready",
-    "Cold start of an execution environment": "bench.cold_start",
-    "REST API to function": "bench.rest_api",
+    "ready": "Start: `cloudlet up` until it serves, and its memory when idle",
+    "plain_starts": "Plain interpreters",
+    "cold_start": "Cold start of an execution environment",
+    "save_to_answer": "`cloudlet dev`: from a saved handler to its answer",
+    "rest_api": "Warm invocations, and peers",
 }
+PREFACE = """# Results
+
+Written by `make bench` (`bench/run.py --write`). One run on a shared machine: trust ratios within
+it before absolute figures. "pressure" is the share of the last ten seconds in which some task
+waited for a processor (/proc/pressure/cpu); contestants are measured in turns.
+"""
+
+
+class Tee(io.TextIOBase):
+    """Writes to several streams."""
+
+    def __init__(self, *streams: io.TextIOBase) -> None:
+        self.streams = streams
+
+    def write(self, text: str) -> int:
+        for stream in self.streams:
+            stream.write(text)
+            stream.flush()
+        return len(text)
+
+
+@contextlib.contextmanager
+def kept(*, write: bool) -> Iterator[None]:
+    """Keep what is printed meanwhile, if wanted and if it comes to its end."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(Tee(sys.stdout, text)):  # type: ignore[arg-type]
+        yield
+    if write:
+        RESULTS.write_text(f"{PREFACE}\n{text.getvalue().rstrip()}\n")
 
 
 def main() -> None:
-    """Run each part in this process, so that all figures are of one run."""
-    print(f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}")
-    for title, module in PARTS.items():
-        print(f"\n## {title}\n", flush=True)
-        runpy.run_module(module, run_name="__main__")
+    """Run the parts that were asked for, or all."""
+    arguments = sys.argv[1:]
+    wanted = [name for name in arguments if name != "--write"] or list(PARTS)
+    sys.argv[1:] = []  # the parts read their own
+    with kept(write="--write" in arguments):
+        print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.release()},"
+              f" {os.cpu_count()} processors, Python {platform.python_version()}")  # fmt: skip
+        for name in wanted:
+            print(f"\n## {PARTS[name]}\n\n```", flush=True)
+            runpy.run_module(f"bench.{name}", run_name="__main__")
+            print("```", flush=True)
 
 
 if __name__ == "__main__":
