@@ -32,17 +32,17 @@ def test_a_key_has_at_most_1024_bytes() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("b/k", ("b", "k")),
-        ("/b/a%20b%2Bc/%C3%A9", ("b", "a b+c/é")),
-        ("b/k?versionId=null", ("b", "k")),
-        ("b/k%3Fx", ("b", "k?x")),
+        ("b/k", ("b", "k", None)),
+        ("/b/a%20b%2Bc/%C3%A9", ("b", "a b+c/é", None)),
+        ("b/k?versionId=null", ("b", "k", "null")),
+        ("b/k%3Fx", ("b", "k?x", None)),
     ],
 )
-def test_copy_sources(source: str, expected: tuple[str, str]) -> None:
+def test_copy_sources(source: str, expected: tuple[str, str, str | None]) -> None:
     assert parse_copy_source(source) == expected
 
 
-@pytest.mark.parametrize("source", ["b", "b/", "/", "b/k?versionId=abc"])
+@pytest.mark.parametrize("source", ["b", "b/", "/", "arn:aws:s3:::b/k"])
 def test_bad_copy_sources(source: str) -> None:
     with pytest.raises(InvalidArgument):
         parse_copy_source(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cloudlet.aws.context import Context
@@ -10,6 +10,7 @@ from cloudlet.aws.errors import AccessDenied
 from cloudlet.aws.policy import Policy
 from cloudlet.services.s3.model import BucketRecord
 from cloudlet.services.s3.store import S3
+from cloudlet.storage.objects import Summary
 
 Conditions = Mapping[str, str]
 
@@ -52,16 +53,19 @@ def list_conditions(ctx: Context[S3], req: Any) -> Conditions:  # noqa: ARG001
 
 
 def read_conditions(ctx: Context[S3], req: Any) -> Conditions:
-    """Condition keys of a request about an object that may exist: its tags."""
+    """Condition keys of a request about an object that may exist: its tags, and its version."""
     if ctx.principal.kind == "root":
         return {}
-    found = ctx.service.objects.find(req.bucket, req.key)
-    return {} if found is None else existing_tags(found.attributes.tags)
+    version: str | None = req.version_id
+    found = ctx.service.objects.find(req.bucket, req.key, version or "")
+    return conditions_of(found, version)
 
 
-def existing_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Condition keys that tell an object's tags."""
-    return {f"s3:ExistingObjectTag/{key}": value for key, value in tags.items()}
+def conditions_of(found: Summary | None, version: str | None = None) -> dict[str, str]:
+    """Condition keys that tell an object's tags, and the version that a request names."""
+    tags = {} if found is None else found.attributes.tags
+    known = {f"s3:ExistingObjectTag/{key}": value for key, value in tags.items()}
+    return known if version is None else {**known, "s3:VersionId": version}
 
 
 def write_conditions(ctx: Context[S3], req: Any) -> Conditions:  # noqa: ARG001
@@ -76,14 +80,20 @@ def write_conditions(ctx: Context[S3], req: Any) -> Conditions:  # noqa: ARG001
     return {key: value for key, value in given.items() if value is not None}
 
 
-def get_action(ctx: Context[S3], req: Any) -> str:  # noqa: ARG001
-    """Reading a version by its id is an action of its own."""
-    return "s3:GetObject" if req.version_id is None else "s3:GetObjectVersion"
+def version_action(verb: str, what: str = "") -> Callable[[Context[S3], Any], str]:
+    """Reading, changing or deleting a version by its id is an action of its own.
+
+    `what` is the part of an object that the action is about, such as its Tagging.
+    """
+
+    def action(ctx: Context[S3], req: Any) -> str:  # noqa: ARG001
+        return f"s3:{verb}Object{'' if req.version_id is None else 'Version'}{what}"
+
+    return action
 
 
-def delete_action(ctx: Context[S3], req: Any) -> str:  # noqa: ARG001
-    """Deleting a version by its id is an action of its own."""
-    return "s3:DeleteObject" if req.version_id is None else "s3:DeleteObjectVersion"
+get_action = version_action("Get")
+delete_action = version_action("Delete")
 
 
 def require_list(ctx: Context[S3], bucket: BucketRecord) -> None:

@@ -110,6 +110,7 @@ NoSuchPublicAccessBlockConfiguration = _error(
     "The public access block configuration was not found",
 )
 NoSuchTagSet = _error("NoSuchTagSet", 404, "The TagSet does not exist")
+NoSuchVersion = _error("NoSuchVersion", 404, "The specified version does not exist.")
 NoSuchUpload = _error(
     "NoSuchUpload",
     404,

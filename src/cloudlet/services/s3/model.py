@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.aws.models.s3 import CORSRule, WebsiteConfiguration
+from cloudlet.storage.objects import Versioning
 
 
 class PublicAccess(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     tags: dict[str, str] | None = None
     cors: list[CORSRule] | None = None
     website: WebsiteConfiguration | None = None
-    versioning: str = ""
+    versioning: Versioning = ""
 
     @property
     def arn(self) -> str:

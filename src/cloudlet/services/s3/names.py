@@ -43,17 +43,12 @@ def check_key(key: str) -> None:
         raise KeyTooLongError(Size=size, MaxSizeAllowed=MAX_KEY_BYTES)
 
 
-def check_version(version: str | None) -> None:
-    """Raise `InvalidArgument` for a version that an unversioned bucket cannot have."""
-    if version not in (None, "null"):
-        raise InvalidArgument(
-            "Invalid version id specified", ArgumentName="versionId", ArgumentValue=version
-        )
+def parse_copy_source(source: str) -> tuple[str, str, str | None]:
+    """The (bucket, key, version) of an x-amz-copy-source.
 
-
-def parse_copy_source(source: str) -> tuple[str, str]:
-    """The (bucket, key) of an x-amz-copy-source, which is percent-encoded `bucket/key`."""
-    path, _, query = source.partition("?")
+    It is `bucket/key`, percent-encoded, and may end in `?versionId=...`.
+    """
+    path, _, version = source.partition("?versionId=")
     bucket, slash, key = unquote(path).removeprefix("/").partition("/")
     if not slash or not bucket or not key or bucket.startswith("arn:"):
         raise InvalidArgument(
@@ -61,6 +56,4 @@ def parse_copy_source(source: str) -> tuple[str, str]:
             ArgumentName="x-amz-copy-source",
             ArgumentValue=source,
         )
-    if query.startswith("versionId="):
-        check_version(query.removeprefix("versionId="))
-    return bucket, key
+    return bucket, key, unquote(version) if version else None

@@ -10,7 +10,7 @@ from cloudlet.services.parts import Parts
 from cloudlet.services.s3.errors import NoSuchBucket
 from cloudlet.services.s3.model import BucketRecord
 from cloudlet.services.s3.publicness import is_public
-from cloudlet.storage.objects import ObjectStore
+from cloudlet.storage.objects import ObjectStore, Versioning
 from cloudlet.storage.records import GLOBAL
 
 #: Buckets that may exist in one account: AWS's default quota.
@@ -56,13 +56,18 @@ class S3:
             raise NoSuchBucket(BucketName=name)
         return found
 
+    def versioning(self, name: str) -> Versioning:
+        """What the bucket does with versions; "" also for one that is not there."""
+        found = self.find(name)
+        return "" if found is None else found.versioning
+
     async def add(self, record: BucketRecord) -> None:
         """Make the bucket; its name is taken from the call on."""
         await self._records.put("", GLOBAL, record.name, record)
         await self.objects.create_bucket(record.name)
 
     async def remove(self, name: str) -> None:
-        """Remove the bucket; `BucketTaken` if it holds objects."""
+        """Remove the bucket; `BucketTaken` if it holds objects or versions."""
         await self.objects.delete_bucket(name)
         await self._records.delete("", GLOBAL, name)
 

@@ -135,8 +135,7 @@ class Website:
     def _open(self, visit: _Visit, key: str) -> Opened:
         """The object, held, if the visitor may have it."""
         state, bucket = self._state, visit.bucket
-        found = state.objects.find(bucket.name, key)
-        tags = access.existing_tags(found.attributes.tags) if found is not None else {}
+        tags = access.conditions_of(state.objects.find(bucket.name, key))
         policy = access.policy_of(visit.ctx, bucket)
         visit.ctx.authorise("s3:GetObject", f"{bucket.arn}/{key}", policy=policy, conditions=tags)
         opened = state.objects.open(bucket.name, key)

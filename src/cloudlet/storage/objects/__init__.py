@@ -10,6 +10,7 @@ from cloudlet.storage.objects.digests import ALGORITHMS, Digests
 from cloudlet.storage.objects.intake import Received
 from cloudlet.storage.objects.listing import Page, Uploads
 from cloudlet.storage.objects.model import (
+    NULL,
     Attributes,
     BucketMissing,
     BucketTaken,
@@ -18,11 +19,14 @@ from cloudlet.storage.objects.model import (
     Segment,
     Summary,
     Upload,
+    Versioning,
 )
 from cloudlet.storage.objects.store import ObjectStore
+from cloudlet.storage.objects.versions import is_well_formed
 
 __all__ = [
     "ALGORITHMS",
+    "NULL",
     "Attributes",
     "BucketMissing",
     "BucketTaken",
@@ -36,4 +40,6 @@ __all__ = [
     "Summary",
     "Upload",
     "Uploads",
+    "Versioning",
+    "is_well_formed",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import apsw
 
-from cloudlet.storage.objects.model import Summary, Upload, decode_attributes
+from cloudlet.storage.objects import rows, versions
+from cloudlet.storage.objects.model import NULL, Summary, Upload, decode_attributes
 
 #: Rows that a query is asked for at once: most ask for a page, which is at most 1000.
 BATCH = 1001
@@ -16,13 +18,17 @@ BATCH = 1001
 class Page:
     """One page: `entries` and rolled-up `prefixes`, each in order.
 
-    `last` is the last key or prefix given, `last_is_prefix` says which, for the next page.
+    `last` is the last key or prefix given, `last_is_prefix` says which, for the next page. In a
+    page of versions `last_version` is the version of that key, and `latest` has the ids of the
+    entries that are their keys' latest.
     """
 
     entries: list[Summary] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     last: str = ""
     last_is_prefix: bool = False
+    last_version: str = ""
+    latest: set[int] = field(default_factory=set)
     is_truncated: bool = False
 
     @property
@@ -93,13 +99,13 @@ def list_keys(
     page = Page()
     if limit <= 0:
         return page
-    row = connection.execute("SELECT id FROM bucket WHERE name=?", (bucket,)).fetchone()
-    if row is None:
+    bucket_id = rows.bucket_id(connection, bucket)
+    if bucket_id is None:
         return page
     operator, start = _start(prefix, after, after_is_prefix)
     end = after_prefix(prefix)
     while True:
-        jump = _scan(connection, int(row[0]), bucket, page, operator, start, end,
+        jump = _scan(connection, bucket_id, bucket, page, operator, start, end,
                      prefix, delimiter, limit)  # fmt: skip
         if jump is None:
             return page
@@ -121,13 +127,14 @@ def _scan(
     """Add rows to `page` until it is full, the rows end, or a prefix is to be jumped over."""
     upper = "" if end is None else "AND key<?"
     bindings: tuple[object, ...] = (bucket_id, start) if end is None else (bucket_id, start, end)
-    rows = connection.execute(
-        "SELECT id, key, size, etag, modified_ms, attributes FROM object"  # noqa: S608
+    found = connection.execute(
+        f"SELECT {rows.CURRENT} FROM object"  # noqa: S608
         f" WHERE bucket=? AND key{operator}? {upper} ORDER BY key LIMIT {BATCH}",
         bindings,
     )
     key, count = start, 0
-    for id_, key, size, etag, modified_ms, attributes in rows:
+    for row in found:
+        key = row[1]
         count += 1
         if page.count >= limit:
             page.is_truncated = True
@@ -138,11 +145,114 @@ def _scan(
             page.last, page.last_is_prefix = rolled, True
             follower = after_prefix(rolled)
             return None if follower is None else (">=", follower)
-        page.entries.append(
-            Summary(id_, bucket, key, size, etag, modified_ms, decode_attributes(attributes))
-        )
+        page.entries.append(rows.summary(bucket, row))
         page.last, page.last_is_prefix = key, False
     return (">", key) if count == BATCH else None
+
+
+def list_versions(
+    connection: apsw.Connection,
+    bucket: str,
+    *,
+    prefix: str = "",
+    delimiter: str = "",
+    after: str = "",
+    after_version: str = "",
+    after_is_prefix: bool = False,
+    limit: int = 1000,
+) -> Page:
+    """The page of at most `limit` versions, delete markers and common prefixes after `after`.
+
+    The versions of a key go from the latest to the first. With `after_version` the page goes on
+    behind that version of the key `after`, which may have been deleted meanwhile.
+    """
+    page = Page()
+    bucket_id = rows.bucket_id(connection, bucket)
+    if limit <= 0 or bucket_id is None:
+        return page
+    end = after_prefix(prefix)
+    if after_version and after.startswith(prefix) and not roll_up(after, prefix, delimiter):
+        id_ = _position(connection, bucket_id, after, after_version)
+        found = _versions(connection, "key=:key AND id<:below", bucket_id, after, end, id_)
+        _take(page, bucket, found, _latest(connection, bucket_id, after), prefix, "", limit)
+    operator, start = _start(prefix, after, after_is_prefix)
+    jump: tuple[str, str] | None = (operator, start)
+    while jump is not None and not page.is_truncated:
+        found = _versions(connection, f"key{jump[0]}:key", bucket_id, jump[1], end, 0)
+        jump = _take(page, bucket, found, None, prefix, delimiter, limit)
+    return page
+
+
+def _position(connection: apsw.Connection, bucket_id: int, key: str, version: str) -> int:
+    """The id behind which a page goes on. Where "null" has gone nobody knows: from the latest."""
+    if version != NULL:
+        return versions.row_of(version)
+    row = connection.execute(
+        "SELECT id FROM object WHERE bucket=?1 AND key=?2 AND version='null' UNION ALL"
+        " SELECT id FROM version WHERE bucket=?1 AND key=?2 AND version='null'",
+        (bucket_id, key),
+    ).fetchone()
+    return (1 << 63) - 1 if row is None else int(row[0])
+
+
+def _latest(connection: apsw.Connection, bucket_id: int, key: str) -> int:
+    """The id of the latest version of a key."""
+    row: Any = connection.execute(
+        "SELECT max(id) FROM (SELECT id FROM object WHERE bucket=?1 AND key=?2 UNION ALL"
+        " SELECT id FROM version WHERE bucket=?1 AND key=?2)",
+        (bucket_id, key),
+    ).fetchone()
+    return int(row[0] or 0)
+
+
+def _versions(
+    connection: apsw.Connection,
+    where: str,
+    bucket_id: int,
+    key: str,
+    end: str | None,
+    below: int,
+) -> apsw.Cursor:
+    """The rows of objects and versions, merged lazily; `where` speaks of :key and :below."""
+    condition = f"bucket=:bucket AND {where}" + ("" if end is None else " AND key<:end")
+    return connection.execute(
+        f"SELECT {rows.CURRENT} FROM object WHERE {condition} UNION ALL"  # noqa: S608
+        f" SELECT {rows.KEPT} FROM version WHERE {condition} ORDER BY key, id DESC",
+        {"bucket": bucket_id, "end": end, "key": key, "below": below},
+    )
+
+
+def _take(
+    page: Page,
+    bucket: str,
+    found: apsw.Cursor,
+    latest: int | None,
+    prefix: str,
+    delimiter: str,
+    limit: int,
+) -> tuple[str, str] | None:
+    """Add rows to `page` until it is full, the rows end, or a prefix is to be jumped over.
+
+    `latest` is the latest version's id where the rows are of one key and may not start with it.
+    """
+    previous = None
+    for row in found:
+        id_, key = row[0], row[1]
+        if page.count >= limit:
+            page.is_truncated = True
+            return None
+        rolled = roll_up(key, prefix, delimiter)
+        if rolled is not None:
+            page.prefixes.append(rolled)
+            page.last, page.last_version, page.last_is_prefix = rolled, "", True
+            follower = after_prefix(rolled)
+            return None if follower is None else (">=", follower)
+        page.entries.append(rows.summary(bucket, row))
+        page.last, page.last_version, page.last_is_prefix = key, row[6], False
+        if id_ == latest or (latest is None and key != previous):
+            page.latest.add(id_)
+        previous = key
+    return None
 
 
 def list_uploads(
@@ -159,13 +269,13 @@ def list_uploads(
     page = Uploads()
     seen: set[str] = set()
     passed = False
-    rows = connection.execute(
+    found = connection.execute(
         "SELECT u.id, u.key, u.created_ms, u.attributes FROM upload u JOIN bucket b"
         " ON b.id=u.bucket WHERE b.name=? AND u.key>=? AND u.completed IS NULL"
         " ORDER BY u.key, u.created_ms, u.id",
         (bucket, max(prefix, after)),
     )
-    for id_, key, created_ms, attributes in rows:
+    for id_, key, created_ms, attributes in found:
         if not key.startswith(prefix):
             break
         if after and key == after and not passed:

@@ -32,7 +32,27 @@ MIGRATIONS = [
     ) WITHOUT ROWID;
     CREATE TABLE file (name TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
+    # Versions: `object` goes on to hold what a key's readers get. The sequence of its ids, which
+    # grow with time, is shared: an object keeps its id when it becomes a row of `version`.
+    """
+    ALTER TABLE object ADD COLUMN version TEXT NOT NULL DEFAULT 'null';
+    CREATE TABLE version (
+        id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, key TEXT NOT NULL,
+        size INTEGER NOT NULL, etag TEXT NOT NULL, modified_ms INTEGER NOT NULL,
+        attributes BLOB NOT NULL, segments BLOB, version TEXT NOT NULL, marker INTEGER NOT NULL
+    );
+    CREATE INDEX version_key ON version (bucket, key, id DESC);
+    CREATE UNIQUE INDEX version_null ON version (bucket, key) WHERE version='null';
+    INSERT INTO sqlite_sequence SELECT 'object', 0
+        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name='object');
+    """,
 ]
+
+#: The version that is written while a bucket keeps none.
+NULL = "null"
+
+#: Whether a bucket keeps versions: never asked to, yes, or no longer.
+Versioning = Literal["", "Enabled", "Suspended"]
 
 
 class BucketMissing(Exception):
@@ -40,7 +60,7 @@ class BucketMissing(Exception):
 
 
 class BucketTaken(Exception):
-    """The bucket still holds objects, so it cannot go."""
+    """The bucket still holds objects or versions, so it cannot go."""
 
 
 class Attributes(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,7 +95,7 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An object as the index knows it."""
+    """An object, or one of its versions, as the index knows it."""
 
     id: int
     bucket: str
@@ -84,6 +104,8 @@ class Summary:
     etag: str  # hexadecimal MD5, or that of the parts' with "-<number of parts>"; no quotes
     modified_ms: int
     attributes: Attributes
+    version: str = NULL
+    is_marker: bool = False  # a delete marker, which has neither bytes nor attributes
 
     @property
     def modified_s(self) -> int:

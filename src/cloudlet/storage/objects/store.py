@@ -25,8 +25,8 @@ from cloudlet.storage.objects.model import (
     Segment,
     Summary,
     Upload,
+    Versioning,
     decode_segments,
-    encode,
 )
 from cloudlet.storage.objects.reading import Reading
 from cloudlet.storage.objects.rows import Condition, Orphans, Outcome
@@ -59,14 +59,19 @@ class ObjectStore:
         )
 
     async def delete_bucket(self, name: str) -> None:
-        """Remove an empty bucket with its unfinished uploads; `BucketTaken` if it holds objects."""
+        """Remove an empty bucket with its unfinished uploads.
+
+        `BucketTaken` if it holds objects, versions or delete markers.
+        """
 
         def write(connection: apsw.Connection) -> Outcome[None]:
             bucket = connection.execute("SELECT id FROM bucket WHERE name=?", (name,)).fetchone()
             if bucket is None:
                 return None, []
-            if connection.execute("SELECT 1 FROM object WHERE bucket=? LIMIT 1", bucket).fetchone():
-                raise BucketTaken(name)
+            for table in ("object", "version"):
+                held = f"SELECT 1 FROM {table} WHERE bucket=? LIMIT 1"  # noqa: S608
+                if connection.execute(held, bucket).fetchone():
+                    raise BucketTaken(name)
             ids = connection.execute("SELECT id FROM upload WHERE bucket=?", bucket).fetchall()
             orphans: Orphans = [(0, uploads.drop(connection, str(id_))) for (id_,) in ids]
             connection.execute("DELETE FROM bucket WHERE id=?", bucket)
@@ -108,8 +113,9 @@ class ObjectStore:
         received: Received,
         attributes: Attributes,
         condition: Condition | None = None,
+        versioning: Versioning = "",
     ) -> Summary:
-        """Make `received` the object of that key, replacing the one that is there.
+        """Make `received` the object of that key, in the place that `rows.insert` says.
 
         `condition` runs in the transaction that writes, so nothing comes between.
         """
@@ -117,14 +123,8 @@ class ObjectStore:
         if received.file is not None:
             await self._keep(received.file)
             segments = (Segment(received.file, received.size, received.checksums),)
-        try:
-            return await self._replace(
-                bucket, key, received.size, received.md5, attributes, received.content, segments,
-                condition,
-            )  # fmt: skip
-        except Exception:
-            self._files.submit(self._files.remove, [segment.file for segment in segments])
-            raise
+        new = rows.New(key, received.size, received.md5, attributes, received.content, segments)
+        return await self._insert(bucket, new, versioning, condition)
 
     async def copy(
         self,
@@ -133,6 +133,7 @@ class ObjectStore:
         key: str,
         attributes: Attributes,
         condition: Condition | None = None,
+        versioning: Versioning = "",
         etag: str = "",
     ) -> Summary:
         """Make an object with the content of `source`, which must be open, without copying bytes.
@@ -144,75 +145,98 @@ class ObjectStore:
             name = await self._files.run(self._files.link, segment.file)
             segments.append(Segment(name, segment.size, segment.checksums))
         about = source.about
-        try:
-            return await self._replace(
-                bucket, key, about.size, etag or about.etag, attributes, source.content,
-                tuple(segments),
-                condition,
-            )  # fmt: skip
-        except Exception:
-            self._files.submit(self._files.remove, [segment.file for segment in segments])
-            raise
+        new = rows.New(
+            key, about.size, etag or about.etag, attributes, source.content, tuple(segments)
+        )
+        return await self._insert(bucket, new, versioning, condition)
 
     async def change(
-        self, bucket: str, key: str, change: Callable[[Attributes], Attributes]
+        self, bucket: str, key: str, change: Callable[[Attributes], Attributes], version: str = ""
     ) -> Summary | None:
-        """Replace an object's attributes by `change` of them; None if there is no such object."""
+        """Replace the attributes of an object, or a version, by `change` of them.
 
-        def write(
-            connection: apsw.Connection,
-        ) -> Outcome[Summary | None]:
-            found = rows.find(connection, bucket, key)
-            if found is not None:
-                connection.execute(
-                    "UPDATE object SET attributes=? WHERE id=?",
-                    (encode(change(found.attributes)), found.id),
-                )
+        Gives what was found: None, or a delete marker, which stays as it is.
+        """
+
+        def write(connection: apsw.Connection) -> Outcome[Summary | None]:
+            found = rows.find(connection, bucket, key, version)
+            if found is not None and not found.is_marker:
+                rows.set_attributes(connection, found, change(found.attributes))
             return found, []
 
         return await self._write(write)
 
     async def delete(
-        self, bucket: str, key: str, condition: Condition | None = None
+        self,
+        bucket: str,
+        key: str,
+        condition: Condition | None = None,
+        versioning: Versioning = "",
     ) -> Summary | None:
-        """Delete the object; gives what was there. On the disk when it returns."""
+        """Delete the object. On the disk when it returns.
 
-        def write(
-            connection: apsw.Connection,
-        ) -> Outcome[Summary | None]:
+        Gives the delete marker that hides it, or, in a bucket that never kept versions, what was
+        there.
+        """
+
+        def write(connection: apsw.Connection) -> Outcome[Summary | None]:
+            orphans: Orphans = []
+            if versioning:
+                return rows.mark_deleted(
+                    connection, bucket, key, versioning, condition, orphans
+                ), orphans
             found = rows.find(connection, bucket, key)
             if condition is not None:
                 condition(found)
-            orphans = [] if found is None else [(found.id, rows.delete(connection, found.id))]
+            if found is not None:
+                rows.remove_version(connection, found, orphans)
+            return found, orphans
+
+        return await self._write(write)
+
+    async def delete_version(
+        self, bucket: str, key: str, version: str, condition: Condition | None = None
+    ) -> Summary | None:
+        """Delete a version, or a delete marker, for good; gives what it was."""
+
+        def write(connection: apsw.Connection) -> Outcome[Summary | None]:
+            found = rows.find(connection, bucket, key, version)
+            if condition is not None:
+                condition(found)
+            orphans: Orphans = []
+            if found is not None:
+                rows.remove_version(connection, found, orphans)
             return found, orphans
 
         return await self._write(write)
 
     # Reading
 
-    def find(self, bucket: str, key: str) -> Summary | None:
-        """The object as the index knows it, or None."""
-        return rows.find(self._database.reader, bucket, key)
+    def find(self, bucket: str, key: str, version: str = "") -> Summary | None:
+        """The object as the index knows it, or None; with `version` maybe a delete marker."""
+        return rows.find(self._database.reader, bucket, key, version)
 
-    def open(self, bucket: str, key: str) -> Opened | None:
+    def latest_marker(self, bucket: str, key: str) -> Summary | None:
+        """The delete marker that hides the key, or None."""
+        return rows.latest_marker(self._database.reader, bucket, key)
+
+    def open(self, bucket: str, key: str, version: str = "") -> Opened | None:
         """The object with its content held; the caller must `release` it exactly once.
 
-        Runs on the event loop's thread only: that is what makes finding and holding one step.
+        With `version` it may be a delete marker, which has no content. Runs on the event loop's
+        thread only: that is what makes finding and holding one step.
         """
         reader = self._database.reader
         with reader:
-            row = reader.execute(
-                f"SELECT {rows.COLUMNS}, o.segments, c.bytes FROM object o JOIN bucket b ON"  # noqa: S608
-                " b.id=o.bucket LEFT JOIN content c ON c.id=o.id WHERE b.name=? AND o.key=?",
-                (bucket, key),
-            ).fetchone()
-        if row is None:
-            return None
-        about = rows.summary(bucket, row)
-        segments = decode_segments(row[6]) if row[6] is not None else ()
-        if segments:
-            self._readers[about.id] += 1
-        return Opened(about, None if segments else row[7] or b"", segments)
+            found = rows.locate(reader, bucket, key, version)
+            if found is None:
+                return None
+            about, encoded = found
+            if encoded is not None:
+                self._readers[about.id] += 1
+                return Opened(about, None, decode_segments(encoded))
+            row = reader.execute("SELECT bytes FROM content WHERE id=?", (about.id,)).fetchone()
+        return Opened(about, b"" if row is None else row[0])
 
     def release(self, opened: Opened) -> None:
         """Let go of an opened object; its files go if it was replaced or deleted meanwhile."""
@@ -263,6 +287,25 @@ class ObjectStore:
             )
         )  # fmt: skip
 
+    async def list_versions(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        after_version: str = "",
+        after_is_prefix: bool = False,
+        limit: int = 1000,
+    ) -> listing.Page:
+        """One page of versions, delete markers and common prefixes; see `listing.list_versions`."""
+        return await self._database.read(
+            lambda c: listing.list_versions(
+                c, bucket, prefix=prefix, delimiter=delimiter, after=after,
+                after_version=after_version, after_is_prefix=after_is_prefix, limit=limit,
+            )
+        )  # fmt: skip
+
     # Multipart uploads
 
     async def create_upload(self, bucket: str, key: str, attributes: Attributes) -> Upload:
@@ -302,15 +345,14 @@ class ObjectStore:
         etag: str,
         attributes: Attributes,
         condition: Condition | None = None,
+        versioning: Versioning = "",
     ) -> Summary | None:
         """Make the object of the `chosen` parts, in one step; None if the upload has gone.
 
         The other parts are removed. The bytes are not touched.
         """
 
-        def write(
-            connection: apsw.Connection,
-        ) -> Outcome[Summary | None]:
+        def write(connection: apsw.Connection) -> Outcome[Summary | None]:
             found = uploads.find(connection, upload)
             if found is None or found.completed is not None:
                 return None, []
@@ -321,10 +363,8 @@ class ObjectStore:
             orphans: Orphans = []
             kept = {part.file for part in chosen}
             size = sum(part.size for part in chosen)
-            summary = rows.insert(
-                connection, found.bucket, found.key, size, etag, attributes, None, segments,
-                condition, orphans, known=True,
-            )  # fmt: skip
+            new = rows.New(found.key, size, etag, attributes, None, segments, known=True)
+            summary = rows.insert(connection, found.bucket, new, versioning, condition, orphans)
             orphans.append((0, uploads.complete(connection, upload, etag, kept)))
             return summary, orphans
 
@@ -369,7 +409,7 @@ class ObjectStore:
         """Remove everything."""
 
         def write(connection: apsw.Connection) -> None:
-            for table in ("bucket", "object", "content", "upload", "part", "file"):
+            for table in ("bucket", "object", "version", "content", "upload", "part", "file"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
 
         await self._database.write(write)
@@ -389,26 +429,21 @@ class ObjectStore:
             self._files.submit(self._files.discard, file)
             raise
 
-    async def _replace(
-        self,
-        bucket: str,
-        key: str,
-        size: int,
-        etag: str,
-        attributes: Attributes,
-        content: bytes | None,
-        segments: tuple[Segment, ...],
-        condition: Condition | None,
+    async def _insert(
+        self, bucket: str, new: rows.New, versioning: Versioning, condition: Condition | None
     ) -> Summary:
+        """Write an object; if that fails, its files go."""
+
         def write(connection: apsw.Connection) -> Outcome[Summary]:
             orphans: Orphans = []
-            summary = rows.insert(
-                connection, bucket, key, size, etag, attributes, content, segments, condition,
-                orphans, known=False,
-            )  # fmt: skip
+            summary = rows.insert(connection, bucket, new, versioning, condition, orphans)
             return summary, orphans
 
-        return await self._write(write)
+        try:
+            return await self._write(write)
+        except Exception:
+            self._files.submit(self._files.remove, [segment.file for segment in new.segments])
+            raise
 
     async def _write(self, write: Callable[[apsw.Connection], Outcome[T]]) -> T:
         """Commit, then remove the files that it orphaned, even if the caller has gone."""

@@ -10,9 +10,28 @@ RULE: dict[str, Any] = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://*
 
 async def test_versioning(owner: Caller, bucket: str) -> None:
     assert await owner("GetBucketVersioning", Bucket=bucket) == {}
-    enabled = {"Status": "Enabled"}
-    error = await owner.error("PutBucketVersioning", Bucket=bucket, VersioningConfiguration=enabled)
-    assert (error.code, error.status) == ("NotImplemented", 501)
+    for status in ("Enabled", "Suspended", "Enabled"):
+        wanted = {"Status": status}
+        await owner("PutBucketVersioning", Bucket=bucket, VersioningConfiguration=wanted)
+        assert await owner("GetBucketVersioning", Bucket=bucket) == wanted
+
+
+@pytest.mark.parametrize(
+    ("configuration", "code"),
+    [
+        ({"Status": "Enabled", "MFADelete": "Enabled"}, "NotImplemented"),
+        ({"Status": "Off"}, "MalformedXML"),
+        ({}, "MalformedXML"),
+    ],
+)
+async def test_bad_versioning(
+    owner: Caller, bucket: str, configuration: dict[str, str], code: str
+) -> None:
+    error = await owner.error(
+        "PutBucketVersioning", Bucket=bucket, VersioningConfiguration=configuration
+    )
+    assert error.code == code
+    assert await owner("GetBucketVersioning", Bucket=bucket) == {}
 
 
 async def test_encryption(owner: Caller, bucket: str) -> None:

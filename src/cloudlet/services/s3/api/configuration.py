@@ -54,13 +54,13 @@ async def get_bucket_versioning(
 
 @operation("PutBucketVersioning", resource=bucket_arn, policy=bucket_policy)
 async def put_bucket_versioning(ctx: Context[S3], req: PutBucketVersioningRequest) -> None:
-    """Accept Suspended, which is what a bucket without versions does; versions are not kept."""
+    """Keep versions from now on, or no longer; those that there are stay."""
     wanted = req.versioning_configuration
-    if wanted.mfa_delete == "Enabled" or wanted.status == "Enabled":
-        raise NotImplementedFeature("Bucket versioning is not implemented in cloudlet.")
-    if wanted.status is None:
+    if wanted.mfa_delete == "Enabled":
+        raise NotImplementedFeature("MFA delete is not implemented in cloudlet.")
+    if wanted.status not in ("Enabled", "Suspended"):
         raise MalformedXML
-    await ctx.service.change(req.bucket, versioning="Suspended")
+    await ctx.service.change(req.bucket, versioning=wanted.status)
 
 
 @operation(

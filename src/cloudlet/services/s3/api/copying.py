@@ -7,7 +7,7 @@ from typing import Any
 from cloudlet.aws.context import Context
 from cloudlet.aws.models.s3 import CopyObjectOutput, CopyObjectRequest, CopyObjectResult
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums
+from cloudlet.services.s3 import access, attributes, checksums, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import ReadConditions, WriteCondition
 from cloudlet.services.s3.errors import (
@@ -15,7 +15,6 @@ from cloudlet.services.s3.errors import (
     InvalidObjectState,
     InvalidRequest,
     NoSuchBucket,
-    NoSuchKey,
 )
 from cloudlet.services.s3.names import check_key, parse_copy_source
 from cloudlet.services.s3.store import S3
@@ -56,6 +55,8 @@ async def copy_object(ctx: Context[S3], req: CopyObjectRequest) -> CopyObjectOut
         ctx.service.objects.release(opened)
     members: dict[str, Any] = checksums.members(stored.attributes.checksums)
     return CopyObjectOutput(
+        version_id=versions.told(ctx.service.bucket(req.bucket), stored),
+        copy_source_version_id=versions.told(ctx.service.bucket(opened.about.bucket), opened.about),
         copy_object_result=CopyObjectResult(
             etag=f'"{stored.etag}"',
             last_modified=float(stored.modified_s),
@@ -83,16 +84,24 @@ def _check_directives(req: CopyObjectRequest) -> None:
 
 def open_source(ctx: Context[S3], req: Any) -> Opened:
     """The source of a copy, held; the caller must be allowed to read it."""
-    bucket_name, key = parse_copy_source(req.copy_source)
+    bucket_name, key, version_id = parse_copy_source(req.copy_source)
     bucket = access.bucket_of(ctx, bucket_name, req.expected_source_bucket_owner)
-    policy = access.policy_of(ctx, bucket)
-    found = ctx.service.objects.find(bucket_name, key)
-    tags = access.existing_tags(found.attributes.tags) if found is not None else {}
-    ctx.authorise("s3:GetObject", f"{bucket.arn}/{key}", policy=policy, conditions=tags)
-    opened = ctx.service.objects.open(bucket_name, key)
+    version = versions.wanted(bucket, version_id)
+    found = ctx.service.objects.find(bucket_name, key, version)
+    ctx.authorise(
+        "s3:GetObjectVersion" if version else "s3:GetObject",
+        f"{bucket.arn}/{key}",
+        policy=access.policy_of(ctx, bucket),
+        conditions=access.conditions_of(found, version_id),
+    )
+    opened = ctx.service.objects.open(bucket_name, key, version)
     if opened is None:
-        access.require_list(ctx, bucket)
-        raise NoSuchKey(Key=key)
+        raise versions.absent(ctx, bucket, key, version)
+    if opened.about.is_marker:
+        raise InvalidRequest(
+            "The source of a copy request may not specifically refer to a delete marker by version"
+            " id."
+        )
     try:
         ReadConditions(
             req.copy_source_if_match,
@@ -122,7 +131,9 @@ def _described(
             req.checksum_algorithm,
         )
     )  # fmt: skip
-    if same and not changes:
+    # An older version copied onto its own key becomes the object again.
+    named = parse_copy_source(req.copy_source)[2] is not None
+    if same and not changes and not named:
         raise InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without"
             " changing the object's metadata, storage class, website redirect location or"
@@ -140,7 +151,8 @@ def _described(
     if req.tagging_directive != "REPLACE" and source.attributes.tags:
         bucket = ctx.service.bucket(source.bucket)
         ctx.authorise(
-            "s3:GetObjectTagging", f"{bucket.arn}/{source.key}",
+            "s3:GetObjectVersionTagging" if named else "s3:GetObjectTagging",
+            f"{bucket.arn}/{source.key}",
             policy=access.policy_of(ctx, bucket),
         )  # fmt: skip
         given = given.replace(tags=source.attributes.tags)
@@ -164,7 +176,10 @@ async def _store(
     algorithm = req.checksum_algorithm or next(iter(known), checksums.DEFAULT)
     if "-" not in source.etag and whole and algorithm in known:
         about = about.replace(checksums={algorithm: known[algorithm]})
-        return await objects.copy(opened, req.bucket, req.key, about, condition)
+        return await objects.copy(
+            opened, req.bucket, req.key, about, condition, ctx.service.versioning(req.bucket)
+        )
     md5, computed = await objects.digest(opened, [algorithm])
     about = about.replace(checksums=computed)
-    return await objects.copy(opened, req.bucket, req.key, about, condition, etag=md5)
+    versioning = ctx.service.versioning(req.bucket)
+    return await objects.copy(opened, req.bucket, req.key, about, condition, versioning, etag=md5)

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 from cloudlet.aws.context import Context
 from cloudlet.aws.models.s3 import (
     CommonPrefix,
+    DeleteMarkerEntry,
     Initiator,
     ListMultipartUploadsOutput,
     ListMultipartUploadsRequest,
@@ -34,7 +35,7 @@ from cloudlet.services.s3.access import bucket_arn, bucket_policy, object_arn
 from cloudlet.services.s3.api.multipart import upload_of
 from cloudlet.services.s3.errors import InvalidArgument, NoSuchUpload
 from cloudlet.services.s3.store import S3
-from cloudlet.storage.objects import Page, Summary
+from cloudlet.storage.objects import Page, Summary, is_well_formed
 
 #: The most entries that a page holds, whatever the request asks for.
 MAX_PAGE = 1000
@@ -201,7 +202,10 @@ async def list_objects(ctx: Context[S3], req: ListObjectsRequest) -> ListObjects
 async def list_object_versions(
     ctx: Context[S3], req: ListObjectVersionsRequest
 ) -> ListObjectVersionsOutput:
-    """List versions: in an unversioned bucket each object is one, with the id "null"."""
+    """List versions and delete markers, a key's latest first.
+
+    In a bucket that never kept versions each object is one, with the id "null".
+    """
     encode = _encoder(req.encoding_type)
     limit = _limit(req.max_keys, "max-keys")
     if req.version_id_marker and not req.key_marker:
@@ -210,12 +214,20 @@ async def list_object_versions(
             ArgumentName="version-id-marker",
             ArgumentValue=req.version_id_marker,
         )
+    after_version = req.version_id_marker or ""
+    if after_version and not is_well_formed(after_version):
+        raise InvalidArgument(
+            "Invalid version id specified",
+            ArgumentName="version-id-marker",
+            ArgumentValue=after_version,
+        )
     prefix, delimiter, marker = req.prefix or "", req.delimiter or "", req.key_marker or ""
-    page = await ctx.service.objects.list_keys(
+    page = await ctx.service.objects.list_versions(
         req.bucket,
         prefix=prefix,
         delimiter=delimiter,
         after=marker,
+        after_version=after_version,
         after_is_prefix=_is_rolled(marker, prefix, delimiter),
         limit=limit,
     )
@@ -223,10 +235,27 @@ async def list_object_versions(
     return ListObjectVersionsOutput(
         is_truncated=page.is_truncated,
         key_marker=encode(marker),
-        version_id_marker=req.version_id_marker or "",
+        version_id_marker=after_version,
         next_key_marker=encode(page.last) if page.is_truncated else None,
-        next_version_id_marker="null" if page.is_truncated and not page.last_is_prefix else None,
-        versions=[_version(about, encode, owner) for about in page.entries] or None,
+        next_version_id_marker=page.last_version or None if page.is_truncated else None,
+        versions=[
+            _version(about, about.id in page.latest, encode, owner)
+            for about in page.entries
+            if not about.is_marker
+        ]
+        or None,
+        delete_markers=[
+            DeleteMarkerEntry(
+                owner=owner,
+                key=encode(about.key),
+                version_id=about.version,
+                is_latest=about.id in page.latest,
+                last_modified=float(about.modified_s),
+            )
+            for about in page.entries
+            if about.is_marker
+        ]
+        or None,
         name=req.bucket,
         prefix=encode(prefix),
         delimiter=encode(req.delimiter),
@@ -236,7 +265,7 @@ async def list_object_versions(
     )
 
 
-def _version(about: Summary, encode: _Encode, owner: Owner) -> ObjectVersion:
+def _version(about: Summary, is_latest: bool, encode: _Encode, owner: Owner) -> ObjectVersion:
     kept = about.attributes
     return ObjectVersion(
         etag=f'"{about.etag}"',
@@ -245,8 +274,8 @@ def _version(about: Summary, encode: _Encode, owner: Owner) -> ObjectVersion:
         size=about.size,
         storage_class=kept.storage_class,
         key=encode(about.key),
-        version_id="null",
-        is_latest=True,
+        version_id=about.version,
+        is_latest=is_latest,
         last_modified=float(about.modified_s),
         owner=owner,
     )

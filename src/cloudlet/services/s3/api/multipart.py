@@ -23,7 +23,7 @@ from cloudlet.aws.models.s3 import (
     UploadPartRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums
+from cloudlet.services.s3 import access, attributes, checksums, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.api.copying import open_source
 from cloudlet.services.s3.conditions import WriteCondition
@@ -41,7 +41,7 @@ from cloudlet.services.s3.errors import (
 from cloudlet.services.s3.names import check_key
 from cloudlet.services.s3.receiving import receive
 from cloudlet.services.s3.store import S3
-from cloudlet.storage.objects import ALGORITHMS, Attributes, BucketMissing, Part, Upload
+from cloudlet.storage.objects import ALGORITHMS, Attributes, BucketMissing, Part, Summary, Upload
 from cloudlet.storage.objects.digests import combine_composite, combine_full, multipart_etag
 
 #: Every part but the last has at least this many bytes.
@@ -175,6 +175,7 @@ async def upload_part_copy(ctx: Context[S3], req: UploadPartCopyRequest) -> Uplo
         raise NoSuchUpload(UploadId=req.upload_id)
     members: dict[str, Any] = checksums.members(received.checksums)
     return UploadPartCopyOutput(
+        copy_source_version_id=versions.told(ctx.service.bucket(opened.about.bucket), opened.about),
         copy_part_result=CopyPartResult(
             etag=f'"{stored.etag}"', last_modified=float(stored.modified_ms // 1000), **members
         ),
@@ -220,10 +221,13 @@ async def complete_multipart_upload(
     parts = await ctx.service.objects.parts(upload.id)
     # Up to 10,000 parts: too much for the event loop.
     chosen, about, etag = await asyncio.to_thread(_assemble, req, parts, upload.attributes)
-    stored = await ctx.service.objects.complete_upload(upload.id, chosen, etag, about, condition)
+    versioning = ctx.service.versioning(req.bucket)
+    stored = await ctx.service.objects.complete_upload(
+        upload.id, chosen, etag, about, condition, versioning
+    )
     if stored is None:
         raise NoSuchUpload(UploadId=req.upload_id)
-    return _completed(ctx, req, etag, about)
+    return _completed(ctx, req, stored)
 
 
 def _assemble(
@@ -252,20 +256,21 @@ def _repeated(
     found = ctx.service.objects.find(req.bucket, req.key)
     if found is None or found.etag != upload.completed:
         raise NoSuchUpload(UploadId=req.upload_id)
-    return _completed(ctx, req, found.etag, found.attributes)
+    return _completed(ctx, req, found)
 
 
 def _completed(
-    ctx: Context[S3], req: CompleteMultipartUploadRequest, etag: str, about: Attributes
+    ctx: Context[S3], req: CompleteMultipartUploadRequest, stored: Summary
 ) -> CompleteMultipartUploadOutput:
-    members: dict[str, Any] = checksums.members(about.checksums)
+    members: dict[str, Any] = checksums.members(stored.attributes.checksums)
     return CompleteMultipartUploadOutput(
         location=f"{ctx.endpoint}/{req.bucket}/{req.key}",
         bucket=req.bucket,
         key=req.key,
-        etag=f'"{etag}"',
+        etag=f'"{stored.etag}"',
+        version_id=stored.version if ctx.service.versioning(req.bucket) else None,
         server_side_encryption="AES256",
-        checksum_type=about.checksum_type,
+        checksum_type=stored.attributes.checksum_type,
         **members,
     )
 

@@ -42,7 +42,7 @@ from cloudlet.aws.models.s3 import (
 from cloudlet.aws.policy import MalformedPolicy as Malformed
 from cloudlet.aws.policy import Policy, canonical_user
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access
+from cloudlet.services.s3 import access, versions
 from cloudlet.services.s3.access import bucket_arn, bucket_policy, object_arn
 from cloudlet.services.s3.attributes import check_acl
 from cloudlet.services.s3.errors import (
@@ -50,7 +50,6 @@ from cloudlet.services.s3.errors import (
     MalformedPolicy,
     MalformedXML,
     NoSuchBucketPolicy,
-    NoSuchKey,
     NoSuchPublicAccessBlockConfiguration,
     OwnershipControlsNotFoundError,
 )
@@ -248,27 +247,44 @@ async def put_bucket_acl(ctx: Context[S3], req: PutBucketAclRequest) -> None:
     _check_acl(req, ctx.service.bucket(req.bucket).account)
 
 
-@operation("GetObjectAcl", resource=object_arn, policy=bucket_policy)
+@operation(
+    "GetObjectAcl",
+    action=access.version_action("Get", "Acl"),
+    resource=object_arn,
+    policy=bucket_policy,
+    conditions=access.read_conditions,
+)
 async def get_object_acl(ctx: Context[S3], req: GetObjectAclRequest) -> GetObjectAclOutput:
     """Give the ACL."""
-    bucket = _with_object(ctx, req)
+    bucket = _with_object(ctx, req, "GET")
     owner, grants = _owner_only(bucket.account)
     return GetObjectAclOutput(owner=owner, grants=grants)
 
 
-@operation("PutObjectAcl", resource=object_arn, policy=bucket_policy)
+@operation(
+    "PutObjectAcl",
+    action=access.version_action("Put", "Acl"),
+    resource=object_arn,
+    policy=bucket_policy,
+    conditions=access.read_conditions,
+)
 async def put_object_acl(ctx: Context[S3], req: PutObjectAclRequest) -> PutObjectAclOutput:
     """Accept what says no more than that the owner owns."""
-    bucket = _with_object(ctx, req)
+    bucket = _with_object(ctx, req, "PUT")
     _check_acl(req, bucket.account)
     return PutObjectAclOutput()
 
 
-def _with_object(ctx: Context[S3], req: GetObjectAclRequest | PutObjectAclRequest) -> BucketRecord:
+def _with_object(
+    ctx: Context[S3], req: GetObjectAclRequest | PutObjectAclRequest, method: str
+) -> BucketRecord:
     bucket = ctx.service.bucket(req.bucket)
-    if ctx.service.objects.find(req.bucket, req.key) is None:
-        access.require_list(ctx, bucket)
-        raise NoSuchKey(Key=req.key)
+    version = versions.wanted(bucket, req.version_id)
+    found = ctx.service.objects.find(req.bucket, req.key, version)
+    if found is None:
+        raise versions.absent(ctx, bucket, req.key, version)
+    if found.is_marker:
+        raise versions.refused(found, method)
     return bucket
 
 

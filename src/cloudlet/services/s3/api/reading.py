@@ -18,7 +18,7 @@ from cloudlet.aws.models.s3 import (
     ObjectPart,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums, ranges
+from cloudlet.services.s3 import access, attributes, checksums, ranges, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import ReadConditions, http_date
 from cloudlet.services.s3.errors import (
@@ -26,9 +26,8 @@ from cloudlet.services.s3.errors import (
     InvalidObjectState,
     InvalidPartNumber,
     InvalidRequest,
-    NoSuchKey,
 )
-from cloudlet.services.s3.names import check_key, check_version
+from cloudlet.services.s3.names import check_key
 from cloudlet.services.s3.store import S3
 from cloudlet.storage.objects import Opened, Summary
 
@@ -50,7 +49,7 @@ _OVERRIDES = (
 )
 async def get_object(ctx: Context[S3], req: GetObjectRequest) -> GetObjectOutput:
     """Give an object's bytes, or a range of them, as a stream."""
-    opened = _open(ctx, req)
+    opened, version = _open(ctx, req, "GET")
     try:
         start, stop, members = _select(opened, req)
         if opened.about.attributes.storage_class in ARCHIVED:
@@ -60,37 +59,40 @@ async def get_object(ctx: Context[S3], req: GetObjectRequest) -> GetObjectOutput
         ctx.service.objects.release(opened)
         raise
     body = Body(ctx.service.objects.read(opened, start, stop), stop - start)
-    return GetObjectOutput(body=body, content_length=stop - start, **members)
+    return GetObjectOutput(body=body, content_length=stop - start, version_id=version, **members)
 
 
 @operation(
     "HeadObject",
-    action="s3:GetObject",
+    action=access.get_action,
     resource=object_arn,
     policy=bucket_policy,
     conditions=access.read_conditions,
 )
 async def head_object(ctx: Context[S3], req: HeadObjectRequest) -> HeadObjectOutput:
     """Give what GetObject would, without the bytes."""
-    opened = _open(ctx, req)
+    opened, version = _open(ctx, req, "HEAD")
     try:
         start, stop, members = _select(opened, req)
         members |= _overrides(ctx, req)
     finally:
         ctx.service.objects.release(opened)
-    return HeadObjectOutput(content_length=stop - start, **members)
+    return HeadObjectOutput(content_length=stop - start, version_id=version, **members)
 
 
-def _open(ctx: Context[S3], req: GetObjectRequest | HeadObjectRequest) -> Opened:
-    """The object, held; a missing one is a 404 only to those who may list the bucket."""
+def _open(
+    ctx: Context[S3], req: GetObjectRequest | HeadObjectRequest, method: str
+) -> tuple[Opened, str | None]:
+    """The object, held, and the version that it is told to be.
+
+    A missing one is a 404 only to those who may list the bucket.
+    """
     check_key(req.key)
-    check_version(req.version_id)
     attributes.check_encryption(req)
-    opened = ctx.service.objects.open(req.bucket, req.key)
-    if opened is None:
-        access.require_list(ctx, ctx.service.bucket(req.bucket))
-        raise NoSuchKey(Key=req.key)
-    return opened
+    bucket = ctx.service.bucket(req.bucket)
+    version = versions.wanted(bucket, req.version_id)
+    opened = versions.opened(ctx, bucket, req.key, version, method)
+    return opened, versions.told(bucket, opened.about)
 
 
 def _select(
@@ -183,9 +185,12 @@ def _overrides(ctx: Context[S3], req: GetObjectRequest | HeadObjectRequest) -> d
     return given
 
 
-def _attribute_actions(ctx: Context[S3], req: GetObjectAttributesRequest) -> tuple[str, str]:
+def _attribute_actions(
+    ctx: Context[S3],  # noqa: ARG001
+    req: GetObjectAttributesRequest,
+) -> tuple[str, str]:
     suffix = "" if req.version_id is None else "Version"
-    return access.get_action(ctx, req), f"s3:GetObject{suffix}Attributes"
+    return f"s3:GetObject{suffix}", f"s3:GetObject{suffix}Attributes"
 
 
 @operation(
@@ -199,11 +204,9 @@ async def get_object_attributes(
     ctx: Context[S3], req: GetObjectAttributesRequest
 ) -> GetObjectAttributesOutput:
     """Give the attributes that the request names."""
-    check_version(req.version_id)
-    opened = ctx.service.objects.open(req.bucket, req.key)
-    if opened is None:
-        access.require_list(ctx, ctx.service.bucket(req.bucket))
-        raise NoSuchKey(Key=req.key)
+    bucket = ctx.service.bucket(req.bucket)
+    version = versions.wanted(bucket, req.version_id)
+    opened = versions.opened(ctx, bucket, req.key, version, "GET")
     ctx.service.objects.release(opened)
     about, wanted = opened.about, set(req.object_attributes)
     kept = about.attributes
@@ -219,7 +222,9 @@ async def get_object_attributes(
         given["checksum"] = Checksum(checksum_type=kept.checksum_type, **members)
     if "ObjectParts" in wanted and _is_multipart(about):
         given["object_parts"] = _parts(opened, req)
-    return GetObjectAttributesOutput(last_modified=float(about.modified_s), **given)
+    return GetObjectAttributesOutput(
+        last_modified=float(about.modified_s), version_id=versions.told(bucket, about), **given
+    )
 
 
 def _parts(opened: Opened, req: GetObjectAttributesRequest) -> GetObjectAttributesParts:

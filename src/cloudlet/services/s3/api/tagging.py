@@ -16,15 +16,15 @@ from cloudlet.aws.models.s3 import (
     PutObjectTaggingRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, tags
+from cloudlet.services.s3 import access, tags, versions
 from cloudlet.services.s3.access import bucket_arn, bucket_policy, object_arn
-from cloudlet.services.s3.errors import NoSuchKey, NoSuchTagSet
-from cloudlet.services.s3.names import check_version
+from cloudlet.services.s3.errors import NoSuchTagSet
 from cloudlet.services.s3.store import S3
 
 
 @operation(
     "GetObjectTagging",
+    action=access.version_action("Get", "Tagging"),
     resource=object_arn,
     policy=bucket_policy,
     conditions=access.read_conditions,
@@ -33,16 +33,21 @@ async def get_object_tagging(
     ctx: Context[S3], req: GetObjectTaggingRequest
 ) -> GetObjectTaggingOutput:
     """Give an object's tags."""
-    check_version(req.version_id)
-    found = ctx.service.objects.find(req.bucket, req.key)
+    bucket = ctx.service.bucket(req.bucket)
+    version = versions.wanted(bucket, req.version_id)
+    found = ctx.service.objects.find(req.bucket, req.key, version)
     if found is None:
-        access.require_list(ctx, ctx.service.bucket(req.bucket))
-        raise NoSuchKey(Key=req.key)
-    return GetObjectTaggingOutput(tag_set=tags.to_set(found.attributes.tags))
+        raise versions.absent(ctx, bucket, req.key, version)
+    if found.is_marker:
+        raise versions.refused(found, "GET")
+    return GetObjectTaggingOutput(
+        version_id=versions.told(bucket, found), tag_set=tags.to_set(found.attributes.tags)
+    )
 
 
 @operation(
     "PutObjectTagging",
+    action=access.version_action("Put", "Tagging"),
     resource=object_arn,
     policy=bucket_policy,
     conditions=access.read_conditions,
@@ -51,14 +56,13 @@ async def put_object_tagging(
     ctx: Context[S3], req: PutObjectTaggingRequest
 ) -> PutObjectTaggingOutput:
     """Replace an object's tags."""
-    check_version(req.version_id)
     given = tags.from_set(req.tagging.tag_set, tags.MAX_OBJECT_TAGS)
-    await _change(ctx, req.bucket, req.key, given)
-    return PutObjectTaggingOutput()
+    return PutObjectTaggingOutput(version_id=await _change(ctx, req, given, "PUT"))
 
 
 @operation(
     "DeleteObjectTagging",
+    action=access.version_action("Delete", "Tagging"),
     resource=object_arn,
     policy=bucket_policy,
     conditions=access.read_conditions,
@@ -67,16 +71,26 @@ async def delete_object_tagging(
     ctx: Context[S3], req: DeleteObjectTaggingRequest
 ) -> DeleteObjectTaggingOutput:
     """Remove an object's tags."""
-    check_version(req.version_id)
-    await _change(ctx, req.bucket, req.key, {})
-    return DeleteObjectTaggingOutput()
+    return DeleteObjectTaggingOutput(version_id=await _change(ctx, req, {}, "DELETE"))
 
 
-async def _change(ctx: Context[S3], bucket: str, key: str, given: dict[str, str]) -> None:
-    found = await ctx.service.objects.change(bucket, key, lambda about: about.replace(tags=given))
+async def _change(
+    ctx: Context[S3],
+    req: PutObjectTaggingRequest | DeleteObjectTaggingRequest,
+    given: dict[str, str],
+    method: str,
+) -> str | None:
+    """Give the object, or its version, these tags; the version that an answer tells of."""
+    bucket = ctx.service.bucket(req.bucket)
+    version = versions.wanted(bucket, req.version_id)
+    found = await ctx.service.objects.change(
+        req.bucket, req.key, lambda about: about.replace(tags=given), version
+    )
     if found is None:
-        access.require_list(ctx, ctx.service.bucket(bucket))
-        raise NoSuchKey(Key=key)
+        raise versions.absent(ctx, bucket, req.key, version)
+    if found.is_marker:
+        raise versions.refused(found, method)
+    return versions.told(bucket, found)
 
 
 @operation("GetBucketTagging", resource=bucket_arn, policy=bucket_policy)

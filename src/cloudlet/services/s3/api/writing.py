@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from cloudlet.aws.body import Body
 from cloudlet.aws.context import Context
@@ -19,7 +20,7 @@ from cloudlet.aws.models.s3 import (
     PutObjectRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums
+from cloudlet.services.s3 import access, attributes, checksums, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import WriteCondition
 from cloudlet.services.s3.errors import (
@@ -27,7 +28,8 @@ from cloudlet.services.s3.errors import (
     NoSuchBucket,
     NotImplementedFeature,
 )
-from cloudlet.services.s3.names import check_key, check_version
+from cloudlet.services.s3.model import BucketRecord
+from cloudlet.services.s3.names import check_key
 from cloudlet.services.s3.receiving import receive
 from cloudlet.services.s3.store import S3
 from cloudlet.storage.objects import BucketMissing
@@ -60,11 +62,15 @@ async def put_object(ctx: Context[S3], req: PutObjectRequest) -> PutObjectOutput
     received, algorithm, checksum = await receive(ctx.service.objects, body, expected)
     about = about.replace(checksums={algorithm: checksum})
     try:
-        stored = await ctx.service.objects.put(req.bucket, req.key, received, about, condition)
+        versioning = ctx.service.versioning(req.bucket)
+        stored = await ctx.service.objects.put(
+            req.bucket, req.key, received, about, condition, versioning
+        )
     except BucketMissing as error:
         raise NoSuchBucket(BucketName=req.bucket) from error
     return PutObjectOutput(
         etag=f'"{stored.etag}"',
+        version_id=stored.version if versioning else None,
         checksum_type="FULL_OBJECT",
         server_side_encryption="AES256",
         **checksums.members(about.checksums),  # type: ignore[arg-type]
@@ -87,13 +93,44 @@ def _write_condition(ctx: Context[S3], req: PutObjectRequest) -> WriteCondition 
     conditions=access.read_conditions,
 )
 async def delete_object(ctx: Context[S3], req: DeleteObjectRequest) -> DeleteObjectOutput:
-    """Delete an object; one that is not there is as good as deleted."""
-    check_version(req.version_id)
+    """Delete an object, or hide it where versions are kept; or delete a version for good.
+
+    What is not there is as good as deleted.
+    """
     if req.if_match_last_modified_time is not None or req.if_match_size is not None:
         raise NotImplementedFeature(Header="x-amz-if-match-last-modified-time")
     condition = None if req.if_match is None else WriteCondition(req.if_match, None, req.key)
-    await ctx.service.objects.delete(req.bucket, req.key, condition)
-    return DeleteObjectOutput()
+    gone = await _delete(ctx, ctx.service.bucket(req.bucket), req.key, req.version_id, condition)
+    return DeleteObjectOutput(version_id=gone.version, delete_marker=gone.is_marker or None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What a deletion did: to which version, and whether that is, or was, a delete marker."""
+
+    version: str | None
+    is_marker: bool
+
+
+async def _delete(
+    ctx: Context[S3],
+    bucket: BucketRecord,
+    key: str,
+    version_id: str | None,
+    condition: WriteCondition | None,
+) -> _Gone:
+    check_key(key)
+    version, objects = versions.wanted(bucket, version_id), ctx.service.objects
+    try:
+        if version:
+            found = await objects.delete_version(bucket.name, key, version, condition)
+            return _Gone(version, found is not None and found.is_marker)
+        found = await objects.delete(bucket.name, key, condition, bucket.versioning)
+    except BucketMissing as error:
+        raise NoSuchBucket(BucketName=bucket.name) from error
+    if found is None or not found.is_marker:
+        return _Gone(None, is_marker=False)
+    return _Gone(found.version, is_marker=True)
 
 
 @operation("DeleteObjects", action="", resource=access.bucket_arn, policy=bucket_policy)
@@ -124,12 +161,14 @@ async def _delete_one(
             access.delete_action(ctx, one),
             f"{record.arn}/{one.key}",
             policy=access.policy_of(ctx, record),
+            conditions=access.conditions_of(
+                ctx.service.objects.find(bucket, one.key, one.version_id or ""), one.version_id
+            ),
         )
-        check_version(one.version_id)
         if one.last_modified_time is not None or one.size is not None:
             raise NotImplementedFeature(Header="LastModifiedTime")
         condition = None if one.etag is None else WriteCondition(one.etag, None, one.key)
-        await ctx.service.objects.delete(bucket, one.key, condition)
+        gone = await _delete(ctx, record, one.key, one.version_id, condition)
     except AWSError as error:
         denied = isinstance(error, AccessDenied)
         return Error(
@@ -138,4 +177,9 @@ async def _delete_one(
             code=error.code,
             message="Access Denied" if denied else error.message,
         )
-    return DeletedObject(key=one.key, version_id=one.version_id)
+    return DeletedObject(
+        key=one.key,
+        version_id=one.version_id,
+        delete_marker=gone.is_marker or None,
+        delete_marker_version_id=gone.version if gone.is_marker else None,
+    )
