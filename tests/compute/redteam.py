@@ -17,8 +17,8 @@ from typing import Any
 from cloudlet.compute.environment import EnvironmentSpec, Invocation
 from cloudlet.compute.pool import Compute
 
-PROBE = r"""
-import ctypes, os, re, socket, subprocess
+ATTACK = r"""
+import ctypes, json, os, re, socket, subprocess
 libc = ctypes.CDLL(None, use_errno=True)
 SECRET = re.compile(rb"CLOUDLET-SECRET-[0-9a-f]{32}")
 
@@ -41,6 +41,10 @@ def write(path):
     with open(path, "a") as file:
         file.write("x")
 
+def own(path):
+    write(path)
+    os.unlink(path)
+
 def connect(address):
     socket.socket(socket.AF_UNIX).connect(address)
 
@@ -59,7 +63,10 @@ def secrets_in_memory(pid):
                 continue
     return found
 
-def handler(event, context):
+def enter(path):
+    call(308, os.open(path, os.O_RDONLY), 0)
+
+def run(event):
     server = event["server"]
     mount = lambda: call(165, b"x", b"/tmp", b"tmpfs", 0, 0)
     pids = attempt(lambda: sorted(int(name) for name in os.listdir("/proc") if name.isdigit()))
@@ -91,6 +98,7 @@ def handler(event, context):
         "clone": attempt(lambda: call(56, 0x10000000 | 17, 0, 0, 0, 0)),
         "clone3": attempt(lambda: call(435, 0, 0)),
         "chroot": attempt(lambda: os.chroot("/")),
+        "setns": attempt(lambda: enter("/proc/1/ns/mnt")),
         "setuid": attempt(lambda: os.setuid(0)),
         "ptrace": attempt(lambda: call(101, 16, server, 0, 0)),
         "bpf": attempt(lambda: call(321, 0, 0, 0)),
@@ -106,9 +114,19 @@ def handler(event, context):
         "sys": attempt(lambda: os.listdir("/sys")[0]),
         "abstract socket": attempt(lambda: connect(event["abstract"])),
         "subprocess": attempt(lambda: subprocess.run(["/bin/echo", "hi"], stdout=-1).stdout),
-        "own tmp": attempt(lambda: write(os.environ.get("TMPDIR", "/tmp") + "/mine")),
+        "own tmp": attempt(lambda: own(os.environ.get("TMPDIR", "/tmp") + "/mine")),
     }
     return found
+
+# What an import can do: in a template, from the second environment on.
+AT_IMPORT, PID = run(dict(json.loads(os.environ["EVENT"]), quick=True)), os.getpid()
+"""
+PROBE = """
+import attack
+def handler(event, context):
+    if event is None:
+        return {"pid": attack.PID, "found": attack.AT_IMPORT}
+    return attack.run(event)
 """
 OUTLIVE = """
 import ctypes, os, time
@@ -152,6 +170,13 @@ def alive(comm: str) -> int:
     return count
 
 
+async def learned(compute: Compute) -> str:
+    """What became of the template."""
+    while (s := compute.templates()) and s[0].status == "preparing":  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    return s[0].reason or s[0].status if s else "none"
+
+
 async def main() -> None:
     namespaces = sys.argv[1] == "namespaces"
     secret = os.environ["SECRET"]
@@ -168,6 +193,12 @@ async def main() -> None:
         for name, source in (("fn", PROBE), ("other", secret), ("out", OUTLIVE), ("mem", GREEDY)):
             (root / "code" / name).mkdir(parents=True)
             (root / "code" / name / "app.py").write_text(source)
+        for name, text in (
+            ("attack/__init__.py", ATTACK),
+            ("attack-1.dist-info/RECORD", "attack/__init__.py,,\nattack-1.dist-info/RECORD,,\n"),
+        ):
+            (root / "code" / "fn" / name).parent.mkdir()
+            (root / "code" / "fn" / name).write_text(text)
         compute = Compute(
             data=root / "data", logs=Silent(), code_root=root / "code", namespaces=namespaces
         )
@@ -176,20 +207,29 @@ async def main() -> None:
         async def call(name: str, event: Any, timeout_s: float) -> Any:
             spec = EnvironmentSpec(
                 key=name, runtime="python3.11", handler="app.handler", code=root / "code" / name,
-                layers=(), memory_mb=128, timeout_s=timeout_s, tmp_mb=512, variables={},
+                layers=(), memory_mb=128, timeout_s=timeout_s, tmp_mb=512,
+                variables={"EVENT": json.dumps(hostile)},
                 credentials=no_credentials, log_group=name, function_name=name, version="1",
             )  # fmt: skip
             payload = json.dumps(event).encode()
             outcome = await compute.invoke(spec, Invocation("r", "arn", payload, None, ""))
             return json.loads(outcome.payload)
 
+        hostile = {
+            "server": os.getpid(), "other": str(root / "code" / "other" / "app.py"),
+            "host_file": host_file.name, "quick": not namespaces,
+            "abstract": f"\0cloudlet-redteam-{os.getpid()}",
+        }  # fmt: skip
         try:
-            event = {
-                "server": os.getpid(), "other": str(root / "code" / "other" / "app.py"),
-                "host_file": host_file.name, "quick": not namespaces,
-                "abstract": f"\0cloudlet-redteam-{os.getpid()}",
-            }  # fmt: skip
-            found = {"level": compute.level().name, "probe": await call("fn", event, 20)}
+            found = {"level": compute.level().name, "probe": await call("fn", hostile, 20)}
+            if namespaces:
+                found["template"] = await learned(compute)
+                busy = asyncio.ensure_future(call("fn", hostile, 20))
+                await asyncio.sleep(0)
+                found["import"] = await call("fn", None, 20)
+                found["forked probe"] = await call("fn", hostile, 20)
+                found["origins"] = [state.origin for state in compute.snapshot()]
+                await busy
             comm = f"outlive{os.getpid() % 100000}"
             found["timed out"] = (await call("out", comm, 1.0))["errorType"]
             deadline = time.monotonic() + 3

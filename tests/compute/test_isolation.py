@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from cloudlet.compute.isolation import probe
+from cloudlet.compute import isolation
 
 REDTEAM = Path(__file__).parent / "redteam.py"
 NOBODY = 65534
-LEVEL = probe(namespaces=True, reachable=True, cgroups=False, pids=False, cgroup_detail="")
+LEVEL = isolation.probe(
+    namespaces=True, reachable=True, cgroups=False, pids=False, cgroup_detail=""
+)
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls")
 
@@ -47,7 +49,7 @@ def attack(identity: str, mode: str) -> dict[str, Any]:
 REFUSED = [
     "shadow", "server memory", "server environment", "parent memory", "other code", "store",
     "host tmp", "home of root", "mount", "umount", "unshare", "clone", "clone3", "chroot",
-    "setuid", "ptrace", "bpf", "keyring", "packet", "vsock", "write usr", "write code",
+    "setns", "setuid", "ptrace", "bpf", "keyring", "packet", "vsock", "write usr", "write code",
     "write etc", "write root", "core pattern", "sysrq", "sys",
 ]  # fmt: skip
 
@@ -56,20 +58,25 @@ REFUSED = [
 @pytest.mark.parametrize("identity", ["root", "ordinary user"])
 def test_a_hostile_function_is_refused_with_namespaces(identity: str) -> None:
     found = attack(identity, "namespaces")
-    probe = found["probe"]
     assert found["level"] == "full"
-    allowed = {name: probe[name] for name in REFUSED if not probe[name].startswith("refused: ")}
-    assert allowed == {}
-    assert probe["uid"] == 993
-    assert probe["pids"] == "done: [1]"
-    assert probe["tmp"] == "done: []"
-    assert probe["secrets in environments"] == 0
-    assert probe["secrets in own memory"] == "done: 0"
-    assert probe["kill server"].startswith("refused")
-    if re.search(r"scoped", str(LEVEL.items)):
-        assert probe["abstract socket"].startswith("refused")
-    assert probe["subprocess"] == "done: b'hi\\n'"
-    assert probe["own tmp"].startswith("done")
+    assert found["template"] == "ready"
+    assert sorted(found["origins"]) == ["template", "zygote"]
+    assert found["import"]["pid"] == 3
+    for probe, pids in (
+        (found["probe"], [1]), (found["forked probe"], [1, 2]), (found["import"]["found"], [1, 3]),
+    ):  # fmt: skip
+        allowed = {name: probe[name] for name in REFUSED if not probe[name].startswith("refused: ")}
+        assert allowed == {}
+        assert probe["uid"] == 993
+        assert probe["pids"] == f"done: {pids}"
+        assert probe["tmp"] == "done: []"
+        assert probe["secrets in environments"] == 0
+        assert probe["secrets in own memory"] == "done: 0"
+        assert probe["kill server"].startswith("refused")
+        if re.search(r"scoped", str(LEVEL.items)):
+            assert probe["abstract socket"].startswith("refused")
+        assert probe["subprocess"] == "done: b'hi\\n'"
+        assert probe["own tmp"].startswith("done")
     assert found["timed out"] == "Sandbox.Timedout"
     assert found["outlived"] == 0
     assert found["greedy"]["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
@@ -93,7 +100,9 @@ def test_a_hostile_function_is_refused_without_namespaces(identity: str) -> None
 
 
 def test_the_level_says_what_is_switched_off() -> None:
-    level = probe(namespaces=False, reachable=False, cgroups=False, pids=False, cgroup_detail="x")
+    level = isolation.probe(
+        namespaces=False, reachable=False, cgroups=False, pids=False, cgroup_detail="x"
+    )
     assert level.name in ("reduced", "minimal")
     assert not level.namespaces
     assert "without user namespaces" in level.summary.replace("; ", " ")

@@ -98,3 +98,17 @@ class EnvironmentState:
     status: str  # "starting" | "busy" | "idle"
     age_s: float
     invocations: int
+    origin: str  # "zygote" | "template": a fork of the version's imports
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateState:
+    """What became of learning one version's imports; `reason` says why not, where refused."""
+
+    key: str
+    function_name: str
+    version: str
+    status: str  # "preparing" | "ready" | "refused"
+    reason: str
+    modules: int
+    import_ms: float

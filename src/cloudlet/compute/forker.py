@@ -17,6 +17,22 @@ from cloudlet.compute.sandbox import Pipes, Sandbox
 _MESSAGE_LIMIT = 65536
 
 
+class Keeper:
+    """The process of a template as its zygote sees it."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.forked: asyncio.Future[int] = loop.create_future()  # its pidfd
+        self.gone: asyncio.Future[None] = loop.create_future()
+
+    def fail(self, reason: Exception) -> None:
+        """It was not made, or is no more."""
+        if not self.forked.done():
+            self.forked.set_exception(reason)
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+
 class Forker:
     """Environments of one origin, a zygote's or a template's: made on request or ahead of it.
 
@@ -37,6 +53,7 @@ class Forker:
         self._tasks: set[asyncio.Future[Any]] = set()
         self._socket: socket.socket | None = None
         self._numbers = 0
+        self._keepers: dict[int, Keeper] = {}
 
     def _listen(self, control: socket.socket) -> asyncio.Future[dict[str, Any]]:
         """Take over our end of the socket; the future is the process's first message."""
@@ -93,7 +110,9 @@ class Forker:
     @property
     def in_use(self) -> bool:
         """Whether any environment is more than a blank."""
-        return bool(self._forking) or any(s.status != "blank" for s in self.sandboxes.values())
+        if self._forking or self._keepers:
+            return True
+        return any(sandbox.status != "blank" for sandbox in self.sandboxes.values())
 
     async def _fork(self) -> Sandbox:
         if not self.alive or self._socket is None:
@@ -130,6 +149,19 @@ class Forker:
                 os.close(fd)
         return await future
 
+    def fork_keeper(self, control: int, groups: list[int]) -> Keeper:
+        """Ask for a process that keeps a template and listens to `control`."""
+        if not self.alive or self._socket is None:
+            raise SandboxFailed("the zygote has ended")
+        self._numbers += 1
+        request = json.dumps({"template": self._numbers}).encode()
+        try:
+            socket.send_fds(self._socket, [request], [control, *groups])
+        except OSError as error:
+            raise SandboxFailed(f"the zygote does not answer: {error}") from error
+        keeper = self._keepers[self._numbers] = Keeper()
+        return keeper
+
     def _discard(self, sandbox: Sandbox) -> None:
         """The environment has ended: close it and remove its groups."""
         sandbox.exited(None)
@@ -153,6 +185,10 @@ class Forker:
             self._on_forked(body["forked"], fds[0])
         elif "exited" in body:
             self._on_exited(body["exited"], body["status"])
+        elif "withered" in body:
+            self._wither()
+        elif "failed" in body and body["failed"] in self._keepers:
+            self._keepers.pop(body["failed"]).fail(SandboxFailed(f"fork: {body['reason']}"))
         elif "failed" in body:
             sandbox, future = self._forking.pop(body["failed"])
             self._discard(sandbox)
@@ -164,18 +200,34 @@ class Forker:
             else:
                 self._ready.set_exception(SandboxFailed(body["fatal"]))
 
+    def _wither(self) -> None:
+        """A template's process ended; its environments go on."""
+
+    def _polled(self, pidfd: int) -> PolledMeter:
+        return PolledMeter(host_pid(pidfd))
+
     def _on_forked(self, number: int, pidfd: int) -> None:
+        if number in self._keepers:
+            forked = self._keepers[number].forked
+            if forked.done():  # nobody waits any more; it ends with its socket
+                os.close(pidfd)
+            else:
+                forked.set_result(pidfd)
+            return
         sandbox, future = self._forking.pop(number)
         self.sandboxes[number] = sandbox
         sandbox.pidfd = pidfd
         if sandbox.meter is None:
-            sandbox.meter = PolledMeter(host_pid(pidfd))
+            sandbox.meter = self._polled(pidfd)
         if future.done():  # nobody waits any more
             sandbox.kill()
         else:
             future.set_result(sandbox)
 
     def _on_exited(self, number: int, status: int | None) -> None:
+        keeper = self._keepers.pop(number, None)
+        if keeper is not None:
+            keeper.fail(SandboxFailed("it ended"))
         sandbox = self.sandboxes.pop(number, None)
         if sandbox is None:
             return
@@ -200,6 +252,6 @@ class Forker:
             if not future.done():
                 future.set_exception(reason)
         self._forking.clear()
-        for number in list(self.sandboxes):
+        for number in [*self.sandboxes, *self._keepers]:
             self._on_exited(number, None)
         self._blanks.clear()

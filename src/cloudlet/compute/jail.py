@@ -22,7 +22,10 @@ PRELOAD = (
     "subprocess", "concurrent.futures", "ssl", "encodings.idna", "importlib.metadata",
 )  # fmt: skip
 _BOOTSTRAP_JS = Path(__file__).parent / "inside" / "bootstrap.js"
-_PARTS = {"provided": ("http", "peers", "extensions", "api")}  # modules of inside/ beside main
+_PARTS = {
+    "python": ("learning", "template"),
+    "provided": ("http", "peers", "extensions", "api"),
+}  # modules of inside/ beside main
 STORE = "/var/lib/store"
 # An unprivileged identity that no distribution hands out; taken when cloudlet runs as root.
 SANDBOX_ID = 245_660

@@ -199,8 +199,9 @@ class PolledMeter:
     their private pages; at most `_LOOKED_AT` of them, to bound the look.
     """
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, pid: int, keeper: int = 0) -> None:
+        """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
+        self._pid, self._keeper = pid, keeper
         self._peak = 0
         self._looked = 0.0
 
@@ -209,16 +210,30 @@ class PolledMeter:
 
     def used_bytes(self) -> int:
         """The sum over the process and its descendants."""
-        total, pending, looked_at = 0, [self._pid], 0
+        total, pending, looked_at = 0, [self._pid, *self._adopted()], 0
         while pending and looked_at < _LOOKED_AT:
             pid = pending.pop()
             looked_at += 1
             total += self._private(pid)
-            with contextlib.suppress(OSError):
-                for task in Path(f"/proc/{pid}/task").iterdir():
-                    pending += map(int, (task / "children").read_text().split())
+            pending += _children(pid)
         self._peak = max(self._peak, total)
         return total
+
+    def _adopted(self) -> list[int]:
+        """The children that a template forked into this environment."""
+        if not self._keeper:
+            return []
+        try:
+            own = Path(f"/proc/{self._pid}/ns/pid").readlink()
+        except OSError:
+            return []
+        found = []
+        for child in _children(self._keeper):
+            for pid in _children(child):
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{pid}/ns/pid").readlink() == own:
+                        found.append(pid)
+        return found
 
     @staticmethod
     def _private(pid: int) -> int:
@@ -250,6 +265,14 @@ class PolledMeter:
 
 
 Meter = CgroupMeter | PolledMeter
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def host_pid(pidfd: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cloudlet.compute import report
+from cloudlet.compute import particulars, report
 from cloudlet.compute.environment import (
     EnvironmentSpec,
     EnvironmentState,
@@ -23,6 +23,7 @@ from cloudlet.compute.environment import (
     LogSink,
     Outcome,
     StreamedOutcome,
+    TemplateState,
 )
 from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
 from cloudlet.compute.isolation import IsolationLevel, probe
@@ -33,6 +34,7 @@ from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
 from cloudlet.compute.stream import ResponseStream
+from cloudlet.compute.template import LEARN_FROM_MS, Templates
 from cloudlet.compute.zygote import Zygote
 
 _logger = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ class Compute:
         self._reserve = reserve
         self._max_starting = 2 * cores
         self._runtimes = Runtimes()
+        self._templates = Templates(reserve)
         self._pools: dict[str, _Pool] = {}
         self._hungry: deque[str] = deque()
         self._starting = 0
@@ -111,6 +114,7 @@ class Compute:
                 pool.waiting.popleft().fail(ComputeStopped("the platform is stopping"))
             for sandbox in pool.all:
                 sandbox.abandon(ComputeStopped("the platform is stopping"))
+        await self._templates.stop()
         zygotes = list(self._zygotes.values())
         for task in zygotes:
             with contextlib.suppress(Exception):  # one that did not start has nothing to stop
@@ -160,6 +164,7 @@ class Compute:
 
     async def retire(self, key: str) -> None:
         """End the key's idle environments now and its busy ones after their work."""
+        self._templates.forget(key)
         pool = self._pools.get(key)
         if pool is None:
             return
@@ -204,11 +209,16 @@ class Compute:
                 status=sandbox.status,
                 age_s=now - sandbox.born,
                 invocations=sandbox.invocations,
+                origin="template" if sandbox.forked_from_template else "zygote",
             )
             for pool in self._pools.values()
             for sandbox in pool.all
             if sandbox.spec is not None and sandbox.log is not None
         ]
+
+    def templates(self) -> list[TemplateState]:
+        """What became of learning the imports of each version in use."""
+        return self._templates.states()
 
     # --- scaling ----------------------------------------------------------------------------
     def _scale(self, pool: _Pool) -> None:
@@ -222,9 +232,12 @@ class Compute:
             self._starting += 1
             self._own(self._start(pool, pool.waiting[-1].spec))
 
+    def _count(self) -> int:
+        return len(self._alive) + self._starting + len(self._templates)
+
     def _room(self) -> bool:
         """Whether one more may start; else the longest idle one of any function makes room."""
-        if len(self._alive) + self._starting < self._max_environments:
+        if self._count() < self._max_environments:
             return True
         idle = [sandbox for pool in self._pools.values() for sandbox in pool.idle]
         if idle:
@@ -232,6 +245,8 @@ class Compute:
             assert oldest.spec is not None
             self._pools[oldest.spec.key].idle.remove(oldest)
             oldest.kill()
+        else:
+            self._templates.make_room()
         return False
 
     def _feed(self) -> None:
@@ -250,17 +265,30 @@ class Compute:
         """Bring up one environment and give it to whoever waits first."""
         sandbox: Sandbox | None = None
         try:
-            runtime = await self._runtimes.find(spec.runtime)
+            runtime = (await self._runtimes.find(spec.runtime)).sized(spec.memory_mb)
             zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
             ended: Ended | None = None
             for limit_s in (INIT_LIMIT_S, spec.timeout_s):
-                sandbox = await zygote.take()
+                sandbox = await self._take(zygote, spec)
                 ended = await self._initialise(pool, sandbox, spec, runtime, credentials, limit_s)
+                if ended is not None and sandbox.forked_from_template:
+                    self._templates.refuse(spec.key, "an environment forked from it failed")
+                    sandbox = await zygote.take()
+                    ended = await self._initialise(
+                        pool, sandbox, spec, runtime, credentials, limit_s
+                    )
                 if ended is None or not ended.timed_out:
                     break
             zygote.refill_later()
             assert sandbox is not None
             if ended is None:
+                room = self._count() < self._max_environments
+                if sandbox.learned and room and self._templates.wanted(spec):
+                    message = self._particulars(spec, runtime)
+                    environ = particulars.environ(spec, runtime)
+                    self._templates.learn(
+                        spec, zygote, self._cgroups, message, environ, sandbox.learned
+                    )
                 self._alive.add(sandbox)
                 self._free(sandbox)
             elif pool.waiting:
@@ -275,6 +303,16 @@ class Compute:
             self._starting -= 1
             self._scale(pool)
             self._feed()
+
+    async def _take(self, zygote: Zygote, spec: EnvironmentSpec) -> Sandbox:
+        """A blank of the version's template, where it has one; else of the zygote."""
+        template = self._templates.of(spec.key)
+        if template is not None:
+            try:
+                return await template.take()
+            except SandboxFailed as error:
+                self._templates.refuse(spec.key, str(error))
+        return await zygote.take()
 
     @staticmethod
     def _fail(pool: _Pool, error: ComputeError) -> None:
@@ -293,19 +331,12 @@ class Compute:
         log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
         region = spec.variables.get("AWS_REGION", "us-east-1")
         log.lines([report.init_start(spec.runtime, runtime.found, region)])
-        environ = {**_defaults(spec, runtime), **spec.variables, **credentials}
+        environ = {**particulars.environ(spec, runtime), **credentials}
         environ["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
         isolated = self.level().namespaces
-        message: dict[str, Any] = {
-            "handler": spec.handler,
-            "code": self._inside(spec.code, isolated=isolated),
-            "layers": [self._inside(layer, isolated=isolated) for layer in spec.layers],
-            "tmp_mb": spec.tmp_mb,
-            "environ": environ,
-            "memory_mb": spec.memory_mb,
-            "data_limit_mb": 0 if self._cgroups is not None else spec.memory_mb,
-            "request_id": pool.waiting[0].invocation.request_id if pool.waiting else "",
-        }
+        message = self._particulars(spec, runtime)
+        message["environ"] = environ
+        message["request_id"] = pool.waiting[0].invocation.request_id if pool.waiting else ""
         if not isolated:
             message["tmp"] = await asyncio.to_thread(self._scratch)
             environ["TMPDIR"] = message["tmp"]
@@ -322,6 +353,16 @@ class Compute:
             log.lines([report.init_report(sandbox.init_ms or 0.0, status, ended.error_type)])
         return ended
 
+    def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
+        """What all environments of the version are told, templates too."""
+        isolated = self.level().namespaces
+        learning = isolated and runtime.family == "python" and self._templates.wanted(spec)
+        return {
+            **particulars.of(spec, self._code_root if isolated else None),
+            "data_limit_mb": 0 if self._cgroups is not None else spec.memory_mb,
+            "learn_ms": LEARN_FROM_MS if learning else 0,
+        }
+
     def _scratch(self) -> str:
         """A folder that stands in for /tmp where there are no mounts."""
         folder = self._data / "tmp"
@@ -330,15 +371,6 @@ class Compute:
         if self.level().has("own identity"):
             os.chown(path, SANDBOX_ID, SANDBOX_ID)
         return path
-
-    def _inside(self, path: Path, *, isolated: bool) -> str:
-        """A code directory as the environment names it before it is bound."""
-        if not isolated:
-            return os.fspath(path)
-        try:
-            return "/" + path.resolve().relative_to(self._code_root.resolve()).as_posix()
-        except ValueError:
-            raise SandboxFailed(f"{path} is not under the code root") from None
 
     # --- the ways of an environment -----------------------------------------------------------
     def _expired(self, sandbox: Sandbox) -> bool:
@@ -416,6 +448,7 @@ class Compute:
             for pool in list(self._pools.values()):
                 while pool.idle and pool.idle[0].idle_since < horizon:
                     pool.idle.pop(0).kill()
+            await self._templates.reap(horizon)
             for key, task in list(self._zygotes.items()):
                 if not task.done() or task.cancelled() or task.exception() is not None:
                     continue
@@ -426,33 +459,3 @@ class Compute:
                 elif self._zygote_used[key] < horizon:
                     del self._zygotes[key]
                     await zygote.stop()
-
-
-def _defaults(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:
-    """AWS's reserved variables, where the caller sets none ("Defined runtime environment
-    variables", AWS Lambda Developer Guide).
-    """
-    values = {
-        "_HANDLER": spec.handler,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
-        "AWS_LAMBDA_FUNCTION_NAME": spec.function_name,
-        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "LAMBDA_TASK_ROOT": "/var/task",
-        "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "LANG": "en_US.UTF-8",
-        "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib",
-        "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
-        "TZ": ":UTC",
-    }
-    if runtime.family == "provided":  # "not defined for OS-only runtimes"
-        del values["AWS_EXECUTION_ENV"]
-    if runtime.family == "python":
-        values["PYTHONPATH"] = "/var/runtime"
-    elif runtime.family == "node":
-        values["NODE_PATH"] = (
-            "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
-        )
-    return values

@@ -25,10 +25,10 @@ _LOAD = Path("/proc/loadavg")
 
 
 class Reserve:
-    """The wanted number of blanks; `fixed` pins it (0: none)."""
+    """The wanted number of blanks, at least the floor; `fixed` pins it (0: none)."""
 
-    def __init__(self, fixed: int | None, family: str) -> None:
-        self._fixed = fixed
+    def __init__(self, fixed: int | None, family: str, *, floor: int = _FLOOR) -> None:
+        self._fixed, self._floor = fixed, floor
         each = _CEILING_PYTHON if family == "python" else _CEILING
         self._most = each * (os.cpu_count() or 2)
         self._arrivals = 0.0
@@ -40,11 +40,11 @@ class Reserve:
         self._arrivals += 1.0
 
     def wanted(self) -> int:
-        """At least two while the zygote lives."""
+        """How many there should be now."""
         if self._fixed is not None:
             return self._fixed
         self._decay()
-        return min(self._most, max(_FLOOR, math.ceil(self._arrivals - 0.5)))
+        return min(self._most, max(self._floor, math.ceil(self._arrivals - 0.5)))
 
     def _decay(self) -> None:
         now = perf_counter()

@@ -90,6 +90,9 @@ class Sandbox:
         self.log: EnvironmentLog | None = None
         self.pidfd = -1
         self.init_ms: float | None = None
+        self.learned = b""  # what the bootstrap says of its imports
+        self.forked_from_template = False
+        self.shared_bytes = 0  # of a template: used, but not its own
         self._loop = asyncio.get_running_loop()
         self._pipes = pipes
         self._buffer = bytearray()
@@ -188,7 +191,7 @@ class Sandbox:
         self._drain_log()
         request_id, memory_mb = job.invocation.request_id, job.spec.memory_mb
         peak = meter.peak_bytes() if self.status != "dead" else self._last_peak
-        used_mb = min(memory_mb, max(1, math.ceil(peak / _MB)))
+        used_mb = min(memory_mb, max(1, math.ceil((peak + self.shared_bytes) / _MB)))
         init_ms, self.init_ms = self.init_ms, None
         log.lines(
             [
@@ -427,6 +430,7 @@ class Sandbox:
                 self.on_free(self)
         elif self._initialised is not None and not self._initialised.done():
             if kind == b"I":
+                self.learned = body
                 self._initialised.set_result(None)
             elif kind == b"F":
                 self._initialised.set_result(Ended(document=body))

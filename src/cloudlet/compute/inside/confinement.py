@@ -15,7 +15,7 @@ from typing import Any
 
 kernel: Any = None
 
-_DEFAULT_TMP_MB = 512
+DEFAULT_TMP_MB = 512
 
 
 def cover(path: str) -> None:
@@ -29,7 +29,7 @@ def mount_proc() -> None:
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 
-def enter(config: dict[str, Any]) -> None:
+def enter(config: dict[str, Any], tmp_mb: int = DEFAULT_TMP_MB) -> None:
     """What a blank environment does before it knows its function."""
     kernel.die_with_parent()
     os.setsid()
@@ -38,7 +38,7 @@ def enter(config: dict[str, Any]) -> None:
         mount_proc()
         flags = kernel.MS_NOSUID | kernel.MS_NODEV
         kernel.mount("shm", "/dev/shm", "tmpfs", flags, "mode=1777,size=64m")
-        kernel.mount("tmp", "/tmp", "tmpfs", flags, "mode=1777,size=%dm" % _DEFAULT_TMP_MB)
+        kernel.mount("tmp", "/tmp", "tmpfs", flags, "mode=1777,size=%dm" % tmp_mb)
     else:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 
@@ -56,7 +56,7 @@ def bind_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
         lower = ":".join(escape(layer) for layer in reversed(layers))
         kernel.mount("layers", "/opt", "overlay", kernel.MS_RDONLY, "lowerdir=" + lower)
     cover(store)
-    if spec["tmp_mb"] != _DEFAULT_TMP_MB:
+    if spec["tmp_mb"] != DEFAULT_TMP_MB:
         flags = kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV
         kernel.mount("tmp", "/tmp", "tmpfs", flags, "size=%dm" % spec["tmp_mb"])
 
@@ -112,6 +112,24 @@ def fence(config: dict[str, Any], spec: dict[str, Any]) -> None:
     else:
         readable = config["readable"] + [spec["code"]] + spec["layers"]
         kernel.landlock(readable, [spec["tmp"]], config["devices"])
+
+
+def adopt(fds: list[int]) -> None:
+    """Join the control groups behind all but three, and make these 3 (requests), 4 (answers) and
+    1, 2 (log); close all others.
+    """
+    for group in fds[3:]:
+        os.write(group, b"0")
+    moved = [os.dup2(fd, 100 + place) for place, fd in enumerate(fds[:3])]
+    os.dup2(moved[0], 3)
+    os.dup2(moved[1], 4)
+    os.dup2(moved[2], 1)
+    os.dup2(moved[2], 2)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    kernel.close_from(5)
+    os.set_inheritable(3, False)
+    os.set_inheritable(4, False)
 
 
 class Channel:

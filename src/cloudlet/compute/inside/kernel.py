@@ -147,8 +147,8 @@ def become(uid: int, gid: int) -> None:
     prctl(PR_SET_DUMPABLE, 1)
 
 
-def drop_privileges() -> None:
-    """Give up every capability for good, and the means of regaining any."""
+def drop_privileges(kept: tuple[int, ...] = ()) -> None:
+    """Give up every capability but those `kept`, for good, and the means of regaining any."""
     try:
         prctl(PR_SET_SECUREBITS, 0x2F)  # noroot, no setuid fixup, both locked, keep-caps locked
         for capability in range(64):
@@ -156,8 +156,9 @@ def drop_privileges() -> None:
     except OSError as error:  # EINVAL: beyond the last one; EPERM: no namespace of our own
         if error.errno not in (errno.EINVAL, errno.EPERM):
             raise
-    header, nothing = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", *([0] * 6))
-    syscall("capset", header, nothing)
+    mask = sum(1 << capability for capability in kept)
+    header = struct.pack("=Ii", 0x20080522, 0)
+    syscall("capset", header, struct.pack("=6I", mask, mask, 0, 0, 0, 0))
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
@@ -210,7 +211,7 @@ _OPEN_FOR_THE_PLATFORM = (
 )  # fmt: skip
 
 
-def _filter() -> bytes:
+def _filter(allowed: tuple[str, ...] = ()) -> bytes:
     """A BPF program: this machine's own call numbers only, and none of the refused ones."""
     load, equal, at_least, any_bit, leave = 0x20, 0x15, 0x35, 0x45, 0x06
     out: list[tuple[int, int, int, int]] = [
@@ -220,7 +221,7 @@ def _filter() -> bytes:
     if _MACHINE == "x86_64":  # the x32 variants of the same calls
         out += [(at_least, 0, 1, 0x40000000), (leave, 0, 0, _ERRNO | errno.ENOSYS)]
     for name, number in sorted(NUMBERS.items(), key=lambda item: item[1]):
-        if name in _CONDITIONAL or name in _OPEN_FOR_THE_PLATFORM:
+        if name in _CONDITIONAL or name in _OPEN_FOR_THE_PLATFORM or name in allowed:
             continue
         missing = name.startswith("io_uring")
         refusal = _ERRNO | (errno.ENOSYS if missing else errno.EPERM)
@@ -243,11 +244,14 @@ def _filter() -> bytes:
 _program = _filter() if _AUDIT_ARCH else b""
 
 
-def seccomp() -> None:
-    """Refuse the calls that reach for the kernel or out of the sandbox. Needs NO_NEW_PRIVS."""
+def seccomp(allowed: tuple[str, ...] = ()) -> None:
+    """Refuse the calls that reach for the kernel or out of the sandbox, but those `allowed`.
+    Needs NO_NEW_PRIVS.
+    """
     if not _program:
         return
-    buffer = ctypes.create_string_buffer(_program)
-    fprog = struct.pack("HxxxxxxP", len(_program) // 8, ctypes.addressof(buffer))
+    program = _filter(allowed) if allowed else _program
+    buffer = ctypes.create_string_buffer(program)
+    fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
     argument = ctypes.create_string_buffer(fprog)
     _check(_libc.prctl(PR_SET_SECCOMP, 2, argument, 0, 0), "seccomp")

@@ -23,6 +23,7 @@ MAX_RESPONSE = 6 * 1024 * 1024 + 100
 OWN_FILE = "/var/runtime/bootstrap.py"
 
 confinement: Any = None
+learning: Any = None
 
 
 class CognitoIdentity:
@@ -268,9 +269,36 @@ def main(config: dict[str, Any]) -> None:
     except BaseException:
         channel.send(b"X", traceback.format_exc().encode())
         os._exit(70)
+    begin(channel, config, spec)
+
+
+def main_from_template(config: dict[str, Any], template: dict[str, Any]) -> None:
+    """From a fork of the version's template to a serving environment."""
+    channel = confinement.Channel()
     try:
-        become_function(config, spec)
+        os.chdir("/var/task")
+        confinement.seal(config, template)
+        renew_randomness()
+        spec = json.loads(channel.receive()[1:])
+    except BaseException:
+        channel.send(b"X", traceback.format_exc().encode())
+        os._exit(70)
+    begin(channel, config, spec, forked=True)
+
+
+def begin(channel: Any, config: dict[str, Any], spec: dict[str, Any], forked: bool = False) -> None:
+    """Initialise the function, say so, serve."""
+    try:
+        if forked:
+            os.environ.update(spec["environ"])
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        else:
+            become_function(config, spec)
+        modules, environ, started = set(sys.modules), dict(os.environ), time.perf_counter()
         handler = find_handler(spec["handler"])
+        report = b""
+        if spec["learn_ms"] and (time.perf_counter() - started) * 1000 > spec["learn_ms"]:
+            report = learn(spec, modules, environ)
     except Exception as error:
         body = error_document(error, spec["request_id"])
         sys.stdout.flush()
@@ -278,7 +306,7 @@ def main(config: dict[str, Any]) -> None:
         os._exit(1)
     except SystemExit as error:
         leave(error)
-    channel.send(b"I", b"")
+    channel.send(b"I", report)
     try:
         serve(channel, handler)
     except SystemExit as error:
@@ -286,6 +314,24 @@ def main(config: dict[str, Any]) -> None:
     except BaseException:
         traceback.print_exc()
         os._exit(1)
+
+
+def learn(spec: dict[str, Any], modules: set[str], environ: dict[str, str]) -> bytes:
+    """What the version's template shall import, and the variables that changed meanwhile."""
+    names = learning.learned(modules, learning.Origins("/var/task", spec["handler"]))
+    if not names:
+        return b""
+    return json.dumps({"modules": names, "changed": learning.changed(environ)}).encode()
+
+
+def renew_randomness() -> None:
+    """Forks of one template must not draw the same numbers. `random`'s own generator and
+    OpenSSL's see to themselves; generators that the function holds are its own affair.
+    """
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    vars(sys.modules["uuid"]).update(_last_timestamp=None)
 
 
 def leave(error: SystemExit) -> None:

@@ -117,9 +117,14 @@ def enter_namespaces(config: dict[str, Any]) -> None:
 class Zygote:
     """The loop in the jail: forks, watches, reports."""
 
-    def __init__(self, control: socket.socket, config: dict[str, Any]) -> None:
+    def __init__(
+        self, control: socket.socket, config: dict[str, Any], begin: Any, keep: Any = None
+    ) -> None:
         self.control = control
         self.config = config
+        self.begin = begin  # becomes an environment, given its descriptors
+        self.keep = keep  # becomes the keeper of a template
+        self.vital = 0  # a child whose end is told
         self.children: dict[int, int] = {}
         self.isolated = config["mode"] == "namespaces"
         self.wake_read, self.wake_write = os.pipe()
@@ -131,7 +136,7 @@ class Zygote:
         if not self.isolated:
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 
-    def run(self, environment_main: Any) -> None:
+    def run(self) -> None:
         """Serve until the platform lets go of the socket."""
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
@@ -141,25 +146,29 @@ class Zygote:
                 if fd == self.wake_read:
                     os.read(self.wake_read, 4096)
                     self.reap()
-                elif not self.serve(environment_main):
+                elif not self.serve():
                     return
 
-    def serve(self, environment_main: Any) -> bool:
+    def serve(self) -> bool:
         """Take one request; False when the platform is gone."""
         fds = array.array("i")
-        message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(5 * fds.itemsize))
+        message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(16 * fds.itemsize))
         if not message:
             return False
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-        self.fork(json.loads(message)["fork"], list(fds), environment_main)
+        request = json.loads(message)
+        if "template" in request:
+            self.fork(request["template"], list(fds), self.keep)
+        else:
+            self.fork(request["fork"], list(fds), self.begin)
         for fd in fds:
             os.close(fd)
         return True
 
-    def fork(self, number: int, fds: list[int], environment_main: Any) -> None:
-        """Start one environment as pid 1 of its own pid namespace."""
+    def fork(self, number: int, fds: list[int], begin: Any) -> None:
+        """Start a process as pid 1 of its own pid namespace."""
         try:
             if self.isolated:
                 kernel.unshare(kernel.NEWPID)
@@ -171,8 +180,7 @@ class Zygote:
             try:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                adopt(fds)
-                environment_main(self.config)
+                begin(fds)
             except BaseException:
                 os.write(2, traceback_text().encode())
                 os._exit(70)
@@ -195,7 +203,9 @@ class Zygote:
             if pid == 0:
                 return
             number = self.children.pop(pid, None)
-            if number is not None:
+            if pid == self.vital:
+                self.control.send(json.dumps({"withered": status}).encode())
+            elif number is not None:
                 self.control.send(json.dumps({"exited": number, "status": status}).encode())
             if not self.isolated:
                 self.kill_orphans()
@@ -229,24 +239,6 @@ def traceback_text() -> str:
     return traceback.format_exc()
 
 
-def adopt(fds: list[int]) -> None:
-    """Join the control groups behind all but three, and make these 3 (requests), 4 (answers) and
-    1, 2 (log); close all others.
-    """
-    for group in fds[3:]:
-        os.write(group, b"0")
-    moved = [os.dup2(fd, 100 + place) for place, fd in enumerate(fds[:3])]
-    os.dup2(moved[0], 3)
-    os.dup2(moved[1], 4)
-    os.dup2(moved[2], 1)
-    os.dup2(moved[2], 2)
-    null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(null, 0)
-    kernel.close_from(5)
-    os.set_inheritable(3, False)
-    os.set_inheritable(4, False)
-
-
 def prepare_interpreter(config: dict[str, Any]) -> bool:
     """Give functions a normal interpreter, with what most import already imported."""
     import site
@@ -274,14 +266,21 @@ def main() -> None:
     config = json.loads(control.recv(1 << 20))
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
-        environment.kernel, environment.confinement = kernel, confinement
         parts = {name: load(name) for name in config["parts"]}
         for part in (environment, *parts.values()):
             vars(part).update({n: p for n, p in parts.items() if p is not part})
+            vars(part).update(kernel=kernel, confinement=confinement)
+        for part in parts.values():
+            part.environment = environment
         if config["mode"] == "namespaces":
             enter_namespaces(config)
         sdk = prepare_interpreter(config)
-        zygote = Zygote(control, config)
+        zygote = Zygote(
+            control,
+            config,
+            lambda fds: (confinement.adopt(fds), environment.main(config)),
+            lambda fds: parts["template"].keep(config, fds, Zygote),
+        )
         sys.argv[:] = ["bootstrap"]
         sys.modules["__main__"] = type(sys)("__main__")
         gc.collect()
@@ -291,7 +290,7 @@ def main() -> None:
         os._exit(1)
     control.send(json.dumps({"ready": True, "sdk": sdk}).encode())
     with contextlib.suppress(ConnectionError):  # it was killed, with messages unread
-        zygote.run(environment.main)
+        zygote.run()
     if not zygote.isolated:
         zygote.end_all()
     os._exit(0)

@@ -1,0 +1,67 @@
+"""What an environment is told about its function."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from cloudlet.compute.environment import EnvironmentSpec
+from cloudlet.compute.errors import SandboxFailed
+from cloudlet.compute.runtimes import Runtime
+
+
+def of(spec: EnvironmentSpec, code_root: Path | None) -> dict[str, Any]:
+    """What is the same for all environments of the version; `code_root` is None without mounts."""
+    return {
+        "handler": spec.handler,
+        "code": _inside(spec.code, code_root),
+        "layers": [_inside(layer, code_root) for layer in spec.layers],
+        "tmp_mb": spec.tmp_mb,
+        "memory_mb": spec.memory_mb,
+    }
+
+
+def _inside(path: Path, code_root: Path | None) -> str:
+    """A code directory as the environment names it before it is bound."""
+    if code_root is None:
+        return os.fspath(path)
+    try:
+        return "/" + path.resolve().relative_to(code_root.resolve()).as_posix()
+    except ValueError:
+        raise SandboxFailed(f"{path} is not under the code root") from None
+
+
+def environ(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:
+    """The variables of the function and AWS's reserved ones, without credentials."""
+    return {**_defaults(spec, runtime), **spec.variables}
+
+
+def _defaults(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:
+    """AWS's reserved variables, where the caller sets none ("Defined runtime environment
+    variables", AWS Lambda Developer Guide).
+    """
+    values = {
+        "_HANDLER": spec.handler,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.function_name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib",
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+        "TZ": ":UTC",
+    }
+    if runtime.family == "provided":  # "not defined for OS-only runtimes"
+        del values["AWS_EXECUTION_ENV"]
+    if runtime.family == "python":
+        values["PYTHONPATH"] = "/var/runtime"
+    elif runtime.family == "node":
+        values["NODE_PATH"] = (
+            "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+        )
+    return values
