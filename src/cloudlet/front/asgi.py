@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -169,6 +170,7 @@ async def _send(send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+@lru_cache(maxsize=1024)
 def _name(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
 

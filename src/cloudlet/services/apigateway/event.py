@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,8 +36,7 @@ _SPELLED = {"etag": "ETag", "dnt": "DNT", "te": "TE", "www-authenticate": "WWW-A
 _canonical: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request on its way to an integration."""
 
     request: Request
@@ -81,11 +80,13 @@ def is_binary(media_types: tuple[str, ...], header: str) -> bool:
 def build(call: Call) -> bytes:
     """The event, as JSON."""
     request = call.request
-    headers: dict[str, str] = {}
-    many: dict[str, list[str]] = {}
-    for name, value in _headers(call):
-        headers[name] = value
-        many.setdefault(name, []).append(value)
+    found = _headers(call)
+    headers = dict(found)
+    many = {name: [value] for name, value in found}
+    if len(many) < len(found):  # some header came more than once
+        many = {}
+        for name, value in found:
+            many.setdefault(name, []).append(value)
     query: dict[str, list[str]] = {}
     for name, value in request.query:
         query.setdefault(name, []).append(value)
@@ -136,25 +137,30 @@ def _headers(call: Call) -> list[tuple[str, str]]:
     return found
 
 
-def _context(call: Call) -> dict[str, Any]:
-    request = call.request
-    now = time.time()
-    moment = time.gmtime(now)
-    when = (
+@lru_cache(maxsize=4)
+def _request_time(second: int) -> str:
+    """A time as Apache's logs write it, which is as API Gateway does."""
+    moment = time.gmtime(second)
+    return (
         f"{moment.tm_mday:02d}/{MONTHS[moment.tm_mon - 1]}/{moment.tm_year}:{moment.tm_hour:02d}"
         f":{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"
     )
+
+
+def _context(call: Call) -> dict[str, Any]:
+    request = call.request
+    now = time.time()
     context: dict[str, Any] = {
         "resourceId": call.match.resource.id,
         "resourcePath": call.match.resource.path,
         "httpMethod": request.method,
         "extendedRequestId": call.extended_id,
-        "requestTime": when,
+        "requestTime": _request_time(int(now)),
         "path": f"/{call.stage}{unquote(call.path)}",
         "accountId": call.account,
         "protocol": "HTTP/1.1",
         "stage": call.stage,
-        "domainPrefix": request.host.split(".")[0],
+        "domainPrefix": request.host.partition(".")[0],
         "requestTimeEpoch": int(now * 1000),
         "requestId": call.request_id,
         "identity": {

@@ -7,19 +7,21 @@ import base64
 import logging
 import os
 import time
-import uuid
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 
 from cloudlet.aws.body import BodyTooLarge
 from cloudlet.aws.errors import AWSError
 from cloudlet.aws.functions import EventSource
 from cloudlet.aws.http import Request, Response
+from cloudlet.aws.request_ids import new_request_id
 from cloudlet.aws.service import Target
 from cloudlet.compute.environment import Outcome
 from cloudlet.services.apigateway import event, gateway_response, openapi, templates
 from cloudlet.services.apigateway.gateway_response import GatewayError
-from cloudlet.services.apigateway.model import Integration, Method, RestApi, Stage
-from cloudlet.services.apigateway.router import Router
+from cloudlet.services.apigateway.model import Integration, RestApi, Stage
+from cloudlet.services.apigateway.router import Match, Router
 from cloudlet.services.apigateway.store import ApiGateway, Home
 
 log = logging.getLogger("cloudlet.apigateway")
@@ -31,13 +33,44 @@ HEADERS_LIMIT = 10_240
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """The function of an integration, and what calls it."""
+
+    arn: str
+    source: EventSource
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """A stage as it is served: its deployment's routes, compiled, and its functions' ARNs."""
+    """A stage as it is served: its deployment's routes, compiled, and the functions behind them
+    by resource and verb, as they are first called.
+    """
 
     home: Home
     stage: Stage
     api: RestApi
     router: Router
+    called: dict[tuple[str, str], Called] = field(default_factory=dict)
+
+    def function(self, match: Match, integration: Integration) -> Called:
+        """The function that the method's integration calls."""
+        key = (match.resource.id, match.method.http_method)
+        found = self.called.get(key)
+        if found is None:
+            uri = _with_variables(integration.uri or "", self.stage.variables)
+            verb = "*" if match.method.http_method == "ANY" else match.method.http_method
+            source = EventSource(
+                principal="apigateway.amazonaws.com",
+                source_arn=(
+                    f"arn:aws:execute-api:{self.home.region}:{self.home.account}:{self.api.id}"
+                    f"/{self.stage.name}/{verb}{match.resource.path}"
+                ),
+                source_account=self.home.account,
+                role_arn=integration.credentials,
+            )
+            found = Called(openapi.function_arn(uri, match.resource.path), source)
+            self.called[key] = found
+        return found
 
 
 class Execution:
@@ -49,7 +82,7 @@ class Execution:
 
     async def __call__(self, request: Request, target: Target) -> Response:
         """Answer a request to `/<stage>/<path>` of the API `target.id`."""
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         extended_id = base64.b64encode(os.urandom(11)).decode()
         api: RestApi | None = None
         trace_id = request.headers.get("x-amzn-trace-id") or _trace_id()
@@ -76,7 +109,7 @@ class Execution:
                 extended_id=extended_id,
                 trace_id=trace_id,
             )
-            response = await self._integrate(call, match.method)
+            response = await self._integrate(served, call)
         except GatewayError as error:
             if error.reason:
                 log.warning("API %s, request %s: %s", target.id, request_id, error.reason)
@@ -105,13 +138,13 @@ class Execution:
         self._served[(api_id, stage_name)] = served
         return served
 
-    async def _integrate(self, call: event.Call, method: Method) -> Response:
-        integration = method.integration
+    async def _integrate(self, served: Served, call: event.Call) -> Response:
+        integration = call.match.method.integration
         if integration is None:
             raise gateway_response.configuration_error("No integration defined for method")
         if integration.type == "MOCK":
             return mock(call, integration)
-        outcome = await self._invoke(call, integration)
+        outcome = await self._invoke(served, call, integration)
         if outcome.error is not None:
             text = outcome.payload[:1000].decode("utf-8", "replace")
             raise gateway_response.bad_integration(
@@ -119,27 +152,15 @@ class Execution:
             )
         return event.answer(call, outcome.payload)
 
-    async def _invoke(self, call: event.Call, integration: Integration) -> Outcome:
+    async def _invoke(self, served: Served, call: event.Call, integration: Integration) -> Outcome:
         """Run the function; the invocation goes on where the gateway stops waiting."""
-        uri = _with_variables(integration.uri or "", call.variables)
-        arn = openapi.function_arn(uri, call.match.resource.path)
-        verb = call.match.method.http_method
-        source = EventSource(
-            principal="apigateway.amazonaws.com",
-            source_arn=(
-                f"arn:aws:execute-api:{call.region}:{call.account}:{call.api_id}"
-                f"/{call.stage}/{'*' if verb == 'ANY' else verb}{call.match.resource.path}"
-            ),
-            source_account=call.account,
-            role_arn=integration.credentials,
-        )
-        work = asyncio.ensure_future(
-            self.store.functions.invoke(arn, event.build(call), source, call.trace_id)
+        called = served.function(call.match, integration)
+        work = self.store.functions.invoke(
+            called.arn, event.build(call), called.source, call.trace_id
         )
         try:
-            return await asyncio.wait_for(asyncio.shield(work), integration.timeout_ms / 1000)
+            return await _within(work, integration.timeout_ms / 1000)
         except TimeoutError:
-            work.add_done_callback(_ignore)
             raise gateway_response.timed_out(integration.timeout_ms) from None
         except AWSError as error:
             if error.status == 429:
@@ -179,10 +200,38 @@ def mock(call: event.Call, integration: Integration) -> Response:
     return Response(int(chosen.status_code), headers, body)
 
 
+async def _within(work: Coroutine[Any, Any, Outcome], seconds: float) -> Outcome:
+    """What `work` gives; TimeoutError after `seconds`, while it goes on.
+
+    The same as `asyncio.wait_for(asyncio.shield(work), seconds)` at a third of its cost.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    settled: asyncio.Future[None] = loop.create_future()
+
+    def settle(_done: object = None) -> None:
+        if not settled.done():
+            settled.set_result(None)
+
+    timer = loop.call_later(seconds, settle)
+    task.add_done_callback(settle)
+    try:
+        await settled
+    finally:
+        timer.cancel()
+        if not task.done():
+            task.add_done_callback(_ignore)
+    if not task.done():
+        raise TimeoutError
+    return task.result()
+
+
 async def _read(request: Request) -> bytes:
     size = sum(len(name) + len(value) for name, value in request.headers.items)
     if size > HEADERS_LIMIT:
         raise gateway_response.GatewayError("DEFAULT_4XX", 431, "Request Header Fields Too Large")
+    if request.body.length == 0:
+        return b""
     try:
         return await request.body.read(PAYLOAD_LIMIT)
     except BodyTooLarge:
