@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from cloudlet.compute import jvm
 from cloudlet.compute.runtimes import Runtime
 
 SDK_DISTRIBUTIONS = (
@@ -21,7 +22,13 @@ PRELOAD = (
     "collections", "contextlib", "dataclasses", "typing", "enum", "traceback", "tempfile",
     "subprocess", "concurrent.futures", "ssl", "encodings.idna", "importlib.metadata",
 )  # fmt: skip
-_BOOTSTRAP_JS = Path(__file__).parent / "inside" / "bootstrap.js"
+# What a prestarted runtime runs, and the variables that it reads at its own start only.
+_BOOTSTRAPS = {"node": Path(__file__).parent / "inside" / "bootstrap.js", "java": jvm.BOOTSTRAP}
+_OPTIONS = {
+    "node": ("NODE_OPTIONS",),
+    "java": ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"),
+}
+_MAINS = {"node": "prestarted", "java": "prestarted"}  # else the module of the family's name
 _PARTS = {
     "python": ("learning", "template"),
     "provided": ("http", "peers", "extensions", "api"),
@@ -95,10 +102,13 @@ class JailPlan:
         binds.append((os.fspath(self.code_root), STORE))
         stdlib = list(self.runtime.stdlib)
         sdk = "/var/runtime" if self.namespaces else os.fspath(self.sdk_view)
-        bootstrap = "/var/runtime/bootstrap.js" if self.namespaces else os.fspath(_BOOTSTRAP_JS)
+        bootstrap = ""
+        if (own := _BOOTSTRAPS.get(self.runtime.family)) is not None:
+            bootstrap = f"/var/runtime/{own.name}" if self.namespaces else os.fspath(own)
+            binds.append((os.fspath(own), bootstrap))
         return {
             "mode": "namespaces" if self.namespaces else "plain",
-            "main": self.runtime.family,
+            "main": _MAINS.get(self.runtime.family, self.runtime.family),
             "parts": _PARTS.get(self.runtime.family, ()),
             "staging": os.fspath(self.staging),
             "directories": [
@@ -116,12 +126,12 @@ class JailPlan:
             "links": links,
             "binds": binds,
             "files": {
-                "/var/runtime/bootstrap.js": _BOOTSTRAP_JS.read_text(),
                 "/etc/passwd": _USERS,
                 "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
             },
-            "executable": self.runtime.executable,
-            "bootstrap": bootstrap,
+            "command": self._command(bootstrap),
+            "options": _OPTIONS.get(self.runtime.family, ()),
+            "own_folder": self.namespaces and self.runtime.family == "java",
             "leave_root": self.leave_root,
             "hidden": [*_hidden(), *(f"{path}/site-packages" for path in stdlib)],
             "store": STORE,
@@ -142,10 +152,16 @@ class JailPlan:
                 *self.runtime.prefixes,
                 sdk,
                 *(path for path, _ in sdk_entries()),
-                bootstrap,
+                *([bootstrap] if bootstrap else []),
             ],
             "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"],
         }
+
+    def _command(self, bootstrap: str) -> list[str]:
+        """How a prestarted runtime is started."""
+        if self.runtime.family == "java":
+            return jvm.command(self.runtime.executable, self.runtime.memory_mb, bootstrap)
+        return [self.runtime.executable, "--no-warnings", bootstrap]
 
     def build_sdk_view(self) -> None:
         """Make the folder of links; for use without mounts."""

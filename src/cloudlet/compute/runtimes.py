@@ -9,9 +9,10 @@ import os
 import re
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cloudlet.compute import jvm
 from cloudlet.compute.errors import RuntimeUnavailable
 
 _ASK_PYTHON = (
@@ -21,6 +22,7 @@ _ASK_PYTHON = (
 )
 _PYTHON = re.compile(r"python3\.(\d+)$")
 _NODE = re.compile(r"nodejs(\d+)\.x$")
+_JAVA = re.compile(r"java(\d+)(\.al2|\.al2023)?$")
 _PROVIDED = re.compile(r"provided\.al2(023)?$")
 
 
@@ -32,18 +34,23 @@ class Runtime:
     """
 
     identifier: str
-    family: str  # "python" | "node" | "provided"
+    family: str  # "python" | "node" | "java" | "provided"
     found: str  # the interpreter's own version
     executable: str  # what runs the function
     python: str  # what runs the zygote
     exact: bool
     prefixes: tuple[str, ...]
     stdlib: tuple[str, ...]
+    memory_mb: int = 0  # for which it is started, where that matters at the start
 
     @property
     def zygote_key(self) -> str:
         """Runtimes of the same key share a zygote."""
-        return f"{self.family}:{self.executable}"
+        return f"{self.family}:{self.executable}:{self.memory_mb}"
+
+    def sized(self, memory_mb: int) -> Runtime:
+        """The runtime for functions of this size: a JVM's heap is set when it starts."""
+        return replace(self, memory_mb=memory_mb) if self.family == "java" else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,8 @@ class Runtimes:
             return await self._python(identifier, int(match[1]))
         if match := _NODE.fullmatch(identifier):
             return await self._node(identifier, match[1])
+        if match := _JAVA.fullmatch(identifier):
+            return await self._java(identifier, int(match[1]))
         if _PROVIDED.fullmatch(identifier):
             return await self._provided(identifier)
         raise RuntimeUnavailable(f"The runtime {identifier} is not supported")
@@ -120,6 +129,27 @@ class Runtimes:
             python=python.executable,
             exact=found.split(".")[0] == major,
             prefixes=tuple(dict.fromkeys(prefixes)),
+            stdlib=python.stdlib,
+        )
+
+    async def _java(self, identifier: str, major: int) -> Runtime:
+        found = await asyncio.to_thread(jvm.nearest, major)
+        if found is None:
+            raise RuntimeUnavailable(
+                f"The runtime {identifier} needs a Java virtual machine, and this machine has "
+                "none: not at JAVA_HOME, on the PATH, or in /usr/lib/jvm"
+            )
+        python = await _ask(own_executable())
+        if python is None:
+            raise RuntimeUnavailable(f"{own_executable()} does not run")
+        return Runtime(
+            identifier=identifier,
+            family="java",
+            found=found.version,
+            executable=found.executable,
+            python=python.executable,
+            exact=found.major == major,
+            prefixes=(*python.prefixes, os.fspath(found.home), *found.outside),
             stdlib=python.stdlib,
         )
 
