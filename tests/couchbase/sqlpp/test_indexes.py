@@ -10,7 +10,8 @@ from cloudlet.couchbase.sqlpp.errors import QueryError
 
 async def index_of(session: Session, statement: str) -> str:
     (row,) = await session("EXPLAIN " + statement)
-    return str(row["plan"]["~children"][0].get("index"))
+    scan = row["plan"]["~children"][0]
+    return str(scan.get("scan", scan).get("index"))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,21 @@ async def index_of(session: Session, statement: str) -> str:
         ("(n)", "n BETWEEN 2 AND 3", [2, 3]),
         ("(n)", "n IN [1, 1, 4, 99]", [1, 4]),
         ("(n)", "n = NULL", []),
+        ("(n)", "n != 5 AND n > 3", [4, 6, 7]),
+        ("(n)", "n = 5 OR n BETWEEN 1 AND 2 OR n >= 7", [1, 2, 5, 7]),
+        ("(n DESC)", "n > 1 AND n <= 3", [2, 3]),
+        ("(name)", "name LIKE 'N1%'", [1]),
+        ("(n INCLUDE MISSING)", "n IS MISSING OR n > 6", [7]),
+        ("(n) WHERE n > 2", "n > 5", [6, 7]),
+        ("(n) WHERE kind IN ['odd', 'even']", "kind = 'odd' AND n > 4", [5, 7]),
+        ("(n) WHERE n IS NOT MISSING", "n IN [3, 4]", [3, 4]),
+        ("(DISTINCT ARRAY t FOR t IN tags END)", "ANY t IN tags SATISFIES t = 'c' END", [3, 7]),
+        ("(ALL tags, n)", "ANY t IN tags SATISFIES t = 'c' END AND n > 3", [7]),
+        (
+            "(kind, ALL ARRAY t FOR t IN tags END)",
+            "kind = 'odd' AND ANY AND EVERY t IN tags SATISFIES t >= 'a' END",
+            [1, 3, 5, 7],
+        ),
         ("(kind, n DESC)", "kind = 'odd' AND n <= 3", [1, 3]),
         ("(kind, n)", "kind = 'odd' AND n IN [1, 2]", [1]),
         ("(LOWER(name))", "LOWER(name) = 'n4'", [4]),
@@ -44,9 +60,10 @@ async def test_a_fitting_index_is_used_and_finds_the_same(
     [
         ("(kind, n)", "n = 5"),
         ("(n)", "n = 5 OR kind = 'odd'"),
-        ("(n)", "n != 5"),
         ("(n) WHERE kind = 'odd'", "n = 5"),
         ("(n)", "n = b.m"),
+        ("(n)", "n IS MISSING"),
+        ("(n) WHERE n > 5", "n > 4"),
     ],
 )
 async def test_an_index_that_does_not_fit_is_left(

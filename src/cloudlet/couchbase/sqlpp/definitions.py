@@ -18,7 +18,7 @@ from cloudlet.couchbase.sqlpp.keyspace import (
 )
 from cloudlet.couchbase.sqlpp.parser.definitions import PRIMARY_NAME
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
-from cloudlet.couchbase.sqlpp.planner.index_keys import index_data
+from cloudlet.couchbase.sqlpp.planner.index_keys import index_data, key_text
 from cloudlet.couchbase.sqlpp.render import render
 from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET
 from cloudlet.couchbase.sqlpp.tree import Expression, Literal, ObjectConstruct
@@ -85,9 +85,7 @@ async def _create_index(
         scope=name.scope,
         collection=name.collection,
         is_primary=statement.primary,
-        keys=tuple(
-            render(key) + (" DESC" if descending else "") for key, descending in statement.keys
-        ),
+        keys=tuple(key_text(key) for key in statement.keys),
         condition=render(statement.where) if statement.where is not None else None,
         state="deferred" if deferred else "online",
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.parser.expressions import expression
+from cloudlet.couchbase.sqlpp.parser.index_keys import index_key
 from cloudlet.couchbase.sqlpp.parser.statement import statement
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
-from cloudlet.couchbase.sqlpp.statements import Statement
+from cloudlet.couchbase.sqlpp.statements import IndexKey, Statement
 from cloudlet.couchbase.sqlpp.tree import Expression
 
 
@@ -28,3 +29,11 @@ def parse_expression(text: str) -> Expression:
     tree = expression(stream)
     stream.expect_end()
     return tree
+
+
+def parse_index_key(text: str) -> IndexKey:
+    """An index key kept as text, with its array word and its order."""
+    stream = Stream(text)
+    key = index_key(stream)
+    stream.expect_end()
+    return key

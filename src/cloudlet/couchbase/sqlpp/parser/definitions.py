@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.lexer import Kind
-from cloudlet.couchbase.sqlpp.parser import expressions, terms
+from cloudlet.couchbase.sqlpp.parser import expressions, index_keys, terms
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.tree import Expression, Literal
 
@@ -38,35 +38,16 @@ def _create_index(stream: Stream) -> s.CreateIndex:
     tolerant = stream.word("IF", "NOT", "EXISTS") or tolerant
     stream.expect_word("ON")
     path = terms.keyspace_path(stream)
-    keys: tuple[tuple[Expression, bool], ...] = ()
+    keys: tuple[s.IndexKey, ...] = ()
     where = None
     if not primary:
-        keys = _index_keys(stream)
+        keys = index_keys.index_keys(stream)
         if stream.is_word("PARTITION"):
             raise errors.not_supported("CREATE INDEX ... PARTITION BY")
         where = expressions.expression(stream) if stream.word("WHERE") else None
     _using(stream)
     options = expressions.expression(stream) if stream.word("WITH") else None
     return s.CreateIndex(name, path, primary, keys, where, tolerant, options)
-
-
-def _index_keys(stream: Stream) -> tuple[tuple[Expression, bool], ...]:
-    stream.expect_symbol("(")
-    keys = []
-    while True:
-        if stream.is_word("ALL", "DISTINCT"):
-            raise errors.not_supported("Array index key")
-        key = expressions.expression(stream)
-        descending = stream.word("DESC")
-        if not descending:
-            stream.word("ASC")
-        if stream.word("INCLUDE"):
-            stream.expect_word("MISSING")
-            raise errors.not_supported("INCLUDE MISSING")
-        keys.append((key, descending))
-        if stream.symbol(")"):
-            return tuple(keys)
-        stream.expect_symbol(",")
 
 
 def _using(stream: Stream) -> None:

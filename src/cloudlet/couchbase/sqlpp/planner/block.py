@@ -6,6 +6,7 @@ OFFSET and LIMIT.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.couchbase.sqlpp import errors, tree
@@ -13,8 +14,10 @@ from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.operators import grouping, ordering, results, scans, steps
 from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
-from cloudlet.couchbase.sqlpp.operators.prelude import CountScan, Prelude
-from cloudlet.couchbase.sqlpp.planner import access, exclusion, sources, window
+from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
+from cloudlet.couchbase.sqlpp.operators.term_scan import Remaining
+from cloudlet.couchbase.sqlpp.planner import access, exclusion, pushdown, sources, window
+from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts
 from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates, Resolver, Windows
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
 from cloudlet.couchbase.sqlpp.planner.signatures import signature
@@ -38,6 +41,8 @@ class Block:
         self._raw_slots: set[int] = set()
         self._post: Scope | None = None
         self._windows: Windows | None = None
+        self._late: set[int] = set()
+        self.access = access.Access(planner)
 
     def resolved(self, node: Expression) -> Expression:
         """An expression of which no part may need this block's rows (keys, FROM terms)."""
@@ -52,6 +57,7 @@ class Block:
         late = [(slot, plan) for slot, plan in resolver.pending if plan.reached & own]
         self._before.extend(item for item in resolver.pending if item not in late)
         resolver.pending.clear()
+        self._late.update(slot for slot, _ in late)
         return steps.Subqueries(operator, late) if late else operator
 
     def _own_slots(self) -> set[int]:
@@ -70,7 +76,7 @@ class Block:
         let: tuple[s.LetBinding, ...],
         where: Expression | None,
     ) -> Operator:
-        """FROM, LET and WHERE."""
+        """FROM, LET and WHERE; how the terms are reached is chosen later (`chosen`)."""
         operator: Operator = sources.source(self, source) if source is not None else scans.Nothing()
         for binding in let:
             operator = self.variable(operator, binding, self.scope, "Let")
@@ -97,14 +103,20 @@ class Block:
         return steps.Let(operator, [(slot, compile_expression(value))], [text], what)
 
     def _where(self, operator: Operator, where: Expression) -> Operator:
+        start = len(self.planner.frame.reads)
         resolver = Resolver(self.planner, self.scope)
         condition = resolver.resolve(where)
         found = self.with_subqueries(operator, resolver)
-        if found is operator:
-            fused = access.with_condition(operator, condition, self.planner.usable_indexes)
-            if fused is not None:
-                return fused
-        return steps.Filter(found, compile_expression(condition), render(condition))
+        remaining = Remaining(found, compile_expression(condition), render(condition))
+        self.access.where = conjuncts(condition)
+        self.access.where_reads = start, len(self.planner.frame.reads)
+        self.access.remaining = remaining
+        return remaining
+
+    def chosen(self, order: Sequence[access.OrderKey] = (), *, limited: bool = False) -> bool:
+        """Choose how the terms are reached; whether the rows come in the wanted order."""
+        self.access.own = self._own_slots() | self._late
+        return self.access.choose(order, limited=limited)
 
     def select(
         self,
@@ -133,27 +145,33 @@ class Block:
         if select.exclude:
             evaluate = results.excluding(evaluate, exclusion.paths(select.exclude))
         terms = []
+        keys: list[access.OrderKey] = []
         for term in order:
             operator, value = self.clause(operator, term.expression, aliases)
+            keys.append((value, term.descending, term.nulls_last))
             terms.append(
                 ordering.SortTerm(
                     compile_expression(value), term.descending, term.nulls_last, render(value)
                 )
             )
+        plain = group_place is None and not self._windows.slots
+        ordered = self.chosen(keys if plain else (), limited=limit is not None)
         if group_place is not None:
             operator = self._finish_group(operator, group_place, select)
         operator = window.with_windows(operator, self._windows.slots, self._after_group)
         slot = self.planner.frame.allocate()
         bounds = self.bounds(limit, offset)
+        if plain and not select.distinct and (ordered or not terms):
+            bounds = pushdown.bounded(self.access, bounds)
 
         def project(source: Operator) -> Operator:
             return results.Project(source, slot, evaluate, texts, select.raw)
 
         if select.distinct:
             operator = results.Distinct(project(operator), slot)
-        if terms:
+        if terms and not ordered:
             operator = ordering.Order(operator, terms, bounds[0], bounds[1])
-        if limit is not None or offset is not None:
+        if limit is not None or bounds[1] is not None:
             operator = steps.Slice(operator, *bounds)
         if not select.distinct:
             operator = project(operator)
@@ -233,6 +251,7 @@ class Block:
         return self._after_group(self._terms())
 
     def _terms(self) -> Expression:
+        self.planner.frame.reads.extend((term.slot, ()) for term in self.scope.terms)
         return tree.ObjectConstruct(
             tuple(
                 (tree.Literal(term.name), tree.Variable(term.slot, term.name))
@@ -295,22 +314,8 @@ class Block:
                     render(call),
                 )
             )
-        return self._counted(operator, group, select)
-
-    def _counted(self, operator: Operator, group: grouping.Group, select: s.Select) -> Operator:
-        """COUNT(*) of a whole keyspace needs no scan."""
-        source = group.source
-        assert self._aggregates is not None
-        only_count = list(self._aggregates.slots) == [tree.Aggregate("count", None, False)]
-        if (
-            operator is group
-            and only_count
-            and not group.keys
-            and isinstance(source, scans.KeyspaceScan)
-            and source.condition is None
-            and not select.let
-        ):
-            return CountScan(source.keyspace, source.alias, group.aggregates[0].slot)
+        if operator is group and not group.keys and not select.let:
+            return pushdown.aggregated(self.access, group, self._aggregates)
         return operator
 
     def _after_group(self, node: Expression) -> Expression:

@@ -67,6 +67,10 @@ class Catalog:
             found = self._data[index.id] = index_data(index)
         return found
 
+    def loaded_data(self, index: IndexDefinition) -> IndexData | None:
+        """The entries of an index, where they were asked for before."""
+        return self._data.get(index.id)
+
     def forget(self, index_id: str) -> None:
         """Free a dropped index's entries."""
         self._data.pop(index_id, None)

@@ -97,6 +97,8 @@ def _rows(
     offset: Expression | None,
 ) -> Operator:
     operator = block.rows(target, let, where)
+    block.access.documents = True
+    block.chosen()
     if limit is not None or offset is not None:
         operator = steps.Slice(operator, *block.bounds(limit, offset))
     return operator
@@ -214,6 +216,8 @@ def _merge(planner: Planner, statement: s.Merge) -> merges.Merge:
         statement.source, statement.target, "left", statement.condition, statement.on_key
     )
     operator = sources.source(block, joined)
+    block.access.documents = True
+    block.chosen()
     slot = block.scope.terms[-1].slot
     evaluated: dict[str, Evaluate | None] = {}
 

@@ -1,24 +1,62 @@
-"""The expressions of an index definition, from its text to something that runs."""
+"""The keys of an index definition, from their text to parts that a planner matches or that run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
-from cloudlet.couchbase.sqlpp.indexes import IndexData
+from cloudlet.couchbase.sqlpp.indexes import IndexData, KeyPart
 from cloudlet.couchbase.sqlpp.keyspace import IndexDefinition
 from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
-from cloudlet.couchbase.sqlpp.parser import parse_expression
+from cloudlet.couchbase.sqlpp.parser import parse_expression, parse_index_key
 from cloudlet.couchbase.sqlpp.planner.conditions import slots_of
 from cloudlet.couchbase.sqlpp.planner.resolver import QueryPlanner, Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
+from cloudlet.couchbase.sqlpp.render import render
 from cloudlet.couchbase.sqlpp.statements import Query
 from cloudlet.couchbase.sqlpp.tree import Expression
 
 # Functions whose value is not settled by the document.
 _CHANGING: Final = frozenset({"uuid", "random"})
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayKey:
+    """What the parts of an array key share: the elements' bindings and condition."""
+
+    bindings: tuple[tree.RangeBinding, ...]
+    condition: Expression | None
+    values: tuple[Expression, ...]
+    distinct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an index key, resolved for a keyspace term; an array's is its element's value."""
+
+    expression: Expression
+    descending: bool = False
+    array: ArrayKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsableIndex:
+    """An index with its expressions resolved for one keyspace term."""
+
+    definition: IndexDefinition
+    parts: tuple[Part, ...]
+    condition: Expression | None
+    include_missing: bool = False
+
+    @property
+    def array(self) -> ArrayKey | None:
+        """The array key among the parts."""
+        return next((part.array for part in self.parts if part.array is not None), None)
 
 
 class _Alone:
@@ -37,34 +75,94 @@ def not_indexable(text: str) -> errors.QueryError:
     return errors.semantic(3280, f"Index expression is not indexable: {text}")
 
 
+def key_text(key: s.IndexKey) -> str:
+    """A key as `system:indexes` shows it and as it is kept."""
+    text = render(key.expression)
+    if key.array is not None:
+        text = f"({key.array} {_bracketed(text)})"
+    return text + (" INCLUDE MISSING" if key.missing else "") + (" DESC" if key.descending else "")
+
+
+def _bracketed(text: str) -> str:
+    return text if text.startswith("(") else f"({text})"
+
+
 def resolved_index(
-    planner: QueryPlanner, index: IndexDefinition, slot: int
-) -> tuple[tuple[Expression, ...], Expression | None]:
-    """The keys and the condition with the document in a slot."""
+    planner: QueryPlanner, index: IndexDefinition, slot: int, alias: str = "self"
+) -> UsableIndex:
+    """The index with the document in a slot, which EXPLAIN calls by the term's alias."""
     scope = Scope(query=True)
-    scope.declare(Binding(index.collection, slot, keyspace=True, term=True))
+    scope.declare(Binding(alias, slot, keyspace=True, term=True))
     resolver = Resolver(planner, scope)
-    keys = tuple(
-        resolver.resolve(parse_expression(key.removesuffix(" DESC"))) for key in index.keys
-    )
+    if index.is_primary:
+        identity = tree.Field(tree.MetaOf(slot, alias), "id")
+        return UsableIndex(index, (Part(identity),), None)
+    parts: list[Part] = []
+    keys = [parse_index_key(text) for text in index.keys]
+    for key in keys:
+        expression = resolver.resolve(key.expression)
+        parts.extend(_parts(key, expression, planner))
+    if sum(key.array is not None for key in keys) > 1:
+        raise errors.semantic(3280, "Multiple expressions with ALL are found. Only one array "
+                                    "expression is supported per index.")  # fmt: skip
     condition = None
     if index.condition is not None:
         condition = resolver.resolve(parse_expression(index.condition))
-    return keys, condition
+    return UsableIndex(index, tuple(parts), condition, keys[0].missing)
+
+
+def _parts(key: s.IndexKey, expression: Expression, planner: QueryPlanner) -> Iterator[Part]:
+    if key.array is None:
+        yield Part(expression, key.descending)
+        return
+    distinct = key.array == "distinct"
+    if isinstance(expression, tree.Comprehension) and expression.kind == "array":
+        value, bindings, condition = expression.value, expression.bindings, expression.condition
+    else:
+        slot = planner.frame.allocate()
+        value = tree.Variable(slot, "element")
+        bindings = (tree.RangeBinding("element", None, expression, False, slot),)
+        condition = None
+    values: tuple[Expression, ...] = (value,)
+    if isinstance(value, tree.Call) and value.name == "flatten_keys":
+        values = value.arguments
+    array = ArrayKey(bindings, condition, values, distinct)
+    for one in values:
+        yield Part(one, key.descending, array)
 
 
 def index_data(index: IndexDefinition) -> IndexData:
     """Empty data for an index; 3280 for keys that cannot be indexed."""
     planner = _Alone()
     planner.frame.allocate(2)
-    keys, condition = resolved_index(planner, index, 1)
-    for key in (*keys, *([condition] if condition is not None else [])):
-        if 1 not in slots_of(key) or any(map(_changes, tree.walk(key))):
+    usable = resolved_index(planner, index, 1)
+    array = usable.array
+    elements: Expression | None = None
+    if array is not None:
+        value = array.values[0]
+        if len(array.values) > 1:
+            # An element with a MISSING part would leave the array: NULL takes its place.
+            value = tree.ArrayConstruct(array.values)
+        elements = tree.Comprehension("array", None, value, array.bindings, array.condition)
+    whole = [part.expression for part in usable.parts if part.array is None]
+    whole += [node for node in (elements, usable.condition) if node is not None]
+    for node in whole:
+        if 1 not in slots_of(node) or any(map(_changes, tree.walk(node))):
             raise not_indexable(", ".join(index.keys))
+    compiled = compile_expression(elements) if elements is not None else None
+    parts = []
+    for part in usable.parts:
+        if part.array is None or compiled is None:
+            parts.append(KeyPart(compile_expression(part.expression), part.descending))
+            continue
+        place = part.array.values.index(part.expression) if len(part.array.values) > 1 else None
+        parts.append(KeyPart(compiled, part.descending, True, place))
     return IndexData(
-        [compile_expression(key) for key in keys],
-        compile_expression(condition) if condition is not None else None,
+        parts,
+        compile_expression(usable.condition) if usable.condition is not None else None,
         planner.frame.size,
+        include_missing=usable.include_missing,
+        distinct=array.distinct if array is not None else False,
     )
 
 
@@ -76,3 +174,15 @@ def _changes(node: tree.Node) -> bool:
     function = FUNCTIONS.get(node.name)
     clock = node.name.startswith(("clock_", "now_"))
     return clock or node.name in _CHANGING or (function is not None and function.wants_context)
+
+
+def renamed(node: Expression, slots: dict[int, int]) -> Expression:
+    """An expression with other slots for its variables."""
+
+    def visit(part: Expression) -> Expression:
+        if isinstance(part, tree.Variable):
+            return replace(part, slot=slots.get(part.slot, part.slot))
+        found: Expression = tree.rebuild(part, visit)
+        return found
+
+    return visit(node)

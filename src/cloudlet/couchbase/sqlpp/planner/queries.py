@@ -10,12 +10,12 @@ from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators import ordering, results, scans, steps
 from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
+from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
 from cloudlet.couchbase.sqlpp.planner.block import Block
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
-from cloudlet.couchbase.sqlpp.planner.index_keys import resolved_index
+from cloudlet.couchbase.sqlpp.planner.index_keys import UsableIndex, resolved_index
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
-from cloudlet.couchbase.sqlpp.planner.spans import UsableIndex
 from cloudlet.couchbase.sqlpp.render import render
 
 
@@ -26,6 +26,7 @@ class Planner:
         self.catalog = catalog
         self.context = context
         self.frame = Frame()
+        self._usable: dict[int, list[UsableIndex]] = {}
 
     def keyspace(self, path: s.Path) -> KeyspaceName:
         """What a written keyspace means; an error where it means nothing."""
@@ -36,14 +37,18 @@ class Planner:
         index = self.catalog.primary_index(name)
         return index.name if index is not None else "#sequentialscan"
 
-    def usable_indexes(self, scan: scans.KeyspaceScan) -> list[UsableIndex]:
-        """The online secondary indexes of a scan's keyspace, resolved for its term."""
-        found = []
-        for index in self.catalog.indexes(scan.keyspace):
-            if not index.is_primary and index.state == "online":
-                keys, condition = resolved_index(self, index, scan.slot)
-                found.append(UsableIndex(index, keys, condition))
-        return found
+    def usable_indexes(self, scan: TermScan) -> list[UsableIndex]:
+        """The online secondary indexes of a term's keyspace, resolved for the term."""
+        known = self._usable.get(scan.slot)
+        if known is None:
+            before = len(self.frame.reads)
+            known = self._usable[scan.slot] = [
+                resolved_index(self, index, scan.slot, scan.alias)
+                for index in self.catalog.indexes(scan.keyspace)
+                if not index.is_primary and index.state == "online"
+            ]
+            del self.frame.reads[before:]
+        return known
 
     def query(self, query: s.Query, scope: Scope | None) -> QueryPlan:
         """The plan of a query whose names may also come from `scope`."""

@@ -15,6 +15,7 @@ from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import windows
+from cloudlet.couchbase.sqlpp.planner.reads import root_read
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
 from cloudlet.couchbase.sqlpp.statements import Query
 from cloudlet.couchbase.sqlpp.tree import Expression
@@ -101,6 +102,16 @@ class Resolver:
 
     def name(self, node: tree.Name) -> Expression:
         """A variable, or a field of the only FROM term."""
+        return self._read(self._named(node))
+
+    def _read(self, node: Expression) -> Expression:
+        """Note which path of which slot is read."""
+        found = root_read(node)
+        if found is not None:
+            self._planner.frame.reads.append(found)
+        return node
+
+    def _named(self, node: tree.Name) -> Expression:
         if node.name in self._substitutes:
             return self._substitutes[node.name]
         found = self._scope.find(node.name)
@@ -113,12 +124,26 @@ class Resolver:
 
     def field(self, node: tree.Field) -> Expression:
         """`base.name`; an ORDER BY name that is a result alias is not one inside a path."""
-        return tree.Field(self.resolve(node.base), node.name)
+        names = [node.name]
+        base = node.base
+        while isinstance(base, tree.Field):
+            names.append(base.name)
+            base = base.base
+        found: Expression
+        if isinstance(base, tree.Name):
+            found = self._named(base)
+        elif isinstance(base, tree.Call) and base.name == "meta":
+            found = self._meta(base)
+        else:
+            found = self.resolve(base)
+        for name in reversed(names):
+            found = tree.Field(found, name)
+        return self._read(found)
 
     def call(self, node: tree.Call) -> Expression:
         """A function call; META() stands for its keyspace term."""
         if node.name == "meta":
-            return self._meta(node)
+            return self._read(self._meta(node))
         resolved: Expression = tree.rebuild(node, self.resolve)
         return resolved
 

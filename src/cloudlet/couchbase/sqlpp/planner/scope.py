@@ -13,6 +13,8 @@ class Frame:
 
     def __init__(self) -> None:
         self.size = 1
+        #: Every slot that a name was resolved to, with the path read from it.
+        self.reads: list[tuple[int, tuple[str, ...]]] = []
 
     def allocate(self, count: int = 1) -> int:
         """The first of `count` neighbouring new slots."""

@@ -10,8 +10,12 @@ from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators import joins, scans
 from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
+from cloudlet.couchbase.sqlpp.planner import access, costs
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of
+from cloudlet.couchbase.sqlpp.planner.joining import JoinChoice
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
+from cloudlet.couchbase.sqlpp.planner.scans import built_scan
 from cloudlet.couchbase.sqlpp.planner.scope import Binding
 from cloudlet.couchbase.sqlpp.render import render
 
@@ -43,7 +47,10 @@ def _keyspace(block: Block, term: s.KeyspaceTerm) -> Operator:
         return key_scan(block, term, name, term.use_keys)
     slot = declare_keyspace(block, term)
     index = block.planner.scan_index(name)
-    return scans.KeyspaceScan(name, term.alias, slot, index, use_indexes=term.use_indexes)
+    whole = scans.KeyspaceScan(name, term.alias, slot, index)
+    scan = TermScan(name, term.alias, slot, term.use_indexes, whole)
+    block.access.terms.append(access.Term(scan))
+    return scan
 
 
 def _names_variable(block: Block, parts: tuple[str, ...]) -> bool:
@@ -96,6 +103,8 @@ def _unnest(block: Block, term: s.Unnest, left: Operator) -> Operator:
     resolved = resolver.resolve(term.expression)
     left = block.with_subqueries(left, resolver)
     slot = _declare_value(block, term.alias, "UNNEST")
+    if not term.outer:
+        block.access.unnested[slot] = resolved
     return joins.Unnest(
         left, compile_expression(resolved), slot, term.outer, term.alias, render(resolved)
     )
@@ -113,17 +122,64 @@ def _join(block: Block, term: s.Join, left: Operator) -> Operator:
         condition = resolver.resolve(term.condition)
         left = block.with_subqueries(left, resolver)
         text = render(condition)
+    known = block.access.term(right)
+    if known is not None:
+        known.on = conjuncts(condition) if condition is not None else ()
+        known.role = "inner" if term.kind == "inner" and not term.nest else "outer"
     if term.kind == "right":
+        for one in block.access.terms:
+            one.role = "fixed"
         return _right_join(left, right, condition, own, range(block.first_slot, started))
     outer = term.kind == "left"
     if condition is not None and not term.nest and _independent(right, before):
         hashed = _hash_join(left, right, condition, own, before, outer=outer)
         if hashed is not None:
-            return hashed
+            return _cheaper(block, hashed, left, known, condition, outer=outer)
+    looked_up = _looked_up(block, known, condition)
     if term.nest:
         _becomes_array(block, binding)
     compiled = compile_expression(condition) if condition is not None else None
-    return joins.NestedLoopJoin(left, right, binding.slot, compiled, outer, text, term.nest)
+    return joins.NestedLoopJoin(
+        left, looked_up or right, binding.slot, compiled, outer, text, term.nest
+    )
+
+
+def _looked_up(
+    block: Block, known: access.Term | None, condition: tree.Expression | None
+) -> Operator | None:
+    """The right side by keys or by an index, for one left row at a time."""
+    if known is None or condition is None:
+        return None
+    scan, parts = known.scan, conjuncts(condition)
+    keys = access.keys_of(parts, scan.slot)
+    if keys is not None:
+        return scans.KeyScan(
+            scan.keyspace, scan.alias, scan.slot, compile_expression(keys), render(keys)
+        )
+    found = block.access.best_for_each(known, parts)
+    return built_scan(scan, found, None, None, documents=False) if found is not None else None
+
+
+def _cheaper(
+    block: Block,
+    hashed: Operator,
+    left: Operator,
+    known: access.Term | None,
+    condition: tree.Expression,
+    *,
+    outer: bool,
+) -> Operator:
+    """The hash join, or a look-up for each left row where there are few."""
+    right = _looked_up(block, known, condition)
+    if right is None or known is None:
+        return hashed
+    looped = joins.NestedLoopJoin(
+        left, right, known.scan.slot, compile_expression(condition), outer, render(condition)
+    )
+    total = costs.documents(block.planner.catalog, known.scan.keyspace)
+    choice = JoinChoice(hashed, looped, total, hashed)
+    block.access.joins.append(choice)
+    return choice
 
 
 def _right_join(
@@ -164,7 +220,7 @@ def _becomes_array(block: Block, binding: Binding) -> None:
 
 def _independent(right: Operator, before: set[int]) -> bool:
     """Whether the right side can be read once, whatever the left row is."""
-    if isinstance(right, scans.KeyspaceScan):
+    if isinstance(right, TermScan):
         return True
     if isinstance(right, scans.ExpressionScan):
         return not (right.reached & before)

@@ -1,81 +1,232 @@
-"""Which part of an index a condition needs."""
+"""Which parts of an index a condition needs.
+
+A condition becomes alternatives (its ORs taken apart); each gives one span: a range for every
+leading part of the key. What a span says exactly need not be checked again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import tree
-from cloudlet.couchbase.sqlpp.keyspace import IndexDefinition
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of
+from cloudlet.couchbase.sqlpp.planner.index_keys import ArrayKey, Part, UsableIndex, renamed
 from cloudlet.couchbase.sqlpp.tree import Expression
+from cloudlet.couchbase.sqlpp.values import MISSING
 
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_MOST_ALTERNATIVES: Final = 32
+_NULL: Final = tree.Literal(None)
+_MISSING: Final = tree.Literal(MISSING)
+
+Parts = tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class UsableIndex:
-    """An index with its expressions resolved for one keyspace term."""
+class End:
+    """One end of a range; `unknown` ends may be NULL, others make the span empty then."""
 
-    definition: IndexDefinition
-    keys: tuple[Expression, ...]
-    condition: Expression | None
+    value: Expression
+    inclusive: bool
+    unknown: bool = False
+
+
+@dataclass(slots=True)
+class Range:
+    """What is known of one part of the key."""
+
+    low: End | None = None
+    high: End | None = None
+    among: Expression | None = None
+
+    @property
+    def point(self) -> bool:
+        """Whether it is one value (or one of a list)."""
+        if self.among is not None:
+            return True
+        return (
+            self.low is not None
+            and self.high is not None
+            and self.low.value == self.high.value
+            and self.low.inclusive
+            and self.high.inclusive
+        )
 
 
 @dataclass(slots=True)
 class Span:
-    """Equal first parts, then a range or a list of the next one."""
+    """Ranges of the leading parts; `exact` where they say all that the condition says."""
+
+    ranges: list[Range]
+    exact: bool
+    said: list[Expression] = field(default_factory=list)  # conjuncts that the ranges express
+
+
+@dataclass(slots=True)
+class Match:
+    """How an index serves a condition."""
 
     index: UsableIndex
-    equal: list[Expression]
-    low: tuple[Expression, bool] | None = None
-    high: tuple[Expression, bool] | None = None
-    among: Expression | None = None
+    spans: list[Span]
+    implied: set[Expression]  # conjuncts that the index's own condition guarantees
 
-    def weight(self) -> tuple[int, int]:
-        """The more, the better the index fits."""
-        parts = len(self.equal) * 4 + (3 if self.among is not None else 0)
-        return parts + (self.low is not None) + (self.high is not None), -len(self.index.keys)
+    @property
+    def exact(self) -> bool:
+        """Whether the condition need not be checked on what is found."""
+        return all(span.exact for span in self.spans)
+
+    def points(self) -> int:
+        """How many leading parts are fixed in every span."""
+        count = 0
+        for ranges in zip(*(span.ranges for span in self.spans), strict=False):
+            if not all(one.point for one in ranges):
+                break
+            count += 1
+        return count
 
 
-def best_span(
-    indexes: list[UsableIndex], condition: Expression, slot: int, wanted: tuple[str, ...]
-) -> Span | None:
-    """The span of the index that narrows the condition most; hinted indexes come first."""
-    parts = conjuncts(condition)
-    found = []
-    for index in indexes:
-        if index.condition is not None and not set(conjuncts(index.condition)) <= set(parts):
+def match(index: UsableIndex, parts: Parts, slot: int, unnested: Unnested) -> Match | None:
+    """How the index serves a condition's conjuncts on the term in `slot`; None if not at all."""
+    implied: set[Expression] = set()
+    if index.condition is not None:
+        for needed in conjuncts(index.condition):
+            if not _implied(needed, parts):
+                return None
+            implied.add(needed)
+    rest = tuple(part for part in parts if part not in implied)
+    spans = _spans(index, rest, slot, unnested)
+    if spans is None:
+        if not index.include_missing or index.array is not None:
+            return None
+        spans = [Span([], exact=not rest)]
+    return Match(index, spans, implied & set(parts))
+
+
+#: The elements' slot of each UNNEST over the term: what it unnests.
+Unnested = dict[int, Expression]
+
+
+def _spans(index: UsableIndex, parts: Parts, slot: int, unnested: Unnested) -> list[Span] | None:
+    for place, part in enumerate(parts):
+        choices = _choices(part)
+        if not choices:
             continue
-        span = _span(index, parts, slot)
-        if span.weight()[0]:
-            found.append(span)
-    hinted = [span for span in found if span.index.definition.name in wanted]
-    return max(hinted or found, key=Span.weight, default=None)
+        others = parts[:place] + parts[place + 1 :]
+        found: list[Span] = []
+        for choice in choices:
+            inner = _spans(index, (*others, *conjuncts(choice)), slot, unnested)
+            if inner is None or len(found) + len(inner) > _MOST_ALTERNATIVES:
+                break
+            found.extend(inner)
+        else:
+            if _narrows(index, part, slot, unnested):
+                return found
+    span = _span(index, parts, slot, unnested)
+    return [span] if span.ranges else None
 
 
-def _span(index: UsableIndex, parts: tuple[Expression, ...], slot: int) -> Span:
-    span = Span(index, [])
-    for key in index.keys:
-        bounds = [b for part in parts for b in _bounds(part, key, slot)]
-        equal = next((value for operator, value in bounds if operator == "="), None)
-        if equal is not None:
-            span.equal.append(equal)
-            continue
-        for operator, value in bounds:
-            if operator in (">", ">=") and span.low is None:
-                span.low = (value, operator == ">=")
-            elif operator in ("<", "<=") and span.high is None:
-                span.high = (value, operator == "<=")
-            elif operator == "in" and span.among is None:
-                span.among = value
-        if span.among is not None:
-            span.low = span.high = None
-        break
+def _narrows(index: UsableIndex, part: Expression, slot: int, unnested: Unnested) -> bool:
+    """Whether every alternative of a conjunct says something of the index's own."""
+    return all(
+        any(
+            _bounds(conjunct, key, slot, unnested)
+            for conjunct in conjuncts(choice)
+            for key in index.parts
+        )
+        for choice in _choices(part)
+    )
+
+
+def _choices(part: Expression) -> tuple[Expression, ...]:
+    if isinstance(part, tree.Or):
+        return part.operands
+    if isinstance(part, tree.Comparison) and part.operator == "!=":
+        return (
+            tree.Comparison("<", part.left, part.right),
+            tree.Comparison(">", part.left, part.right),
+        )
+    return ()
+
+
+def _span(index: UsableIndex, parts: Parts, slot: int, unnested: Unnested) -> Span:
+    span = Span([], exact=True)
+    said: list[Expression] = []
+    open_ended = False
+    for key in index.parts:
+        found = _range(parts, key, slot, unnested, said)
+        leads = not span.ranges and not index.include_missing
+        if found is None or (leads and found.low is not None and found.low.value == _MISSING):
+            break
+        if open_ended:
+            # A range behind a range does not narrow the scan; the condition is checked.
+            span.exact = False
+        span.ranges.append(found)
+        open_ended = open_ended or not found.point
+    if index.array is not None:
+        span.exact = False
+    span.said = said
+    span.exact = span.exact and all(part in said for part in parts)
     return span
 
 
-def _bounds(part: Expression, key: Expression, slot: int) -> list[tuple[str, Expression]]:
-    """What one conjunct says of a key, by values known before the scan."""
+def _range(
+    parts: Parts, key: Part, slot: int, unnested: Unnested, said: list[Expression]
+) -> Range | None:
+    found = Range()
+    for part in parts:
+        bounds = _bounds(part, key, slot, unnested)
+        if not bounds:
+            continue
+        if found.point or (bounds[0][0] == "in" and (found.low or found.high)):
+            continue  # one value already: the rest is checked on what is found
+        taken = all(_take(found, kind, value) for kind, value in bounds)
+        if taken:
+            said.append(part)
+    return found if found.low or found.high or found.among is not None else None
+
+
+def _take(found: Range, kind: str, value: Expression) -> bool:
+    if kind == "in":
+        found.among = value
+        return True
+    if kind == "=":
+        if found.low is not None or found.high is not None:
+            return False
+        found.low = found.high = End(value, True)
+        return True
+    if kind == "is":
+        found.low = found.high = End(value, True, unknown=True)
+        return True
+    if kind in (">", ">=", "known"):
+        if found.low is not None:
+            return kind == "known"
+        found.low = End(value, kind == ">=", unknown=kind == "known")
+        return True
+    if kind == "there":
+        if found.low is None:
+            found.low = End(value, True, unknown=True)
+        return True
+    if found.high is not None:
+        return False
+    found.high = End(value, kind == "<=")
+    if found.low is None:
+        found.low = End(_NULL, False, unknown=True)
+    return True
+
+
+Bounds = list[tuple[str, Expression]]
+
+
+def _bounds(part: Expression, key: Part, slot: int, unnested: Unnested) -> Bounds:
+    """What one conjunct says of a part of the key, by values known before the scan."""
+    if key.array is None:
+        return plain_bounds(part, key.expression, slot)
+    return _array_bounds(part, key, key.array, slot, unnested)
+
+
+def plain_bounds(part: Expression, key: Expression, slot: int) -> Bounds:
+    """What a conjunct says of an expression."""
     if isinstance(part, tree.Comparison) and part.operator in _TURNED:
         if part.left == key and slot not in slots_of(part.right):
             return [(part.operator, part.right)]
@@ -87,4 +238,169 @@ def _bounds(part: Expression, key: Expression, slot: int) -> list[tuple[str, Exp
         return [(">=", part.low), ("<=", part.high)] if known else []
     if isinstance(part, tree.In) and not part.within and part.operand == key:
         return [("in", part.collection)] if slot not in slots_of(part.collection) else []
+    if isinstance(part, tree.Is) and part.operand == key:
+        return _is_bounds(part)
+    if isinstance(part, tree.Like) and part.operand == key:
+        return _like_bounds(part)
     return []
+
+
+def _is_bounds(part: tree.Is) -> Bounds:
+    if part.what == "null":
+        return [("known", _NULL)] if part.negated else [("is", _NULL)]
+    if part.what == "missing":
+        return [("there", _NULL)] if part.negated else [("is", _MISSING)]
+    return [] if part.negated else [("known", _NULL)]
+
+
+def _like_bounds(part: tree.Like) -> Bounds:
+    """The prefix before the first sign that stands for others; exact only for `prefix%`."""
+    if part.escape is not None or not isinstance(part.pattern, tree.Literal):
+        return []
+    pattern = part.pattern.value
+    if type(pattern) is not str:
+        return []
+    prefix = ""
+    for place, sign in enumerate(pattern):
+        if sign in "%_\\":
+            if pattern[place:] != "%":
+                return []
+            break
+        prefix += sign
+    else:
+        return [("=", part.pattern)]
+    if not prefix or ord(prefix[-1]) in (0xD7FF, 0x10FFFF):
+        return []
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return [(">=", tree.Literal(prefix)), ("<", tree.Literal(after))]
+
+
+def _array_bounds(
+    part: Expression, key: Part, array: ArrayKey, slot: int, unnested: Unnested
+) -> Bounds:
+    if len(array.bindings) != 1:
+        return []
+    binding = array.bindings[0]
+    if isinstance(part, tree.Quantified):
+        if part.quantifier == "every" or len(part.bindings) != 1:
+            return []
+        own = part.bindings[0]
+        if own.within != binding.within or own.collection != binding.collection:
+            return []
+        inner = conjuncts(part.condition)
+        slots, element = {binding.slot: own.slot}, own.slot
+    else:
+        found = next((s for s, e in unnested.items() if e == binding.collection), None)
+        if found is None or binding.within:
+            return []
+        inner, slots, element = (part,), {binding.slot: found}, found
+    if array.condition is not None:
+        needed = conjuncts(renamed(array.condition, slots))
+        if isinstance(part, tree.Quantified) and not all(_implied(n, inner) for n in needed):
+            return []
+        if not isinstance(part, tree.Quantified):
+            return []
+    wanted = renamed(key.expression, slots)
+    for conjunct in inner:
+        bounds = plain_bounds(conjunct, wanted, slot)
+        if (
+            bounds
+            and bounds[0][0] != "is"
+            and all(element not in slots_of(value) for _, value in bounds)
+        ):
+            return bounds
+    return []
+
+
+def _implied(needed: Expression, parts: Parts) -> bool:
+    """Whether the conjuncts make sure of a conjunct of an index's condition."""
+    if needed in parts:
+        return True
+    if isinstance(needed, tree.Or):
+        return any(
+            all(_implied(one, parts) for one in conjuncts(choice)) for choice in needed.operands
+        )
+    if isinstance(needed, tree.Is):
+        return _known(needed, parts)
+    subject = needed.operand if isinstance(needed, (tree.In, tree.Between)) else None
+    if isinstance(needed, tree.Comparison):
+        subject = needed.left if isinstance(needed.right, tree.Literal) else needed.right
+    if subject is None:
+        return False
+    return any(_stronger(part, needed, subject) for part in parts)
+
+
+def _known(needed: tree.Is, parts: Parts) -> bool:
+    """A test for NULL or MISSING, where a comparison says that the value is known."""
+    positive = needed.negated if needed.what != "valued" else not needed.negated
+    if not positive:
+        return False
+    return any(
+        kind in ("=", "<", "<=", ">", ">=", "in", "known")
+        for part in parts
+        for kind, _ in plain_bounds(part, needed.operand, -1)
+    )
+
+
+def _stronger(part: Expression, needed: Expression, subject: Expression) -> bool:
+    """Whether all values that pass `part` pass `needed`, by constants on both sides."""
+    ours, theirs = plain_bounds(part, subject, -1), plain_bounds(needed, subject, -1)
+    if not ours or not theirs:
+        return False
+    values = _constants(ours)
+    if values is not None:
+        allowed = _constants(theirs)
+        if allowed is not None:
+            return all(any(_same(a, b) for b in allowed) for a in values)
+        return all(_within(value, theirs) for value in values)
+    return all(_bounded(ours, kind, value) for kind, value in theirs)
+
+
+def _constants(bounds: Bounds) -> list[Any] | None:
+    """The values of an equality or a list."""
+    kind, node = bounds[0]
+    if kind == "=" and isinstance(node, tree.Literal):
+        return [node.value]
+    if kind == "in" and isinstance(node, tree.ArrayConstruct):
+        values = [item.value for item in node.items if isinstance(item, tree.Literal)]
+        return values if len(values) == len(node.items) else None
+    return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
+
+
+def _comparable(a: Any, b: Any) -> bool:
+    number = (int, float)
+    return (type(a) in number and type(b) in number) or (type(a) is str and type(b) is str)
+
+
+def _within(value: Any, bounds: Bounds) -> bool:
+    for kind, node in bounds:
+        if not isinstance(node, tree.Literal) or not _comparable(value, node.value):
+            return False
+        limit = node.value
+        holds = {"<": value < limit, "<=": value <= limit, ">": value > limit,
+                 ">=": value >= limit, "=": value == limit}.get(kind, False)  # fmt: skip
+        if not holds:
+            return False
+    return True
+
+
+def _bounded(ours: Bounds, kind: str, node: Expression) -> bool:
+    """Whether one of our ends lies within an end of theirs."""
+    if not isinstance(node, tree.Literal) or kind not in ("<", "<=", ">", ">="):
+        return False
+    limit = node.value
+    for our_kind, our_node in ours:
+        if our_kind[:1] != kind[:1] or not isinstance(our_node, tree.Literal):
+            continue
+        value = our_node.value
+        if not _comparable(value, limit):
+            continue
+        if value == limit:
+            return not (our_kind.endswith("=") and not kind.endswith("="))
+        if (value > limit) is (kind[0] == ">"):
+            return True
+    return False
