@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 Credentials = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -38,8 +40,7 @@ class EnvironmentSpec:
     credentials_valid_s: float = 12 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """One request: `payload` is the event as JSON; `client_context` is JSON, already decoded."""
 
     request_id: str
@@ -49,8 +50,7 @@ class Invocation:
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """One answer. `error` is None or "Unhandled", the value of X-Amz-Function-Error."""
 
     payload: bytes
