@@ -166,6 +166,8 @@ class Types:
         shape = self.shapes[name]
         kind = shape["type"]
         if kind == "structure":
+            if shape.get("eventstream"):
+                return f"AsyncIterator[{name}]"
             return "Any" if shape.get("document") else name
         if kind == "list":
             return f"list[{self.annotation(shape['member']['shape'])}]"
@@ -232,6 +234,8 @@ def render_module(service: str, what: str, blocks: list[str], known: dict[str, l
     text = "\n\n\n".join(blocks)
     words = set(re.findall(r"\b\w+\b", text))
     imports = []
+    if "AsyncIterator" in words:
+        imports.append("from collections.abc import AsyncIterator\n")
     if "Any" in words:
         imports.append("from typing import Any\n")
     if "Body" in words:

@@ -40,6 +40,19 @@ class CouchbaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     #: When a mutation is answered: "persisted" after its group commit, "memory" at once.
     acknowledge: Literal["persisted", "memory"] = "persisted"
     cache_mb: int = 256
+    #: For clients of 2016: a bucket's name opens it without a password. On loopback only.
+    bucket_names_authenticate: bool = False
+    #: Serve TLS too, on ports of its own; without PEM files a self-signed certificate is made.
+    tls: bool = False
+    kv_tls_port: int = 11207
+    management_tls_port: int = 18091
+    query_tls_port: int = 18093
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    #: A real cluster's connection string in place of the embedded server, and its credentials.
+    remote: str = ""
+    remote_username: str = ""
+    remote_password: str = ""
 
 
 class LambdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +60,8 @@ class LambdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     idle_s: float = 300.0
     max_environments: int = 200
+    #: Refuse functions whose exact runtime version this machine lacks, instead of the nearest.
+    strict_runtimes: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,11 +112,17 @@ def load(
         if value is not None:
             _place(document, flag.split("__"), value)
     try:
-        return msgspec.convert(document, Settings, strict=False, dec_hook=_convert)
+        settings = msgspec.convert(document, Settings, strict=False, dec_hook=_convert)
     except msgspec.ValidationError as error:
         raise ConfigurationError(
             f"{error} (settings are described in docs/configuration.md)"
         ) from error
+    if settings.couchbase.bucket_names_authenticate and not settings.is_loopback:
+        raise ConfigurationError(
+            f"couchbase.bucket_names_authenticate lets anybody in who reaches {settings.host}:"
+            " it is for loopback only"
+        )
+    return settings
 
 
 def _convert(wanted: type, value: Any) -> Any:

@@ -69,6 +69,7 @@ class Cloud:
             endpoint=parent.endpoint if parent else self.endpoint,
             source_ip=parent.source_ip if parent else "127.0.0.1",
             user_agent=parent.user_agent if parent else "cloudlet",
+            trace_id=parent.trace_id if parent else "",
         )
         request = members.parse(model, operation, input_)
         result = await self.perform(context, request)

@@ -31,6 +31,7 @@ class Context(Generic[S]):
     source_ip: str = "127.0.0.1"
     user_agent: str = ""
     secure: bool = False
+    trace_id: str = ""  # the request's X-Amzn-Trace-Id, as it came
 
     def arn(self, resource: str, service: str | None = None) -> str:
         """The ARN of `resource` in this request's account and region."""

@@ -146,6 +146,7 @@ class Endpoint:
             source_ip=request.source_ip,
             user_agent=request.headers.get("user-agent"),
             secure=request.scheme == "https",
+            trace_id=request.headers.get("x-amzn-trace-id"),
         )
         result = await self.cloud.perform(context, parsed)
         return codec.answer(located, result, call.request_id)

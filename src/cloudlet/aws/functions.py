@@ -30,5 +30,7 @@ class Functions(Protocol):
         AccessDeniedException, ResourceNotFoundException, TooManyRequestsException.
         """
 
-    async def invoke_async(self, arn: str, payload: bytes, source: EventSource) -> str:
+    async def invoke_async(
+        self, arn: str, payload: bytes, source: EventSource, trace_id: str = ""
+    ) -> str:
         """Queue an event for the function, durably; returns the request id."""

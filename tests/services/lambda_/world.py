@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from cloudlet.aws.errors import AWSError
 from cloudlet.aws.policy import Policy
 from cloudlet.aws.principal import Principal, root
 from cloudlet.aws.service import Service, operation
-from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
+from cloudlet.compute.environment import (
+    EnvironmentSpec,
+    Invocation,
+    Outcome,
+    StreamedOutcome,
+)
+from cloudlet.compute.errors import RuntimeUnavailable
+from cloudlet.compute.runtimes import Runtime
 from cloudlet.config import Settings
 from cloudlet.services import lambda_
 from cloudlet.services.lambda_.state import LambdaService
@@ -42,10 +50,40 @@ class FakeCompute:
     invocations: list[tuple[EnvironmentSpec, Invocation]] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
     answer: Callable[[Invocation], Awaitable[Outcome]] | None = None
+    streamed: tuple[str | None, list[bytes], Outcome] = field(
+        default_factory=lambda: (None, [b"null"], outcome())
+    )
+    missing: set[str] = field(default_factory=set)
+    inexact: set[str] = field(default_factory=set)
 
     async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
         self.invocations.append((spec, invocation))
         return outcome(invocation.payload) if self.answer is None else await self.answer(invocation)
+
+    async def invoke_stream(self, spec: EnvironmentSpec, invocation: Invocation) -> StreamedOutcome:
+        self.invocations.append((spec, invocation))
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future.set_result(self.streamed[2])
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for chunk in self.streamed[1]:
+                yield chunk
+
+        return StreamedOutcome(self.streamed[0], chunks(), future)
+
+    async def find_runtime(self, identifier: str) -> Runtime:
+        if identifier in self.missing:
+            raise RuntimeUnavailable(f"The runtime {identifier} needs what this machine lacks")
+        return Runtime(
+            identifier=identifier,
+            family="python",
+            found="3.11.2",
+            executable="python",
+            python="python",
+            exact=identifier not in self.inexact,
+            prefixes=(),
+            stdlib=(),
+        )
 
     async def retire(self, key: str) -> None:
         self.retired.append(key)
@@ -132,6 +170,12 @@ class World:
             "Code": {"ZipFile": package()},
         }
         return await self.call("CreateFunction", **(wanted | given))
+
+    def allow_role(self, *actions: str) -> None:
+        """Let the functions' role do these actions on everything."""
+        allow = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        document = {"Version": "2012-10-17", "Statement": [allow]}
+        self.identities.given[ROLE] = (Policy.parse(document),)
 
     @property
     def state(self) -> LambdaService:

@@ -218,6 +218,8 @@ class _Writers(Compiler[Writer]):
     """Compiles shapes into closures that give plain values."""
 
     def compile(self, shape: Shape) -> Writer:
+        if shape.spec.get("eventstream"):
+            return _same  # the structs of its events, as they come
         if shape.type == "structure" and not shape.spec.get("document"):
             return self.structure(shape)
         if shape.type in ("list", "map"):

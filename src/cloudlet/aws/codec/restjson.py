@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from typing import Any
 
 from cloudlet.aws.body import Body
+from cloudlet.aws.codec import eventstream
 from cloudlet.aws.codec.awsjson import UnknownOperation
 from cloudlet.aws.codec.errors import json_error
 from cloudlet.aws.codec.jsonvalues import decode, encode, json_readers, json_writers
@@ -18,7 +19,7 @@ from cloudlet.aws.http import Request, Response
 from cloudlet.aws.model import OperationModel, ServiceModel
 
 _Parse = Callable[[Request, Labels, bytes | Body], Any]
-_Write = Callable[[Any], bytes | Body]
+_Write = Callable[[Any], bytes | Body | AsyncIterator[bytes]]
 
 
 class RestJsonCodec:
@@ -63,11 +64,13 @@ class RestJsonCodec:
         output, write = found
         headers = [("x-amzn-RequestId", request_id)]
         status = output.head(result, headers)
-        body: bytes | Body = b""
+        body: bytes | Body | AsyncIterator[bytes] = b""
         if write is not None and status != 204 and result is not None:
             body = write(result)
             if not any(name.lower() == "content-type" for name, _ in headers):
-                headers.append(("Content-Type", "application/json"))
+                is_plain = isinstance(body, bytes | Body)
+                kind = "application/json" if is_plain else eventstream.CONTENT_TYPE
+                headers.append(("Content-Type", kind))
         return Response(status, headers, body)
 
     def refuse(
@@ -135,7 +138,8 @@ class RestJsonCodec:
         if payload.shape.type in ("blob", "string"):
             return output, lambda result: blob_payload(getattr(result, attribute) or b"")
         if payload.shape.spec.get("eventstream"):
-            raise NotImplementedOperation("Event streams are not implemented in cloudlet.")
+            events = eventstream.EventWriter(self.model, payload.shape)
+            return output, lambda result: events.encode(getattr(result, attribute))
         write_payload = writers.of(payload.shape.name)
 
         def whole(result: Any) -> bytes:

@@ -6,11 +6,15 @@
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
+const { Writable } = require('node:stream');
 const util = require('node:util');
 const { Module } = require('node:module');
 const { pathToFileURL } = require('node:url');
 
 const MAX_RESPONSE = 6 * 1024 * 1024 + 100;
+const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+const INTEGRATION = 'application/vnd.awslambda.http-integration-response';
+const STREAMED = Symbol('cloudlet.streamed');
 const EXTENSIONS = ['', '.js', '.mjs', '.cjs'];
 
 let requestId;
@@ -45,13 +49,38 @@ function logEvent(level, text) {
   writeAll(1, Buffer.from(line.replace(/\r?\n/g, '\x1e') + '\n'));
 }
 
+// The same in the log format JSON ("Working with structured JSON logs").
+function logRecord(level, values) {
+  if (LEVELS.indexOf(level) < LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL)) return;
+  const record = { timestamp: new Date().toISOString(), level, requestId };
+  const only = values.length === 1 ? values[0] : undefined;
+  record.message = typeof only === 'object' && !isError(only) ? only : util.format(...values);
+  const error = values.find(isError);
+  if (error) {
+    const { errorType, errorMessage, trace } = errorDocument(error);
+    Object.assign(record, { errorType, errorMessage, stackTrace: trace });
+  }
+  let text;
+  try {
+    text = JSON.stringify(record);
+  } catch {
+    text = JSON.stringify({ ...record, message: util.format(...values) });
+  }
+  writeAll(1, Buffer.from(text + '\n'));
+}
+
+function inJson() {
+  return process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
+}
+
 function patchConsole() {
   const levels = {
     trace: 'TRACE', debug: 'DEBUG', log: 'INFO', info: 'INFO', warn: 'WARN', error: 'ERROR',
     fatal: 'FATAL',
   };
   for (const [method, level] of Object.entries(levels)) {
-    console[method] = (...values) => logEvent(level, util.format(...values));
+    console[method] = (...values) =>
+      inJson() ? logRecord(level, values) : logEvent(level, util.format(...values));
   }
 }
 
@@ -82,6 +111,10 @@ function errorDocument(error) {
 
 function logError(what, error) {
   const { errorType, errorMessage, trace } = errorDocument(error);
+  if (inJson()) {
+    logRecord('ERROR', [{ errorType, errorMessage, stackTrace: trace }]);
+    return;
+  }
   const own = isError(error) ? { ...error } : {};
   delete own.name;
   let text;
@@ -150,6 +183,71 @@ async function findHandler(task, handler) {
   return found;
 }
 
+// --- streamed responses -------------------------------------------------------------------------
+
+// What a streaming handler writes to. A full pipe makes it wait: that is the back-pressure.
+class ResponseStream extends Writable {
+  constructor(invocation) {
+    super();
+    this.invocation = invocation;
+    this.contentType = 'application/octet-stream';
+    this.prelude = null;
+    this.begun = false;
+  }
+
+  setContentType(contentType) {
+    this.contentType = contentType;
+  }
+
+  begin() {
+    if (this.begun || current !== this.invocation) return;
+    this.begun = true;
+    send('B', this.contentType);
+    if (this.prelude !== null) send('C', Buffer.concat([this.prelude, Buffer.alloc(8)]));
+  }
+
+  _write(chunk, encoding, done) {
+    this.begin();
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding);
+    for (let start = 0; start < bytes.length && current === this.invocation; start += 65536) {
+      send('C', bytes.subarray(start, start + 65536));
+    }
+    setImmediate(done);
+  }
+
+  _final(done) {
+    this.begin();
+    done();
+  }
+}
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    const streaming = (...all) => handler(...all);
+    streaming[STREAMED] = true;
+    return streaming;
+  },
+  HttpResponseStream: {
+    from(stream, prelude) {
+      stream.setContentType(INTEGRATION);
+      stream.prelude = Buffer.from(JSON.stringify(prelude));
+      return stream;
+    },
+  },
+};
+
+function invokeStreaming(handler, event, context, invocation) {
+  const stream = new ResponseStream(invocation);
+  invocation.stream = stream;
+  const fail = (error) => current === invocation && complete(error, undefined, true);
+  const ended = new Promise((resolve) => stream.on('finish', resolve));
+  stream.on('error', fail);
+  Promise.all([handler(event, stream, context), ended]).then(
+    () => current === invocation && complete(null, undefined, false),
+    fail,
+  );
+}
+
 // --- invocations --------------------------------------------------------------------------------
 
 function complete(error, result, failed) {
@@ -157,7 +255,10 @@ function complete(error, result, failed) {
   if (invocation === null) return;
   let kind = 'R';
   let body;
-  if (!failed) {
+  if (!failed && invocation.stream) {
+    invocation.stream.begin();
+    body = '';
+  } else if (!failed) {
     try {
       body = JSON.stringify(result === undefined ? null : result) ?? 'null';
       if (Buffer.byteLength(body) > MAX_RESPONSE) [kind, body] = ['O', ''];
@@ -211,6 +312,10 @@ function invoke(handler, header, payload) {
   const context = makeContext(header, settle);
   try {
     const event = JSON.parse(payload);
+    if (handler[STREAMED]) {
+      invokeStreaming(handler, event, context, invocation);
+      return;
+    }
     const returned = handler(event, context, (error, result) => settle(error, result, false));
     if (returned && typeof returned.then === 'function') {
       returned.then(

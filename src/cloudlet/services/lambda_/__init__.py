@@ -6,20 +6,26 @@ from cloudlet.aws.functions import Functions
 from cloudlet.aws.service import Service, operations_of
 from cloudlet.services.lambda_.api import (
     aliases,
+    code_signing,
     event_configs,
     functions,
     invoke,
+    layer_policies,
     layers,
     limits,
     policies,
     settings,
+    streaming,
     tags,
     updates,
+    urls,
     versions,
 )
 from cloudlet.services.lambda_.asynchronous import Events
 from cloudlet.services.lambda_.code import CodeStore
+from cloudlet.services.lambda_.destinations import Destinations
 from cloudlet.services.lambda_.download import Download
+from cloudlet.services.lambda_.function_url.door import FunctionUrl
 from cloudlet.services.lambda_.invoker import Invoker
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import Store
@@ -35,25 +41,42 @@ def build(parts: Parts) -> Service[LambdaService]:
     targets = Targets(store, code, parts.cloud)
     events = Events(Queue(parts.data / "events.db"))
     invoker = Invoker(targets, parts.compute, events, parts.cloud)
-    state = LambdaService(store, code, targets, parts.compute, events, invoker)
+    destinations = Destinations(parts.cloud, invoker)
+    state = LambdaService(
+        store,
+        code,
+        targets,
+        parts.compute,
+        events,
+        invoker,
+        destinations,
+        strict_runtimes=parts.settings.lambda_.strict_runtimes,
+    )
     parts.offer(Functions, invoker)  # type: ignore[type-abstract]
     return Service(
         name="lambda",
         state=state,
         operations=operations_of(
             aliases,
+            code_signing,
             event_configs,
             functions,
             invoke,
+            layer_policies,
             layers,
             limits,
             policies,
             settings,
+            streaming,
             tags,
             updates,
+            urls,
             versions,
         ),
-        doors={"lambda-code": Download(state)},
+        doors={
+            "lambda-code": Download(state),
+            "lambda-url": FunctionUrl(state, parts.cloud),
+        },
         start=state.start,
         stop=state.stop,
         reset=state.reset,

@@ -2,7 +2,8 @@
 
 After "Retaining records and handling errors": two more attempts after a function's error, one
 minute and then two minutes later; throttles and failures of the platform are retried for up to
-six hours, from one second's delay up to five minutes.
+six hours, from one second's delay up to five minutes. What becomes of an event in the end is told
+to the function's destinations.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from cloudlet.aws.errors import AWSError
 from cloudlet.compute.environment import Outcome
-from cloudlet.services.lambda_.errors import ResourceNotFound
+from cloudlet.services.lambda_.errors import RecursiveInvocation, ResourceNotFound
 from cloudlet.storage.queue import Item, Queue, now_ms
 
 log = logging.getLogger("cloudlet.lambda")
@@ -29,6 +30,7 @@ class Event(msgspec.Struct, frozen=True):
     request_id: str
     arn: str
     payload: bytes
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,39 @@ class Schedule:
     retry_delays_s: tuple[float, ...] = (60.0, 120.0)
     backoff_s: tuple[float, float] = (1.0, 300.0)  # first and longest
     maximum_age_s: float = 6 * 3600.0
+    delivery_delays_s: tuple[float, ...] = (1.0, 5.0)  # of a record to its destination
 
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """A function's own settings for its events; None where not set, "" for no destination."""
+
+    role: str
+    retries: int | None = None
+    maximum_age_s: float | None = None
+    on_success: str = ""
+    on_failure: str = ""
+    dead_letter: str = ""
+    disabled: bool = False  # its reserved concurrency is 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an event: AWS's `condition`, the attempts, and the last answer, if any."""
+
+    condition: str
+    attempts: int
+    outcome: Outcome | None = None
+    version: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the function processed the event."""
+        return self.condition == SUCCESS
+
+
+SUCCESS, EXHAUSTED, TOO_OLD = "Success", "RetriesExhausted", "EventAgeExceeded"
+DISABLED, RECURSIVE = "ZeroReservedConcurrency", "RecursiveInvocation"
 
 #: Events of one function that run at the same time, so that a slow one cannot hold up others.
 LANE = 50
@@ -46,10 +80,13 @@ LANE = 50
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
 
-Run = Callable[[Event], Awaitable[Outcome]]
-#: Gives a function's own (number of retries, maximum age in seconds), each None where not set;
-#: raises `ResourceNotFound`.
-Limits = Callable[[str], tuple[int | None, float | None]]
+#: Runs an event; gives the answer and the version that gave it.
+Run = Callable[[Event], Awaitable[tuple[Outcome, str]]]
+#: Gives the settings of a function by its ARN; raises `ResourceNotFound`.
+SettingsOf = Callable[[str], EventSettings]
+#: Tells the function's destinations what became of an event; raises `AWSError` where they do not
+#: take it.
+Deliver = Callable[[Event, EventSettings, Result], Awaitable[None]]
 
 
 class Events:
@@ -58,8 +95,7 @@ class Events:
     def __init__(self, queue: Queue, schedule: Schedule | None = None) -> None:
         self.queue = queue
         self.schedule = schedule or Schedule()
-        self._run: Run | None = None
-        self._limits: Limits | None = None
+        self._parts: tuple[Run, SettingsOf, Deliver] | None = None
         self._taker: asyncio.Task[None] | None = None
         self._lanes: dict[str, _Lane] = {}
 
@@ -67,9 +103,9 @@ class Events:
         """Queue an event; on disk when this returns."""
         await self.queue.put(event.arn, _encode(event))
 
-    def start(self, run: Run, limits: Limits) -> None:
+    def start(self, run: Run, settings: SettingsOf, deliver: Deliver) -> None:
         """Begin to take events, those of before the last stop first."""
-        self._run, self._limits = run, limits
+        self._parts = run, settings, deliver
         self._taker = asyncio.create_task(self._take())
 
     async def stop(self) -> None:
@@ -87,8 +123,8 @@ class Events:
         """Drop every event, those that run included."""
         await self.stop()
         await self.queue.clear()
-        if self._run is not None and self._limits is not None:
-            self.start(self._run, self._limits)
+        if self._parts is not None:
+            self.start(*self._parts)
 
     async def _take(self) -> None:
         while True:
@@ -114,20 +150,22 @@ class Events:
             del self._lanes[name]
 
     async def _process(self, item: Item) -> None:
-        assert self._run is not None
-        assert self._limits is not None
+        assert self._parts is not None
+        run, settings_of, _ = self._parts
         event = _decode(await self.queue.body(item))
-        age_s = (now_ms() - item.added_ms) / 1000
         try:
-            retries, maximum_age_s = self._limits(event.arn)
-            if age_s > (maximum_age_s or self.schedule.maximum_age_s):
-                log.warning("event %s of %s is dropped: too old", event.request_id, event.arn)
-                await self.queue.done(item)
+            settings = settings_of(event.arn)
+            result = self._refusal(item, settings)
+            if result is not None:
+                await self._finish(item, event, settings, result)
                 return
-            outcome = await self._run(event)
+            outcome, version = await run(event)
         except ResourceNotFound as error:
             log.warning("event %s is dropped: %s", event.request_id, error.message)
             await self.queue.done(item)
+            return
+        except RecursiveInvocation:
+            await self._finish(item, event, settings, Result(RECURSIVE, item.attempts))
             return
         except AWSError as error:
             first, longest = self.schedule.backoff_s
@@ -135,20 +173,56 @@ class Events:
             log.info("event %s of %s waits: %s", event.request_id, event.arn, error.message)
             await self.queue.postpone(item, delay_s)
             return
-        delays = self.schedule.retry_delays_s[:retries]
+        attempts = item.attempts + 1
+        delays = self.schedule.retry_delays_s[: settings.retries]
         if outcome.error is None:
-            await self.queue.done(item)
-        elif item.attempts < len(delays):
-            await self.queue.retry(item, delays[item.attempts])
+            result = Result(SUCCESS, attempts, outcome, version)
+        elif item.attempts >= len(delays):
+            result = Result(EXHAUSTED, attempts, outcome, version)
+        elif self._is_too_old(item, settings, delays[item.attempts]):
+            result = Result(TOO_OLD, attempts, outcome, version)
         else:
+            await self.queue.retry(item, delays[item.attempts])
+            return
+        await self._finish(item, event, settings, result)
+
+    def _refusal(self, item: Item, settings: EventSettings) -> Result | None:
+        """Why the event is not tried at all any more, if so."""
+        if settings.disabled:
+            return Result(DISABLED, item.attempts)
+        if self._is_too_old(item, settings, 0):
+            return Result(TOO_OLD, item.attempts)
+        return None
+
+    def _is_too_old(self, item: Item, settings: EventSettings, later_s: float) -> bool:
+        age_s = (now_ms() - item.added_ms) / 1000 + later_s
+        return age_s > (settings.maximum_age_s or self.schedule.maximum_age_s)
+
+    async def _finish(
+        self, item: Item, event: Event, settings: EventSettings, result: Result
+    ) -> None:
+        """Tell the destinations, then forget the event."""
+        assert self._parts is not None
+        if not result.succeeded:
+            payload = result.outcome.payload if result.outcome else b""
             log.warning(
-                "event %s of %s failed %d times and is dropped; the last answer was %.500s",
+                "event %s of %s is dropped after %d attempts: %s %.500s",
                 event.request_id,
                 event.arn,
-                item.attempts + 1,
-                outcome.payload.decode(errors="replace"),
+                result.attempts,
+                result.condition,
+                payload.decode(errors="replace"),
             )
-            await self.queue.done(item)
+        for delay_s in (*self.schedule.delivery_delays_s, None):
+            try:
+                await self._parts[2](event, settings, result)
+                break
+            except AWSError as error:
+                log.warning("a record of %s was not delivered: %s", event.arn, error.message)
+                if delay_s is None or error.status < 429:
+                    break
+                await asyncio.sleep(delay_s)
+        await self.queue.done(item)
 
 
 class _Lane:

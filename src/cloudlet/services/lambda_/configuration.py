@@ -9,15 +9,20 @@ from typing import Any
 
 from cloudlet.aws.models.lambda_ import (
     CreateFunctionRequest,
+    DeadLetterConfig,
     EnvironmentResponse,
     EphemeralStorage,
     FunctionConfiguration,
     Layer,
     LoggingConfig,
+    RuntimeVersionConfig,
+    RuntimeVersionError,
     SnapStartResponse,
     TracingConfigResponse,
     UpdateFunctionConfigurationRequest,
 )
+from cloudlet.compute.errors import RuntimeUnavailable
+from cloudlet.compute.pool import Compute
 from cloudlet.services.lambda_.errors import InvalidParameterValue, Validation
 from cloudlet.services.lambda_.model import ConfigurationRecord
 from cloudlet.services.lambda_.names import LATEST, FunctionName
@@ -25,6 +30,8 @@ from cloudlet.services.lambda_.names import LATEST, FunctionName
 RUNTIMES = frozenset(
     {f"python3.{minor}" for minor in range(8, 15)}
     | {f"nodejs{major}.x" for major in (18, 20, 22, 24)}
+    | {"provided.al2", "provided.al2023"}
+    | {"java8.al2", "java11", "java17", "java21"}
 )
 #: "Lambda quotas": of an ordinary function, where the model allows for managed instances.
 MEMORY_MB, TIMEOUT_S, TMP_MB = 10_240, 900, 10_240
@@ -50,7 +57,6 @@ _UNSUPPORTED = {
     "image_config": "functions from container images",
     "file_system_configs": "file systems",
     "kms_key_arn": "customer managed keys",
-    "code_signing_config_arn": "code signing",
     "tenancy_config": "tenant isolation",
     "capacity_provider_config": "managed instances",
     "durable_config": "durable functions",
@@ -72,21 +78,16 @@ def check_supported(request: Any) -> None:
     vpc = getattr(request, "vpc_config", None)
     if vpc is not None and (vpc.subnet_ids or vpc.security_group_ids):
         raise InvalidParameterValue("cloudlet does not attach functions to a VPC yet.")
-    dead_letters = getattr(request, "dead_letter_config", None)
-    if dead_letters is not None and dead_letters.target_arn:
-        raise InvalidParameterValue("cloudlet does not deliver to dead-letter queues yet.")
-    snap_start = getattr(request, "snap_start", None)
-    if snap_start is not None and snap_start.apply_on == "PublishedVersions":
-        raise InvalidParameterValue("cloudlet does not support SnapStart yet.")
-    logging = getattr(request, "logging_config", None)
-    if logging is not None and (
-        logging.log_format == "JSON" or logging.application_log_level or logging.system_log_level
-    ):
-        raise InvalidParameterValue("cloudlet writes the log format Text only, as yet.")
 
 
-def check_runtime(runtime: str | None, handler: str | None) -> None:
-    """A zip package's runtime and handler: given, and of a kind that runs here."""
+async def served(
+    compute: Compute, runtime: str | None, handler: str | None, *, strict: bool
+) -> str:
+    """Check a zip package's runtime and handler: given, and of a kind that runs here.
+
+    Gives what is to be known of the runtime: "", or which version serves in place of the exact one,
+    which `strict` refuses.
+    """
     if not runtime or not handler:
         raise InvalidParameterValue(
             "Runtime and Handler are mandatory parameters for functions created with deployment"
@@ -94,9 +95,19 @@ def check_runtime(runtime: str | None, handler: str | None) -> None:
         )
     if runtime not in RUNTIMES:
         raise InvalidParameterValue(
-            f"cloudlet does not run the runtime {runtime} yet. It runs:"
+            f"cloudlet does not run the runtime {runtime}. It runs:"
             f" {', '.join(sorted(RUNTIMES, key=_numbers))}."
         )
+    try:
+        found = await compute.find_runtime(runtime)
+    except RuntimeUnavailable as error:
+        raise InvalidParameterValue(f"{error}.") from error
+    if found.exact:
+        return ""
+    note = f"{runtime} is served by version {found.found}, the nearest that this machine has"
+    if strict:
+        raise InvalidParameterValue(f"{note}, and strict_runtimes refuses that.")
+    return f"{note}."
 
 
 def check_limits(memory_mb: int | None, timeout_s: int | None, tmp_mb: int | None) -> None:
@@ -135,6 +146,16 @@ def check_variables(variables: Mapping[str, str]) -> None:
         )
 
 
+def check_logging(wanted: LoggingConfig | None) -> None:
+    """ "Configuring advanced logging controls": levels are for the JSON format only."""
+    if wanted is None or wanted.log_format == "JSON":
+        return
+    if wanted.application_log_level or wanted.system_log_level:
+        raise InvalidParameterValue(
+            "ApplicationLogLevel and SystemLogLevel are only supported for the JSON log format."
+        )
+
+
 def check_layers(arns: Sequence[str]) -> None:
     """How many layers, and each once."""
     if len(arns) > LAYERS:
@@ -155,6 +176,7 @@ def check_request(request: CreateFunctionRequest | UpdateFunctionConfigurationRe
     if request.environment is not None:
         check_variables(request.environment.variables or {})
     check_layers(request.layers or [])
+    check_logging(request.logging_config)
 
 
 def given(request: CreateFunctionRequest | UpdateFunctionConfigurationRequest) -> dict[str, Any]:
@@ -168,11 +190,33 @@ def given(request: CreateFunctionRequest | UpdateFunctionConfigurationRequest) -
         "memory_mb": request.memory_size,
         "tmp_mb": request.ephemeral_storage.size if request.ephemeral_storage else None,
         "tracing": request.tracing_config.mode if request.tracing_config else None,
-        "log_group": request.logging_config.log_group if request.logging_config else None,
+        "dead_letter": (request.dead_letter_config.target_arn or "")
+        if request.dead_letter_config
+        else None,
+        "snap_start": request.snap_start.apply_on == "PublishedVersions"
+        if request.snap_start and request.snap_start.apply_on
+        else None,
     }
     fields = {name: value for name, value in fields.items() if value is not None}
     if request.environment is not None:
         fields["variables"] = request.environment.variables or None
+    if request.logging_config is not None:
+        fields |= _logging(request.logging_config)
+    return fields
+
+
+def _logging(wanted: LoggingConfig) -> dict[str, Any]:
+    """What a logging configuration sets; Text has no levels, JSON has INFO where none is named."""
+    fields: dict[str, Any] = {}
+    if wanted.log_format is not None:
+        default = "INFO" if wanted.log_format == "JSON" else ""
+        fields = {
+            "log_format": wanted.log_format,
+            "application_log_level": wanted.application_log_level or default,
+            "system_log_level": wanted.system_log_level or default,
+        }
+    if wanted.log_group is not None:
+        fields["log_group"] = wanted.log_group
     return fields
 
 
@@ -220,12 +264,42 @@ def shown(
         "package_type": "Zip",
         "architectures": [configuration.architecture],
         "ephemeral_storage": EphemeralStorage(size=configuration.tmp_mb),
-        "snap_start": SnapStartResponse(apply_on="None", optimization_status="Off"),
         "logging_config": LoggingConfig(
-            log_format="Text", log_group=log_group(name.name, configuration)
+            log_format=configuration.log_format,
+            application_log_level=configuration.application_log_level or None,
+            system_log_level=configuration.system_log_level or None,
+            log_group=log_group(name.name, configuration),
         ),
+        "dead_letter_config": DeadLetterConfig(target_arn=configuration.dead_letter)
+        if configuration.dead_letter
+        else None,
+        "runtime_version_config": RuntimeVersionConfig(
+            error=RuntimeVersionError(
+                error_code="NearestRuntime", message=configuration.runtime_note
+            )
+        )
+        if configuration.runtime_note
+        else None,
+        **_snap_start(configuration),
     }
     return FunctionConfiguration(**(members | overrides))
+
+
+def _snap_start(configuration: ConfigurationRecord) -> dict[str, Any]:
+    """Whether versions start from a snapshot, and how far that of a version is."""
+    apply_on = "PublishedVersions" if configuration.snap_start else "None"
+    snap = configuration.snap
+    is_on = snap is not None and snap.state == "Active"
+    shown: dict[str, Any] = {
+        "snap_start": SnapStartResponse(
+            apply_on=apply_on, optimization_status="On" if is_on else "Off"
+        )
+    }
+    if snap is not None and snap.state != "Active":
+        shown["state"] = snap.state
+        shown["state_reason"] = snap.reason
+        shown["state_reason_code"] = "Creating" if snap.state == "Pending" else "FunctionError"
+    return shown
 
 
 #: How a function shows itself in the answer to its creation; the next look finds it active.

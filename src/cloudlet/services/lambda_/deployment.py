@@ -7,8 +7,15 @@ from collections.abc import Sequence
 import msgspec
 
 from cloudlet.aws.context import Context
+from cloudlet.aws.models.lambda_ import DeadLetterConfig
+from cloudlet.services.lambda_ import permissions
 from cloudlet.services.lambda_.code import UNZIPPED_LIMIT
-from cloudlet.services.lambda_.errors import CodeStorageExceeded, InvalidParameterValue
+from cloudlet.services.lambda_.destinations import check_destination
+from cloudlet.services.lambda_.errors import (
+    CodeStorageExceeded,
+    CodeVerificationFailed,
+    InvalidParameterValue,
+)
 from cloudlet.services.lambda_.model import (
     CodeRecord,
     ConfigurationRecord,
@@ -29,10 +36,9 @@ def layers(ctx: Context[LambdaService], arns: Sequence[str]) -> tuple[LayerUse, 
     uses = []
     for arn in arns:
         name = layer_name(ctx, arn)
-        ctx.authorise("lambda:GetLayerVersion", arn)
-        found = ctx.service.store.layers.get(
-            name.account, name.region, f"{name.name}:{name.version}"
-        )
+        policy = permissions.layer_policy(ctx.service.store, name)
+        ctx.authorise("lambda:GetLayerVersion", arn, policy=policy)
+        found = ctx.service.store.layers.get(name.account, name.region, name.id)
         if found is None:
             raise InvalidParameterValue(f"Layer version {arn} does not exist.")
         uses.append(LayerUse(arn=arn, code=found.code))
@@ -64,6 +70,24 @@ def check_storage(store: Store, name: FunctionName, code: CodeRecord) -> None:
     """Raise `CodeStorageExceeded` where the account has no room for the archive."""
     if total_code(store, name.account, name.region) + code.size > TOTAL_CODE_BYTES:
         raise CodeStorageExceeded("Code storage limit exceeded.")
+
+
+def check_dead_letter(
+    ctx: Context[LambdaService], name: FunctionName, role: str, wanted: DeadLetterConfig | None
+) -> None:
+    """Raise AWS's error unless the role may send to the dead-letter queue or topic."""
+    if wanted is not None and wanted.target_arn:
+        check_destination(ctx.cloud, name, role, wanted.target_arn, kinds=("sqs", "sns"))
+
+
+def check_signature(store: Store, code_signing: str) -> None:
+    """Raise `CodeVerificationFailed` where code must be signed: none is, without AWS Signer."""
+    if code_signing and store.signing_config(code_signing).policy == "Enforce":
+        raise CodeVerificationFailed(
+            "Lambda cannot deploy the function. The function or layer might be signed using a"
+            " signature that the client is not configured to accept. Check the provided signature"
+            " for unsigned."
+        )
 
 
 def publish(

@@ -120,3 +120,44 @@ class ServiceFailure(LambdaError):
 
     code = "ServiceException"
     status = 500
+
+
+class RecursiveInvocation(LambdaError):
+    """The function has run too often in one chain of requests."""
+
+    code = "RecursiveInvocationException"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Lambda has detected your function being invoked in a recursive loop with other Amazon"
+            " Web Services resources and stopped your function's invocation."
+        )
+
+
+class SnapStartNotReady(LambdaError):
+    """The version's snapshot is still being made."""
+
+    code = "SnapStartNotReadyException"
+    status = 409
+
+
+class CodeVerificationFailed(LambdaError):
+    """The code is not signed as the function's code signing configuration asks."""
+
+    code = "CodeVerificationFailedException"
+    status = 400
+
+
+class CodeSigningConfigNotFound(LambdaError):
+    """There is no such code signing configuration."""
+
+    code = "CodeSigningConfigNotFoundException"
+    status = 404
+
+
+class ResourceInUse(LambdaError):
+    """Something else still uses it, or it is changing."""
+
+    code = "ResourceInUseException"
+    status = 400

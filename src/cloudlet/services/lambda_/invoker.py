@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import random
-import time
-import uuid
 
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.functions import EventSource
-from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
+from cloudlet.aws.request_ids import new_request_id
+from cloudlet.compute.environment import (
+    EnvironmentSpec,
+    Invocation,
+    Outcome,
+    StreamedOutcome,
+)
 from cloudlet.compute.errors import ComputeError, RuntimeUnavailable
 from cloudlet.compute.pool import Compute
-from cloudlet.services.lambda_.asynchronous import Event, Events
+from cloudlet.services.lambda_ import lineage
+from cloudlet.services.lambda_.asynchronous import Event, Events, EventSettings
 from cloudlet.services.lambda_.errors import (
     InvalidRuntime,
+    RecursiveInvocation,
     RequestEntityTooLarge,
     ServiceFailure,
 )
@@ -42,30 +48,36 @@ class Invoker:
         target.check(self._cloud, source)
         check_size(payload, SYNCHRONOUS_BYTES, "RequestResponse")
         return await self.run(
-            target, target.choose(), payload, str(uuid.uuid4()), trace_id=trace_id
+            target, target.choose(), payload, new_request_id(), trace_id=trace_id
         )
 
-    async def invoke_async(self, arn: str, payload: bytes, source: EventSource) -> str:
+    async def invoke_async(
+        self, arn: str, payload: bytes, source: EventSource, trace_id: str = ""
+    ) -> str:
         """Queue an event of an event source; see `Functions`."""
         target = self._targets.of(arn)
         target.check(self._cloud, source)
-        return await self.enqueue(target, payload)
+        return await self.enqueue(target, payload, trace_id)
 
-    async def enqueue(self, target: Target, payload: bytes) -> str:
+    async def enqueue(self, target: Target, payload: bytes, trace_id: str = "") -> str:
         """Queue an event; it is on disk when this returns its request id."""
         check_size(payload, ASYNCHRONOUS_BYTES, "Event")
-        event = Event(request_id=str(uuid.uuid4()), arn=target.arn, payload=payload)
+        event = Event(new_request_id(), target.arn, payload, trace_id)
         await self._events.put(event)
         return event.request_id
 
-    def event_limits(self, arn: str) -> tuple[int | None, float | None]:
-        """The function's own number of retries and maximum age of events, where it has them."""
-        return self._targets.of(arn).event_limits
+    def event_settings(self, arn: str) -> EventSettings:
+        """How the function's events are to be processed."""
+        return self._targets.of(arn).event_settings()
 
-    async def run_event(self, event: Event) -> Outcome:
+    async def run_event(self, event: Event) -> tuple[Outcome, str]:
         """Run a queued event; its permission was checked when it was queued."""
         target = self._targets.of(event.arn)
-        return await self.run(target, target.choose(), event.payload, event.request_id)
+        spec = target.choose()
+        outcome = await self.run(
+            target, spec, event.payload, event.request_id, trace_id=event.trace_id
+        )
+        return outcome, spec.version
 
     async def run(
         self,
@@ -78,22 +90,63 @@ class Invoker:
         trace_id: str = "",
     ) -> Outcome:
         """Run one version within the concurrency limits; permission is checked already."""
+        invocation = _invocation(target, payload, request_id, client_context, trace_id)
         concurrency = target.concurrency
         concurrency.take()
         try:
-            return await self._compute.invoke(
-                spec,
-                Invocation(
-                    request_id, target.arn, payload, client_context, trace_id or new_trace_id()
-                ),
-            )
-        except RuntimeUnavailable as error:
-            raise InvalidRuntime(str(error)) from error
+            return await self._compute.invoke(spec, invocation)
         except ComputeError as error:
-            log.exception("%s could not run", target.arn)
-            raise ServiceFailure("The execution environment could not be started.") from error
+            raise _failure(target, error) from error
         finally:
             concurrency.give()
+
+    async def stream(
+        self,
+        target: Target,
+        spec: EnvironmentSpec,
+        payload: bytes,
+        request_id: str,
+        *,
+        client_context: str | None = None,
+        trace_id: str = "",
+    ) -> StreamedOutcome:
+        """As `run`, but returns when the function begins to answer; it counts until its end."""
+        invocation = _invocation(target, payload, request_id, client_context, trace_id)
+        concurrency = target.concurrency
+        concurrency.take()
+        try:
+            streamed = await self._compute.invoke_stream(spec, invocation)
+        except BaseException as error:
+            concurrency.give()
+            if isinstance(error, ComputeError):
+                raise _failure(target, error) from error
+            raise
+
+        def ended(future: asyncio.Future[Outcome]) -> None:
+            concurrency.give()
+            if not future.cancelled():
+                future.exception()  # whoever reads the stream may have left
+
+        asyncio.ensure_future(streamed.outcome).add_done_callback(ended)
+        return streamed
+
+
+def _invocation(
+    target: Target, payload: bytes, request_id: str, client_context: str | None, trace_id: str
+) -> Invocation:
+    """The invocation with its place in the chain; raises `RecursiveInvocation` where it loops."""
+    trace_id, count = lineage.follow(trace_id or lineage.new_trace(), target.name.arn)
+    if count > lineage.LIMIT and not target.may_loop:
+        log.warning("%s was stopped: it runs in a recursive loop", target.arn)
+        raise RecursiveInvocation
+    return Invocation(request_id, target.arn, payload, client_context, trace_id)
+
+
+def _failure(target: Target, error: ComputeError) -> InvalidRuntime | ServiceFailure:
+    if isinstance(error, RuntimeUnavailable):
+        return InvalidRuntime(str(error))
+    log.error("%s could not run", target.arn, exc_info=error)
+    return ServiceFailure("The execution environment could not be started.")
 
 
 def check_size(payload: bytes, limit: int, kind: str) -> None:
@@ -103,11 +156,3 @@ def check_size(payload: bytes, limit: int, kind: str) -> None:
             f"{len(payload)} byte payload is too large for the {kind} invocation type"
             f" (limit {limit} bytes)"
         )
-
-
-def new_trace_id() -> str:
-    """A tracing header for an invocation that came with none; not sampled."""
-    return (
-        f"Root=1-{int(time.time()):08x}-{random.getrandbits(96):024x}"
-        f";Parent={random.getrandbits(64):016x};Sampled=0"
-    )

@@ -20,6 +20,13 @@ class LayerUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: CodeRecord
 
 
+class SnapRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published version's snapshot: being made, made, or why it was not."""
+
+    state: str  # "Pending" | "Active" | "Failed"
+    reason: str = ""
+
+
 class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version's configuration, or that of $LATEST."""
 
@@ -38,7 +45,14 @@ class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     layers: tuple[LayerUse, ...] = ()
     architecture: str = "x86_64"
     tracing: str = "PassThrough"
+    runtime_note: str = ""  # which version serves in place of the exact one
     log_group: str = ""
+    log_format: str = "Text"
+    application_log_level: str = ""
+    system_log_level: str = ""
+    dead_letter: str = ""  # the ARN of a queue or a topic
+    snap_start: bool = False  # of versions published from now on
+    snap: SnapRecord | None = None  # of a published version, where snap_start
 
 
 class FunctionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,6 +62,8 @@ class FunctionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     next_version: int = 1
     tags: dict[str, str] = {}
     reserved_concurrency: int | None = None
+    recursion: str = "Terminate"
+    code_signing: str = ""  # the ARN of its code signing configuration
 
 
 class AliasRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,6 +83,55 @@ class EventConfigRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     modified: float
     retries: int | None = None
     maximum_age_s: int | None = None
+    on_success: str = ""
+    on_failure: str = ""
+
+
+class CorsRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a function URL answers to browsers; None is not set."""
+
+    allow_credentials: bool | None = None
+    allow_headers: tuple[str, ...] | None = None
+    allow_methods: tuple[str, ...] | None = None
+    allow_origins: tuple[str, ...] | None = None
+    expose_headers: tuple[str, ...] | None = None
+    max_age: int | None = None
+
+
+class UrlRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The URL of a function's $LATEST or of an alias."""
+
+    id: str
+    qualifier: str
+    auth_type: str
+    created: str
+    modified: str
+    invoke_mode: str = "BUFFERED"
+    cors: CorsRecord | None = None
+
+
+class UrlAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whose a function URL is; kept for all accounts, by the URL's id."""
+
+    account: str
+    region: str
+    function: str
+    qualifier: str
+
+
+class ProvisionedRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Provisioned concurrency of a version or alias."""
+
+    qualifier: str
+    requested: int
+    modified: str
+
+
+class RuntimeManagementRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When the runtime of a version may be updated."""
+
+    update_on: str
+    runtime_version: str = ""
 
 
 class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,3 +164,14 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The key under which code download addresses are signed."""
 
     key: bytes
+
+
+class CodeSigningRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A code signing configuration."""
+
+    id: str
+    publishers: tuple[str, ...]
+    policy: str  # "Warn" | "Enforce"
+    modified: str
+    description: str = ""
+    tags: dict[str, str] = {}

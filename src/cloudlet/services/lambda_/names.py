@@ -66,6 +66,11 @@ class LayerName:
         """The layer's own ARN, without the version."""
         return f"arn:aws:lambda:{self.region}:{self.account}:layer:{self.name}"
 
+    @property
+    def id(self) -> str:
+        """Where the layer version is kept."""
+        return f"{self.name}:{self.version}"
+
 
 def function_name(ctx: Context[Any], text: str, qualifier: str | None = None) -> FunctionName:
     """Read `text` as AWS does; a qualifier in it must agree with `qualifier`.

@@ -12,7 +12,7 @@ from cloudlet.aws.models.lambda_ import AddPermissionRequest
 from cloudlet.aws.policy import Policy
 from cloudlet.services.lambda_.errors import InvalidParameterValue, PolicyLengthExceeded
 from cloudlet.services.lambda_.model import PolicyRecord
-from cloudlet.services.lambda_.names import LATEST, FunctionName
+from cloudlet.services.lambda_.names import LATEST, FunctionName, LayerName
 from cloudlet.services.lambda_.store import Store
 
 #: "Lambda quotas": function resource-based policy.
@@ -98,6 +98,14 @@ def policy_id(name: FunctionName) -> str:
 def policy(store: Store, name: FunctionName) -> Policy | None:
     """The compiled resource policy of a function, version or alias, if it has one."""
     record = store.policies.get(name.account, name.region, policy_id(name))
+    if record is None:
+        return None
+    return Policy.parse(document(record), resource_based=True, owner=name.account)
+
+
+def layer_policy(store: Store, name: LayerName) -> Policy | None:
+    """The compiled resource policy of a layer version, if it has one."""
+    record = store.layer_policies.get(name.account, name.region, name.id)
     if record is None:
         return None
     return Policy.parse(document(record), resource_based=True, owner=name.account)

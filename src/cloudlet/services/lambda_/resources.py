@@ -30,3 +30,10 @@ def layer_arn(ctx: Context[LambdaService], request: Any) -> str:
     """The ARN of the layer that the request is about, with its version where it names one."""
     name = layer_name(ctx, request.layer_name, getattr(request, "version_number", None))
     return name.arn if name.version is None else f"{name.arn}:{name.version}"
+
+
+def layer_policy(ctx: Context[LambdaService], request: Any) -> Policy | None:
+    """The resource policy of the layer version that the request is about."""
+    text = getattr(request, "layer_name", None) or request.arn
+    name = layer_name(ctx, text, getattr(request, "version_number", None))
+    return permissions.layer_policy(ctx.service.store, name)

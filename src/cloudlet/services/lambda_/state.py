@@ -17,7 +17,8 @@ from cloudlet.aws.errors import AWSError
 from cloudlet.compute.pool import Compute
 from cloudlet.services.lambda_.asynchronous import Events
 from cloudlet.services.lambda_.code import CodeStore
-from cloudlet.services.lambda_.configuration import TIMEOUT_S
+from cloudlet.services.lambda_.configuration import TIMEOUT_S, served
+from cloudlet.services.lambda_.destinations import Destinations
 from cloudlet.services.lambda_.errors import (
     AccessDenied,
     InvalidParameterValue,
@@ -48,12 +49,18 @@ class LambdaService:
     compute: Compute
     events: Events
     invoker: Invoker
+    destinations: Destinations
+    strict_runtimes: bool = False
     _signing_key: bytes = b""
     _sweep: asyncio.Task[None] | None = None
     _retired: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _changing: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = field(
         default_factory=WeakValueDictionary
     )
+
+    async def served(self, runtime: str | None, handler: str | None) -> str:
+        """Check runtime and handler; a note where the machine lacks the exact version."""
+        return await served(self.compute, runtime, handler, strict=self.strict_runtimes)
 
     @contextlib.asynccontextmanager
     async def changing(self, name: FunctionName) -> AsyncIterator[None]:
@@ -101,7 +108,9 @@ class LambdaService:
             signing = Signing(key=secrets.token_bytes(32))
             await self.store.signing.put(GLOBAL, GLOBAL, "code", signing)
         self._signing_key = signing.key
-        self.events.start(self.invoker.run_event, self.invoker.event_limits)
+        self.events.start(
+            self.invoker.run_event, self.invoker.event_settings, self.destinations.deliver
+        )
 
     async def stop(self) -> None:
         """Stop taking events and sweeping."""

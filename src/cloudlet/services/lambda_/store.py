@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from cloudlet.services.lambda_.errors import (
+    CodeSigningConfigNotFound,
     InvalidParameterValue,
     PreconditionFailed,
     ResourceNotFound,
@@ -17,16 +18,21 @@ from cloudlet.services.lambda_.errors import (
 from cloudlet.services.lambda_.model import (
     AliasRecord,
     CodeRecord,
+    CodeSigningRecord,
     ConfigurationRecord,
     EventConfigRecord,
     FunctionRecord,
     LayerCounter,
     LayerVersionRecord,
     PolicyRecord,
+    ProvisionedRecord,
+    RuntimeManagementRecord,
     Signing,
+    UrlAddress,
+    UrlRecord,
 )
 from cloudlet.services.lambda_.names import LATEST, FunctionName
-from cloudlet.storage.records import Change, Records
+from cloudlet.storage.records import GLOBAL, Change, Records
 
 T = TypeVar("T")
 
@@ -44,7 +50,15 @@ class Store:
         self.aliases = records.table("lambda.alias", AliasRecord)
         self.policies = records.table("lambda.policy", PolicyRecord)
         self.event_configs = records.table("lambda.event-config", EventConfigRecord)
+        self.urls = records.table("lambda.url", UrlRecord)
+        self.url_addresses = records.table("lambda.url-address", UrlAddress)
+        self.provisioned = records.table("lambda.provisioned", ProvisionedRecord)
+        self.runtime_management = records.table(
+            "lambda.runtime-management", RuntimeManagementRecord
+        )
         self.layers = records.table("lambda.layer", LayerVersionRecord)
+        self.layer_policies = records.table("lambda.layer-policy", PolicyRecord)
+        self.code_signing = records.table("lambda.code-signing", CodeSigningRecord)
         self.layer_counters = records.table("lambda.layer-counter", LayerCounter)
         self.signing = records.table("lambda.signing", Signing)
 
@@ -53,6 +67,16 @@ class Store:
         found = self.functions.get(name.account, name.region, name.name)
         if found is None:
             raise ResourceNotFound(f"Function not found: {name.qualified_arn}")
+        return found
+
+    def signing_config(self, arn: str) -> CodeSigningRecord:
+        """The code signing configuration, or `CodeSigningConfigNotFound`."""
+        parts = arn.split(":")
+        found = None
+        if len(parts) == 7:
+            found = self.code_signing.get(parts[4], parts[3], parts[6])
+        if found is None:
+            raise CodeSigningConfigNotFound("The code signing configuration cannot be found.")
         return found
 
     def alias(self, name: FunctionName, alias: str) -> AliasRecord:
@@ -100,13 +124,28 @@ class Store:
         id_ = f"{name.name}:{name.qualifier or LATEST}"
         return self.event_configs.get(name.account, name.region, id_)
 
-    def removal(self, name: FunctionName) -> list[Change]:
-        """The changes that remove the function and all that belongs to it."""
+    def url(self, name: FunctionName) -> UrlRecord | None:
+        """The URL of the function's $LATEST or of the alias, if it has one."""
+        return self.urls.get(name.account, name.region, f"{name.name}:{name.qualifier or LATEST}")
+
+    def removal(self, name: FunctionName, qualifier: str = "") -> list[Change]:
+        """The changes that remove what belongs to a version or alias, or the whole function."""
         account, region = name.account, name.region
-        changes = [Change(self.functions, account, region, name.name, None)]
-        for table in (self.versions, self.aliases, self.policies, self.event_configs):
-            found = table.scan(account, region, f"{name.name}:")
-            changes += [Change(table, account, region, id_, None) for id_, _ in found]
+        prefix = f"{name.name}:{qualifier}"
+        changes = []
+        if not qualifier:
+            changes.append(Change(self.functions, account, region, name.name, None))
+        tables = (
+            self.versions, self.aliases, self.policies, self.event_configs, self.urls,
+            self.provisioned, self.runtime_management,
+        )  # fmt: skip
+        for table in tables:
+            for id_, record in table.scan(account, region, prefix):
+                if qualifier and id_ != prefix:
+                    continue
+                changes.append(Change(table, account, region, id_, None))
+                if isinstance(record, UrlRecord):
+                    changes.append(Change(self.url_addresses, GLOBAL, GLOBAL, record.id, None))
         return changes
 
     def codes(self) -> Iterator[tuple[CodeRecord, str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cloudlet.aws import authorisation
 from cloudlet.aws.cloud import Cloud
@@ -12,6 +12,7 @@ from cloudlet.aws.policy import Policy, Question, evaluate
 from cloudlet.aws.principal import Principal, service
 from cloudlet.compute.environment import EnvironmentSpec
 from cloudlet.services.lambda_ import permissions
+from cloudlet.services.lambda_.asynchronous import EventSettings
 from cloudlet.services.lambda_.code import CodeStore
 from cloudlet.services.lambda_.concurrency import AccountConcurrency, FunctionConcurrency
 from cloudlet.services.lambda_.configuration import log_group
@@ -38,8 +39,15 @@ class Target:
     policy: Policy | None
     versions: tuple[tuple[float, EnvironmentSpec], ...]
     concurrency: FunctionConcurrency
-    event_limits: tuple[int | None, float | None]
+    events: EventSettings
+    may_loop: bool  # recursive loops are allowed
     _allowed: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def event_settings(self) -> EventSettings:
+        """How events are to be processed now."""
+        if self.concurrency.reserved == 0:
+            return replace(self.events, disabled=True)
+        return self.events
 
     def choose(self) -> EnvironmentSpec:
         """The version that runs this time."""
@@ -151,7 +159,15 @@ class Targets:
             policy=permissions.policy(self._store, name),
             versions=tuple((bound, self.spec(name, version)) for bound, version in shares),
             concurrency=self.concurrency(name),
-            event_limits=(config.retries, config.maximum_age_s) if config else (None, None),
+            events=EventSettings(
+                role=configuration.role,
+                retries=config.retries if config else None,
+                maximum_age_s=config.maximum_age_s if config else None,
+                on_success=config.on_success if config else "",
+                on_failure=config.on_failure if config else "",
+                dead_letter=configuration.dead_letter,
+            ),
+            may_loop=self._store.function(name).recursion == "Allow",
         )
 
     def spec(self, name: FunctionName, configuration: ConfigurationRecord) -> EnvironmentSpec:
@@ -197,6 +213,9 @@ class Targets:
             "LAMBDA_TASK_ROOT": "/var/task",
             "LAMBDA_RUNTIME_DIR": "/var/runtime",
         }
+        if configuration.log_format == "JSON":
+            reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+            reserved["AWS_LAMBDA_LOG_LEVEL"] = configuration.application_log_level
         defaults = {
             "AWS_ENDPOINT_URL": self._cloud.endpoint,
             "TZ": ":UTC",

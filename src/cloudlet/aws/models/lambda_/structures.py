@@ -21,6 +21,23 @@ class AliasConfiguration(Shape, frozen=True, kw_only=True):
     revision_id: str | None = None
 
 
+class AllowedPublishers(Shape, frozen=True, kw_only=True):
+    signing_profile_version_arns: list[str]
+
+
+class CodeSigningPolicies(Shape, frozen=True, kw_only=True):
+    untrusted_artifact_on_deployment: str | None = None
+
+
+class CodeSigningConfig(Shape, frozen=True, kw_only=True):
+    code_signing_config_id: str
+    code_signing_config_arn: str
+    description: str | None = None
+    allowed_publishers: AllowedPublishers
+    code_signing_policies: CodeSigningPolicies
+    last_modified: str
+
+
 class FunctionCode(Shape, frozen=True, kw_only=True):
     zip_file: bytes | None = None
     s3_bucket: str | None = None
@@ -207,6 +224,15 @@ class FunctionConfiguration(Shape, frozen=True, kw_only=True):
     accelerator_config: AcceleratorConfig | None = None
 
 
+class Cors(Shape, frozen=True, kw_only=True):
+    allow_credentials: bool | None = None
+    allow_headers: list[str] | None = None
+    allow_methods: list[str] | None = None
+    allow_origins: list[str] | None = None
+    expose_headers: list[str] | None = None
+    max_age: int | None = None
+
+
 class AccountLimit(Shape, frozen=True, kw_only=True):
     total_code_size: int | None = None
     code_size_unzipped: int | None = None
@@ -278,6 +304,31 @@ class LayerVersionContentOutput(Shape, frozen=True, kw_only=True):
     signing_profile_version_arn: str | None = None
     signing_job_arn: str | None = None
     resolved_s3_object: ResolvedS3Object | None = None
+
+
+class InvokeResponseStreamUpdate(Shape, frozen=True, kw_only=True):
+    payload: bytes | None = None
+
+
+class InvokeWithResponseStreamCompleteEvent(Shape, frozen=True, kw_only=True):
+    error_code: str | None = None
+    error_details: str | None = None
+    log_result: str | None = None
+
+
+class InvokeWithResponseStreamResponseEvent(Shape, frozen=True, kw_only=True):
+    payload_chunk: InvokeResponseStreamUpdate | None = None
+    invoke_complete: InvokeWithResponseStreamCompleteEvent | None = None
+
+
+class FunctionUrlConfig(Shape, frozen=True, kw_only=True):
+    function_url: str
+    function_arn: str
+    creation_time: str
+    last_modified_time: str
+    cors: Cors | None = None
+    auth_type: str
+    invoke_mode: str | None = None
 
 
 class LayerVersionsListItem(Shape, frozen=True, kw_only=True):

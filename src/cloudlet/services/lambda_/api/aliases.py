@@ -19,11 +19,9 @@ from cloudlet.aws.service import operation
 from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceConflict
 from cloudlet.services.lambda_.model import AliasRecord
 from cloudlet.services.lambda_.names import LATEST, FunctionName
-from cloudlet.services.lambda_.permissions import policy_id
 from cloudlet.services.lambda_.resources import function_arn, function_policy, named
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import Store, check_revision, page, revision
-from cloudlet.storage.records import Change
 
 Lambda = Context[LambdaService]
 
@@ -85,17 +83,12 @@ async def get_alias(ctx: Lambda, req: GetAliasRequest) -> AliasConfiguration:
 
 @operation("DeleteAlias", resource=function_arn, policy=function_policy)
 async def delete_alias(ctx: Lambda, req: DeleteAliasRequest) -> None:
-    """Delete an alias with its policy; deleting one that is not there succeeds."""
+    """Delete an alias and all that belongs to it; deleting one that is not there succeeds."""
     name = named(ctx, req)
     store = ctx.service.store
     async with ctx.service.changing(name):
         store.function(name)
-        account, region, text = name.key
-        id_ = policy_id(FunctionName(account, region, text, req.name))
-        await store.records.commit(
-            Change(store.aliases, account, region, f"{text}:{req.name}", None),
-            Change(store.policies, account, region, id_, None),
-        )
+        await store.records.commit(*store.removal(name, req.name))
         ctx.service.targets.forget(name)
 
 

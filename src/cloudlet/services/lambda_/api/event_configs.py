@@ -1,4 +1,4 @@
-"""How asynchronous invocations are retried, by function, version or alias."""
+"""How asynchronous invocations are retried and where their records go, by version or alias."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from cloudlet.aws.models.lambda_ import (
     UpdateFunctionEventInvokeConfigRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceNotFound
+from cloudlet.services.lambda_.destinations import check_destination
+from cloudlet.services.lambda_.errors import ResourceNotFound
 from cloudlet.services.lambda_.model import EventConfigRecord
 from cloudlet.services.lambda_.names import LATEST, FunctionName
 from cloudlet.services.lambda_.resources import function_arn, function_policy, named
@@ -26,6 +27,9 @@ from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import page
 
 Lambda = Context[LambdaService]
+#: Services of destinations ("Capturing records of Lambda asynchronous invocations").
+SUCCESS_KINDS = ("lambda", "sqs", "sns", "events")
+FAILURE_KINDS = (*SUCCESS_KINDS, "s3")
 Request = PutFunctionEventInvokeConfigRequest | UpdateFunctionEventInvokeConfigRequest
 
 
@@ -86,24 +90,41 @@ async def _put(
     ctx: Lambda, req: Request, before: EventConfigRecord | None
 ) -> FunctionEventInvokeConfig:
     name = named(ctx, req)
-    wanted = req.destination_config
-    if wanted is not None and any(
-        end is not None and end.destination for end in (wanted.on_success, wanted.on_failure)
-    ):
-        raise InvalidParameterValue("cloudlet does not deliver to destinations yet.")
     store = ctx.service.store
-    store.configuration(name)
+    configuration = store.configuration(name)
+    on_success, on_failure = _destinations(req.destination_config)
+    for arn, kinds in ((on_success, SUCCESS_KINDS), (on_failure, FAILURE_KINDS)):
+        if arn:
+            check_destination(ctx.cloud, name, configuration.role, arn, kinds=kinds)
     retries, age_s = req.maximum_retry_attempts, req.maximum_event_age_in_seconds
     if before is not None:
         retries = before.retries if retries is None else retries
         age_s = before.maximum_age_s if age_s is None else age_s
+        on_success = before.on_success if on_success is None else on_success
+        on_failure = before.on_failure if on_failure is None else on_failure
     qualifier = name.qualifier or LATEST
     config = EventConfigRecord(
-        qualifier=qualifier, modified=time.time(), retries=retries, maximum_age_s=age_s
+        qualifier=qualifier,
+        modified=time.time(),
+        retries=retries,
+        maximum_age_s=age_s,
+        on_success=on_success or "",
+        on_failure=on_failure or "",
     )
     await store.event_configs.put(name.account, name.region, f"{name.name}:{qualifier}", config)
     ctx.service.targets.forget(name)
     return _shown(name, config)
+
+
+def _destinations(wanted: DestinationConfig | None) -> tuple[str | None, str | None]:
+    """The ARNs on success and on failure: None where not given, "" to have none."""
+    if wanted is None:
+        return None, None
+    success, failure = wanted.on_success, wanted.on_failure
+    return (
+        None if success is None else success.destination or "",
+        None if failure is None else failure.destination or "",
+    )
 
 
 def _get(ctx: Lambda, name: FunctionName) -> EventConfigRecord:
@@ -121,5 +142,8 @@ def _shown(name: FunctionName, config: EventConfigRecord) -> FunctionEventInvoke
         function_arn=f"{name.arn}:{config.qualifier}",
         maximum_retry_attempts=config.retries,
         maximum_event_age_in_seconds=config.maximum_age_s,
-        destination_config=DestinationConfig(on_success=OnSuccess(), on_failure=OnFailure()),
+        destination_config=DestinationConfig(
+            on_success=OnSuccess(destination=config.on_success or None),
+            on_failure=OnFailure(destination=config.on_failure or None),
+        ),
     )

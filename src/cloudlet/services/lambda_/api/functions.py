@@ -21,7 +21,6 @@ from cloudlet.services.lambda_ import deployment
 from cloudlet.services.lambda_.configuration import (
     CREATING,
     check_request,
-    check_runtime,
     check_supported,
     given,
     shown,
@@ -49,13 +48,16 @@ async def create_function(ctx: Lambda, req: CreateFunctionRequest) -> FunctionCo
         )
     check_request(req)
     check_supported(req.code)
-    check_runtime(req.runtime, req.handler)
     check_tags(req.tags or {})
     store = ctx.service.store
     async with ctx.service.changing(name):
         if store.functions.get(*name.key) is not None:
             raise ResourceConflict(f"Function already exist: {name.name}")
+        note = await ctx.service.served(req.runtime, req.handler)
         await check_role(ctx, name.account, req.role, name.name)
+        deployment.check_dead_letter(ctx, name, req.role, req.dead_letter_config)
+        signing = req.code_signing_config_arn or ""
+        deployment.check_signature(store, signing)
         code = req.code
         async with ctx.service.received(
             ctx,
@@ -73,9 +75,10 @@ async def create_function(ctx: Lambda, req: CreateFunctionRequest) -> FunctionCo
                 code=archive,
                 layers=deployment.layers(ctx, req.layers or []),
                 architecture=_architecture(req.architectures),
+                runtime_note=note,
             )
             await deployment.unpack(ctx.service, latest)
-            function = FunctionRecord(latest=latest, tags=req.tags or {})
+            function = FunctionRecord(latest=latest, tags=req.tags or {}, code_signing=signing)
             changes = [Change(store.functions, *name.key, function)]
             version = latest
             if req.publish:
@@ -155,7 +158,7 @@ async def delete_function(ctx: Lambda, req: DeleteFunctionRequest) -> DeleteFunc
             ctx.service.targets.concurrency(name).reserve(None)
         else:
             gone = [_deletable(ctx, name)]
-            await store.versions.delete(name.account, name.region, f"{name.name}:{name.qualifier}")
+            await store.records.commit(*store.removal(name, name.qualifier))
         await ctx.service.retire(name, *gone)
     return DeleteFunctionResponse(status_code=204)
 

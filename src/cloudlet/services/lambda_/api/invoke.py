@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Any
 
 import msgspec
 
+from cloudlet.aws.body import BodyTooLarge
 from cloudlet.aws.context import Context
-from cloudlet.aws.models.lambda_ import InvocationRequest, InvocationResponse
+from cloudlet.aws.models.lambda_ import (
+    InvocationRequest,
+    InvocationResponse,
+    InvokeAsyncRequest,
+    InvokeAsyncResponse,
+)
 from cloudlet.aws.policy import Policy
 from cloudlet.aws.service import operation
+from cloudlet.services.lambda_ import lineage
 from cloudlet.services.lambda_.errors import (
     InvalidParameterValue,
     InvalidRequestContent,
+    RequestEntityTooLarge,
     ResourceNotFound,
 )
-from cloudlet.services.lambda_.invoker import SYNCHRONOUS_BYTES, check_size
+from cloudlet.services.lambda_.invoker import (
+    ASYNCHRONOUS_BYTES,
+    SYNCHRONOUS_BYTES,
+    check_size,
+)
 from cloudlet.services.lambda_.resources import function_arn, named
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.targets import INVOKE
@@ -29,7 +42,7 @@ CLIENT_CONTEXT_BYTES = 3583
 _json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def _policy(ctx: Lambda, req: InvocationRequest) -> Policy | None:
+def target_policy(ctx: Lambda, req: Any) -> Policy | None:
     """The policy as it is compiled with the target; none where there is no such function."""
     try:
         return ctx.service.targets.of(function_arn(ctx, req)).policy
@@ -37,7 +50,7 @@ def _policy(ctx: Lambda, req: InvocationRequest) -> Policy | None:
         return None
 
 
-@operation("Invoke", action=INVOKE, resource=function_arn, policy=_policy)
+@operation("Invoke", action=INVOKE, resource=function_arn, policy=target_policy)
 async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
     """Run a function, or queue an event for it, or only check that the caller might."""
     if req.tenant_id or req.durable_execution_name:
@@ -46,16 +59,22 @@ async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
     target = ctx.service.targets.of(name.qualified_arn)
     payload = req.payload or b"{}"
     check_size(payload, SYNCHRONOUS_BYTES, "RequestResponse")
-    _check_json(payload)
-    client_context = _client_context(req.client_context)
+    check_json(payload)
+    client_context = read_client_context(req.client_context)
+    trace_id = lineage.checked(ctx.trace_id)
     if req.invocation_type == "DryRun":
         return InvocationResponse(status_code=204)
     if req.invocation_type == "Event":
-        await ctx.service.invoker.enqueue(target, payload)
+        await ctx.service.invoker.enqueue(target, payload, trace_id)
         return InvocationResponse(status_code=202)
     spec = target.choose()
     outcome = await ctx.service.invoker.run(
-        target, spec, payload, ctx.request_id, client_context=client_context
+        target,
+        spec,
+        payload,
+        ctx.request_id,
+        client_context=client_context,
+        trace_id=trace_id,
     )
     tail = base64.b64encode(outcome.log_tail).decode() if req.log_type == "Tail" else None
     return InvocationResponse(
@@ -67,7 +86,24 @@ async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
     )
 
 
-def _check_json(payload: bytes) -> None:
+@operation("InvokeAsync", action=INVOKE, resource=function_arn, policy=target_policy)
+async def invoke_async(ctx: Lambda, req: InvokeAsyncRequest) -> InvokeAsyncResponse:
+    """The deprecated way to queue an event."""
+    target = ctx.service.targets.of(named(ctx, req).qualified_arn)
+    try:
+        payload = await req.invoke_args.read(ASYNCHRONOUS_BYTES)
+    except BodyTooLarge as error:
+        raise RequestEntityTooLarge(
+            f"payload is too large for the Event invocation type (limit {error.limit} bytes)"
+        ) from error
+    check_json(payload or b"{}")
+    trace_id = lineage.checked(ctx.trace_id)
+    await ctx.service.invoker.enqueue(target, payload or b"{}", trace_id)
+    return InvokeAsyncResponse(status=202)
+
+
+def check_json(payload: bytes) -> None:
+    """Raise `InvalidRequestContent` where the payload is not JSON."""
     try:
         _json(payload)
         if not payload.isascii():
@@ -78,7 +114,7 @@ def _check_json(payload: bytes) -> None:
         ) from error
 
 
-def _client_context(text: str | None) -> str | None:
+def read_client_context(text: str | None) -> str | None:
     """The client context as JSON text."""
     if text is None:
         return None

@@ -24,7 +24,7 @@ from cloudlet.aws.service import operation
 from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceNotFound
 from cloudlet.services.lambda_.model import LayerCounter, LayerVersionRecord
 from cloudlet.services.lambda_.names import FunctionName, LayerName, layer_name
-from cloudlet.services.lambda_.resources import layer_arn
+from cloudlet.services.lambda_.resources import layer_arn, layer_policy
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import page, timestamp
 from cloudlet.storage.records import Change
@@ -76,13 +76,18 @@ async def publish_layer_version(
     return PublishLayerVersionResponse(**_shown(name, layer), content=_content(ctx, layer))
 
 
-@operation("GetLayerVersion", resource=layer_arn)
+@operation("GetLayerVersion", resource=layer_arn, policy=layer_policy)
 async def get_layer_version(ctx: Lambda, req: GetLayerVersionRequest) -> GetLayerVersionResponse:
     """One version of a layer, with a signed address of its archive."""
     return _get(ctx, layer_name(ctx, req.layer_name, req.version_number))
 
 
-@operation("GetLayerVersionByArn", action="lambda:GetLayerVersion", resource=_given_arn)
+@operation(
+    "GetLayerVersionByArn",
+    action="lambda:GetLayerVersion",
+    resource=_given_arn,
+    policy=layer_policy,
+)
 async def get_layer_version_by_arn(
     ctx: Lambda, req: GetLayerVersionByArnRequest
 ) -> GetLayerVersionResponse:
@@ -94,8 +99,10 @@ async def get_layer_version_by_arn(
 async def delete_layer_version(ctx: Lambda, req: DeleteLayerVersionRequest) -> None:
     """Delete a version; functions that use it keep it. One that is not there is no error."""
     name = layer_name(ctx, req.layer_name, req.version_number)
-    await ctx.service.store.layers.delete(
-        name.account, name.region, f"{name.name}:{req.version_number}"
+    store = ctx.service.store
+    await store.records.commit(
+        Change(store.layers, name.account, name.region, name.id, None),
+        Change(store.layer_policies, name.account, name.region, name.id, None),
     )
     ctx.service.sweep_later()
 
@@ -133,7 +140,7 @@ async def list_layers(ctx: Lambda, req: ListLayersRequest) -> ListLayersResponse
 
 
 def _get(ctx: Lambda, name: LayerName) -> GetLayerVersionResponse:
-    found = ctx.service.store.layers.get(name.account, name.region, f"{name.name}:{name.version}")
+    found = ctx.service.store.layers.get(name.account, name.region, name.id)
     if found is None:
         raise ResourceNotFound("The resource you requested does not exist.")
     return GetLayerVersionResponse(**_shown(name, found), content=_content(ctx, found))

@@ -17,7 +17,6 @@ from cloudlet.services.lambda_ import deployment
 from cloudlet.services.lambda_.configuration import (
     UPDATING,
     check_request,
-    check_runtime,
     check_supported,
     given,
     shown,
@@ -45,6 +44,7 @@ async def update_function_code(
     async with ctx.service.changing(name):
         function = store.function(name)
         check_revision(req.revision_id, function.latest.revision_id)
+        deployment.check_signature(store, function.code_signing)
         async with ctx.service.received(
             ctx,
             zip_file=req.zip_file,
@@ -75,9 +75,14 @@ async def update_function_configuration(
         check_revision(req.revision_id, function.latest.revision_id)
         changed = given(req)
         if req.runtime is not None:
-            check_runtime(req.runtime, req.handler or function.latest.handler)
+            changed["runtime_note"] = await ctx.service.served(
+                req.runtime, req.handler or function.latest.handler
+            )
         if req.role is not None:
             await check_role(ctx, name.account, req.role, name.name)
+        deployment.check_dead_letter(
+            ctx, name, req.role or function.latest.role, req.dead_letter_config
+        )
         if req.layers is not None:
             changed["layers"] = deployment.layers(ctx, req.layers)
         return await _update(ctx, name, function, changed, publish=False)

@@ -1,0 +1,1 @@
+"""Function URLs as browsers and HTTP clients see them."""
