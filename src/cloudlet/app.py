@@ -93,7 +93,7 @@ class App:
     async def _start_documents(self) -> None:
         wanted = self.settings.couchbase
         self.documents: DocumentServer | None = None
-        if not wanted.enabled:
+        if not wanted.enabled or wanted.remote:
             return
         self.documents = DocumentServer(
             DocumentServerOptions(
@@ -107,6 +107,13 @@ class App:
                 buckets=wanted.buckets,
                 acknowledge=wanted.acknowledge,
                 cache_mb=wanted.cache_mb,
+                bucket_names_authenticate=wanted.bucket_names_authenticate,
+                tls=wanted.tls,
+                kv_tls_port=wanted.kv_tls_port,
+                management_tls_port=wanted.management_tls_port,
+                query_tls_port=wanted.query_tls_port,
+                tls_certificate=wanted.tls_certificate,
+                tls_key=wanted.tls_key,
             )
         )
         await self.documents.start()
@@ -142,6 +149,12 @@ class App:
                 "query": f"http://{host}:{ports.query}",
                 "username": self.settings.couchbase.username,
                 "password": self.settings.couchbase.password,
+            }
+        elif self.settings.couchbase.remote:
+            couchbase = {
+                "connection_string": self.settings.couchbase.remote,
+                "username": self.settings.couchbase.remote_username,
+                "password": self.settings.couchbase.remote_password,
             }
         return {
             "endpoint": self.endpoint,

@@ -28,8 +28,8 @@ class DocumentServer:
     def start(self) -> DocumentServer:
         command = [sys.executable, "-m", "cloudlet.couchbase", "--data", str(self.data), "--json"]
         command += ["--bucket", "default", "--bucket", "books", *self.arguments]
-        for port in ("--kv-port", "--management-port", "--query-port"):
-            command += [port, "0"]
+        for port in ("kv", "management", "query", "kv-tls", "management-tls", "query-tls"):
+            command += [f"--{port}-port", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=clean_environment())
         assert self.process.stdout is not None
         self.ports = msgspec.json.decode(self.process.stdout.readline(), type=Ports)
@@ -44,6 +44,14 @@ class DocumentServer:
     @property
     def address(self) -> str:
         return f"couchbase://127.0.0.1:{self.ports.kv}"
+
+    @property
+    def secure_address(self) -> str:
+        return f"couchbases://127.0.0.1:{self.ports.kv_tls}"
+
+    @property
+    def certificate(self) -> Path:
+        return self.data / "tls" / "certificate.pem"
 
     def connect(self, user: str = "Administrator", password: str = "password") -> Cluster:
         timeouts = ClusterTimeoutOptions(

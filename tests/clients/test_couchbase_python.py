@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,16 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import couchbase.subdocument as subdoc
-import msgspec
 import pytest
-from couchbase.auth import PasswordAuthenticator
 from couchbase.collection import Collection
 from couchbase.durability import Durability, ServerDurability
 from couchbase.management.buckets import BucketSettings, CreateBucketSettings
 from couchbase.management.users import Role, User
 from couchbase.options import (
-    ClusterOptions,
-    ClusterTimeoutOptions,
     DecrementOptions,
     DeltaValue,
     GetOptions,
@@ -34,54 +27,23 @@ from couchbase.options import (
     UpsertOptions,
 )
 from couchbase.transcoder import RawBinaryTranscoder
+from tests.clients.documents import DocumentServer
 
-from cloudlet.couchbase.options import Ports
 from couchbase import exceptions
 from couchbase.cluster import Cluster
 
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("couchbase")]
 
 
-class Server:
-    """`python -m cloudlet.couchbase` in a directory of its own."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "cloudlet.couchbase", "--data", str(self.data), "--json"]
-        command += ["--bucket", "default", "--bucket", "books"]
-        for port in ("--kv-port", "--management-port", "--query-port"):
-            command += [port, "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
-        self.ports = msgspec.json.decode(self.process.stdout.readline(), type=Ports)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        os.kill(self.process.pid, number)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return self.process.wait(10)
-
-    def connect(self, user: str = "Administrator", password: str = "password") -> Cluster:
-        timeouts = ClusterTimeoutOptions(
-            kv_timeout=timedelta(seconds=5), management_timeout=timedelta(seconds=10)
-        )
-        authenticator = PasswordAuthenticator(user, password)
-        options = ClusterOptions(authenticator, timeout_options=timeouts)
-        return Cluster(f"couchbase://127.0.0.1:{self.ports.kv}", options)
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("documents"))
-    running.start()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
+    running = DocumentServer(tmp_path_factory.mktemp("documents")).start()
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")
-def cluster(server: Server) -> Iterator[Cluster]:
+def cluster(server: DocumentServer) -> Iterator[Cluster]:
     connected = server.connect()
     yield connected
     connected.close()
@@ -271,7 +233,7 @@ def test_buckets(cluster: Cluster) -> None:
         manager.get_bucket("made")
 
 
-def test_users_are_who_they_are_made(server: Server, cluster: Cluster) -> None:
+def test_users_are_who_they_are_made(server: DocumentServer, cluster: Cluster) -> None:
     manager = cluster.users()
     role = Role("data_reader", bucket="default")
     manager.upsert_user(User(username="ann", password="secret1", roles=[role]))
@@ -299,7 +261,7 @@ def test_users_are_who_they_are_made(server: Server, cluster: Cluster) -> None:
     ],
 )
 def test_who_may_not_enter(
-    server: Server, attempt: Callable[[Server], Any], expected: type[Exception]
+    server: DocumentServer, attempt: Callable[[DocumentServer], Any], expected: type[Exception]
 ) -> None:
     with pytest.raises(expected):
         attempt(server)
@@ -379,7 +341,7 @@ def test_a_transaction_is_all_or_nothing(cluster: Cluster, collection: Collectio
 
 
 def test_acknowledged_documents_survive_kill_9(tmp_path: Path) -> None:
-    server = Server(tmp_path / "documents")
+    server = DocumentServer(tmp_path / "documents")
     acknowledged: dict[str, int] = {}
     for round_number in range(3):
         server.start()

@@ -60,8 +60,8 @@ def settings_from(
 ) -> config.Settings:
     """The settings for these flags; port 0 frees the document server's ports too."""
     if port == 0:
-        for name in ("kv_port", "management_port", "query_port"):
-            flags.setdefault(f"couchbase__{name}", 0)
+        for name in ("kv", "management", "query", "kv_tls", "management_tls", "query_tls"):
+            flags.setdefault(f"couchbase__{name}_port", 0)
     return config.load(configuration, port=port, host=host, data=data, **flags)
 
 
@@ -128,7 +128,9 @@ def announce(app: App, description: dict[str, Any]) -> None:
     root = f"root of {description['account']}, region {description['region']}"
     rows = [("AWS", description["endpoint"]), ("Credentials", f"{keys}  ({root})")]
     if couchbase:
-        others = f"management {couchbase['management']}, query {couchbase['query']}"
+        others = "a cluster of yours"
+        if "management" in couchbase:
+            others = f"management {couchbase['management']}, query {couchbase['query']}"
         rows.append(("Couchbase", f"{couchbase['connection_string']}  ({others})"))
         rows.append(("", f"{couchbase['username']} / {couchbase['password']}"))
     rows += [("Isolation", app.compute.level().summary), ("Data", description["data"])]

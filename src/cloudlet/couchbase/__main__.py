@@ -20,6 +20,7 @@ import uvloop
 from cloudlet.couchbase.options import DocumentServerOptions
 from cloudlet.couchbase.server import DirectoryBusyError, Server
 from cloudlet.couchbase.sockets import Sockets
+from cloudlet.couchbase.tls import CertificateError
 
 #: A password that is read from the first line of the standard input instead.
 _FROM_STDIN: Final = "-"
@@ -55,6 +56,12 @@ def main() -> int:
         acknowledge=arguments.acknowledge,
         cache_mb=arguments.cache_mb,
         bucket_names_authenticate=arguments.bucket_names_authenticate,
+        tls=arguments.tls,
+        kv_tls_port=arguments.kv_tls_port,
+        management_tls_port=arguments.management_tls_port,
+        query_tls_port=arguments.query_tls_port,
+        tls_certificate=arguments.tls_certificate,
+        tls_key=arguments.tls_key,
     )
     _allow_connections()
     # The writer thread may keep the loop waiting for half a millisecond, not for five.
@@ -62,7 +69,7 @@ def main() -> int:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     try:
         uvloop.run(_serve(options, arguments.listen_fds, as_json=arguments.json))
-    except (OSError, ValueError, DirectoryBusyError) as error:
+    except (OSError, ValueError, DirectoryBusyError, CertificateError) as error:
         print(f"the document server cannot start: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
@@ -86,16 +93,23 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cache-mb", type=int, default=defaults.cache_mb)
     parser.add_argument("--bucket-names-authenticate", action="store_true")
+    parser.add_argument("--tls", action="store_true", help="serve TLS too")
+    parser.add_argument("--kv-tls-port", type=int, default=defaults.kv_tls_port)
+    parser.add_argument("--management-tls-port", type=int, default=defaults.management_tls_port)
+    parser.add_argument("--query-tls-port", type=int, default=defaults.query_tls_port)
+    parser.add_argument("--tls-certificate", type=Path, help="PEM; else a self-signed one is made")
+    parser.add_argument("--tls-key", type=Path, help="PEM")
     parser.add_argument("--json", action="store_true", help="print the ports as JSON when ready")
-    parser.add_argument("--listen-fds", help="inherited sockets: KV,MANAGEMENT,QUERY")
+    parser.add_argument(
+        "--listen-fds", help="inherited sockets, those for TLS last"
+    )
     parser.add_argument("--die-with-parent", type=int, metavar="PID")
     return parser.parse_args()
 
 
 async def _serve(options: DocumentServerOptions, inherited: str | None, *, as_json: bool) -> None:
     if inherited:
-        kv, management, query = (int(number) for number in inherited.split(","))
-        sockets = Sockets.inherit((kv, management, query))
+        sockets = Sockets.inherit([int(number) for number in inherited.split(",")])
     else:
         sockets = Sockets.bind(options)
     stop = asyncio.Event()

@@ -26,13 +26,24 @@ class DocumentServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: does without a durability level, and on disk some milliseconds later.
     acknowledge: Acknowledge = "persisted"
     cache_mb: int = 256
+    #: Serve TLS too, on ports of its own (11207, 18091 and 18093 unless they are 0).
+    tls: bool = False
+    kv_tls_port: int = 11207
+    management_tls_port: int = 18091
+    query_tls_port: int = 18093
+    #: PEM files; without them a self-signed certificate is made in the data directory.
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     #: For clients of 2016: authenticating as a bucket's name with an empty password opens it.
     bucket_names_authenticate: bool = False
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Where the server listens."""
+    """Where the server listens; the ports for TLS are 0 where it is off."""
 
     kv: int
     management: int
     query: int
+    kv_tls: int = 0
+    management_tls: int = 0
+    query_tls: int = 0

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import socket
+import ssl
 import uuid
 from collections.abc import Generator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, Final
 
 import uvicorn
 
+from cloudlet.couchbase import tls
 from cloudlet.couchbase.cluster.application import ManagementService
 from cloudlet.couchbase.cluster.topology import VERSION, Topology
 from cloudlet.couchbase.cluster.users import Users
@@ -92,7 +94,7 @@ class Server:
         self.options = options
         self.sockets = sockets
         self._lock = DirectoryLock(options.data)
-        self._kv: asyncio.Server | None = None
+        self._kv: list[asyncio.Server] = []
         self._http: list[tuple[_HttpServer, asyncio.Task[None]]] = []
 
     async def start(self) -> None:
@@ -103,9 +105,8 @@ class Server:
             options.data / "documents.db", cache_bytes=options.cache_mb * 1024 * 1024
         )
         ports = self.sockets.ports
-        topology = Topology(
-            _advertised(options.host), ports.kv, ports.management, ports.query, await self._uuid()
-        )
+        topology = Topology(_advertised(options.host), ports, await self._uuid())
+        certificate = await self._certificate()
         self.users = Users(
             self.store,
             options.username,
@@ -120,10 +121,7 @@ class Server:
         )
         await self._create_buckets()
         self.store.start()
-        loop = asyncio.get_running_loop()
-        self._kv = await loop.create_server(
-            lambda: Connection(self.service, handlers()), sock=self.sockets.kv
-        )
+        await self._serve_kv(self.sockets.kv)
         keyspaces = StoreKeyspaces(
             self.store, acknowledge_persisted=options.acknowledge == "persisted"
         )
@@ -136,6 +134,30 @@ class Server:
         await self._serve_http(self.query, self.sockets.query)
         management = ManagementService(self.store, self.users, topology, self.reset)
         await self._serve_http(management, self.sockets.management)
+        if certificate is not None:
+            kv, administration, query = self.sockets.tls
+            await self._serve_kv(kv, tls.context(*certificate))
+            await self._serve_http(management, administration, certificate)
+            await self._serve_http(self.query, query, certificate)
+
+    async def _certificate(self) -> tuple[Path, Path] | None:
+        """The certificate and key to serve TLS with, None where it is off."""
+        options = self.options
+        if not options.tls:
+            return None
+        if options.tls_certificate is not None and options.tls_key is not None:
+            return options.tls_certificate, options.tls_key
+        return await asyncio.to_thread(tls.ensure_certificate, options.data / "tls", options.host)
+
+    async def _serve_kv(
+        self, listener: socket.socket, context: ssl.SSLContext | None = None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._kv.append(
+            await loop.create_server(
+                lambda: Connection(self.service, handlers()), sock=listener, ssl=context
+            )
+        )
 
     def _may_query(self, name: str, password: str) -> bool:
         principal = self.users.check(name, password)
@@ -153,7 +175,12 @@ class Server:
             if name not in self.store.catalog.buckets:
                 await self.store.catalog.create_bucket(name, BucketSettings(flush_enabled=True))
 
-    async def _serve_http(self, application: object, listener: socket.socket) -> None:
+    async def _serve_http(
+        self,
+        application: object,
+        listener: socket.socket,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         config = uvicorn.Config(
             application,  # type: ignore[arg-type]
             http="httptools",
@@ -164,6 +191,8 @@ class Server:
             timeout_keep_alive=600,
             timeout_graceful_shutdown=1,
             server_header=False,
+            ssl_certfile=certificate[0] if certificate is not None else None,
+            ssl_keyfile=certificate[1] if certificate is not None else None,
         )
         server = _HttpServer(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -198,8 +227,8 @@ class Server:
 
     async def stop(self) -> None:
         """Serve nobody any more, write what was accepted, close the files."""
-        if self._kv is not None:
-            self._kv.close()
+        for listening in self._kv:
+            listening.close()
         await self.store.flushed()
         for connection in list(self.service.connections):
             connection.close()

@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Sequence
 
 from cloudlet.couchbase.options import DocumentServerOptions, Ports
 
 
 class Sockets:
-    """The three listening sockets, bound before anything else so that their ports are known."""
+    """The listening sockets, bound before anything else so that their ports are known.
 
-    def __init__(self, kv: socket.socket, management: socket.socket, query: socket.socket) -> None:
-        self.kv = kv
-        self.management = management
-        self.query = query
+    Key-value, management, query; then the same for TLS, where that is on.
+    """
+
+    def __init__(self, plain: Sequence[socket.socket], tls: Sequence[socket.socket] = ()) -> None:
+        self.kv, self.management, self.query = plain
+        self.tls = tuple(tls)
 
     @classmethod
     def bind(cls, options: DocumentServerOptions) -> Sockets:
         """Bind as the options say; `OSError` where a port is taken."""
+        ports = [options.kv_port, options.management_port, options.query_port]
+        if options.tls:
+            ports += [options.kv_tls_port, options.management_tls_port, options.query_tls_port]
         with contextlib.ExitStack() as bound:
-            sockets = [
-                bound.enter_context(_listen(options.host, port))
-                for port in (options.kv_port, options.management_port, options.query_port)
-            ]
+            sockets = [bound.enter_context(_listen(options.host, port)) for port in ports]
             bound.pop_all()
-        return cls(*sockets)
+        return cls(sockets[:3], sockets[3:])
 
     @classmethod
-    def inherit(cls, numbers: tuple[int, int, int]) -> Sockets:
-        """The sockets of inherited file descriptors, in the order of the ports."""
-        return cls(*(socket.socket(fileno=number) for number in numbers))
+    def inherit(cls, numbers: Sequence[int]) -> Sockets:
+        """The sockets of inherited file descriptors, in the order of `all`."""
+        sockets = [socket.socket(fileno=number) for number in numbers]
+        return cls(sockets[:3], sockets[3:])
 
     @property
-    def all(self) -> tuple[socket.socket, socket.socket, socket.socket]:
-        """Key-value, management, query."""
-        return self.kv, self.management, self.query
+    def all(self) -> tuple[socket.socket, ...]:
+        """Every socket: three, or six with TLS."""
+        return self.kv, self.management, self.query, *self.tls
 
     @property
     def ports(self) -> Ports:

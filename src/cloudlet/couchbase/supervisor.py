@@ -210,6 +210,11 @@ class DocumentServer:
             arguments += ["--bucket", bucket]
         if options.bucket_names_authenticate:
             arguments.append("--bucket-names-authenticate")
+        if options.tls:
+            arguments.append("--tls")
+            if options.tls_certificate is not None and options.tls_key is not None:
+                arguments += ["--tls-certificate", str(options.tls_certificate)]
+                arguments += ["--tls-key", str(options.tls_key)]
         return arguments
 
     async def _end(self) -> None:

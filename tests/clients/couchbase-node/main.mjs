@@ -53,6 +53,7 @@ await step('exists, touch, get and touch', async () => {
 })
 await step('counters', async () => {
   const binary = documents.binary()
+  await documents.remove('node-n').catch(() => {})
   assert.equal((await binary.increment('node-n', 5, { initial: 10 })).value, 10)
   assert.equal((await binary.increment('node-n', 5)).value, 15)
   assert.equal((await binary.decrement('node-n', 50)).value, 0)

@@ -113,7 +113,7 @@ async def test_a_durable_write_is_seen_when_it_is_on_disk(running: Running, leve
     blocked = loop.run_in_executor(None, lambda: database.submit(lambda _: _wait(held)).result())
     await asyncio.sleep(0.05)
     writer.writer.write(frame(Opcode.SET, b"k", b"2", FLAGS, framing=durable))
-    while b"k" not in collection.prepared:
+    while b"k" not in collection.prepared:  # noqa: ASYNC110
         await asyncio.sleep(0)
     seqno = collection.visible_seqno
     assert (await other.ask(frame(Opcode.GET, b"k"))).value == b"1"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.couchbase.kv.protocol import VBUCKETS
+from cloudlet.couchbase.options import Ports
 from cloudlet.storage.documents import Bucket
 
 #: The release whose behaviour SDKs may count on.
@@ -40,13 +41,11 @@ class Topology:
     No host name is in `nodesExt`, so that a client goes on using the address it dialled.
     """
 
-    def __init__(
-        self, host: str, kv_port: int, management_port: int, query_port: int, uuid: str
-    ) -> None:
+    def __init__(self, host: str, ports: Ports, uuid: str) -> None:
         self.host = host
-        self.kv_port = kv_port
-        self.management_port = management_port
-        self.query_port = query_port
+        self.ports = ports
+        self.kv_port = ports.kv
+        self.management_port = ports.management
         self.uuid = uuid
         self.epoch = 1
         self.revision = 1
@@ -84,11 +83,7 @@ class Topology:
             "revEpoch": self.epoch,
             "nodesExt": [
                 {
-                    "services": {
-                        "kv": self.kv_port,
-                        "mgmt": self.management_port,
-                        "n1ql": self.query_port,
-                    },
+                    "services": self._services(),
                     "thisNode": True,
                 }
             ],
@@ -100,6 +95,17 @@ class Topology:
         if bucket is not None:
             config |= self._bucket_part(bucket)
         return config
+
+    def _services(self) -> dict[str, int]:
+        ports = self.ports
+        services = {"kv": ports.kv, "mgmt": ports.management, "n1ql": ports.query}
+        if ports.kv_tls:
+            services |= {
+                "kvSSL": ports.kv_tls,
+                "mgmtSSL": ports.management_tls,
+                "n1qlSSL": ports.query_tls,
+            }
+        return services
 
     def _bucket_part(self, bucket: Bucket) -> dict[str, Any]:
         name = bucket.name

@@ -90,6 +90,14 @@ class Principal(msgspec.Struct, frozen=True):
             if role.bucket_name is not None or role.role == "admin"
         )
 
+    def streams(self, bucket: str) -> bool:
+        """Whether it may follow the mutations of a bucket."""
+        return any(
+            role.role in ("admin", "bucket_full_access", "data_dcp_reader")
+            and role.bucket_name in (None, "*", bucket)
+            for role in self.roles
+        )
+
     @property
     def queries(self) -> bool:
         """Whether it may use the query service at all."""

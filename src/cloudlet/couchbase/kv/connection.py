@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from cloudlet.couchbase.cluster.users import Access, Principal
 from cloudlet.couchbase.kv import durations, large
 from cloudlet.couchbase.kv.context import Service
+from cloudlet.couchbase.kv.dcp import Producer
 from cloudlet.couchbase.kv.errors import status_of
 from cloudlet.couchbase.kv.frame import (
     BODY_LIMIT,
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
         self.map_push = False
         #: Ended with the connection: a DCP producer's work.
         self.background: asyncio.Task[None] | None = None
+        self.producer: Producer | None = None
         self.principal: Principal | None = None
         self._unrestricted = False
         self._access: dict[Collection, Access] = {}
@@ -304,6 +306,9 @@ class Connection(asyncio.Protocol):
         framing_size = 0
         if magic == Magic.ALT_REQUEST:
             framing_size, key_size = key_size >> 8, key_size & 0xFF
+        elif magic == Magic.RESPONSE and self.producer is not None:
+            # A consumer answers what it was sent.
+            return None
         elif magic != Magic.REQUEST:
             # The stream's framing is lost; Couchbase closes the connection too.
             self._closing = True
@@ -359,15 +364,14 @@ class Connection(asyncio.Protocol):
         await large.prepare(request)
         answer = handler(self, request)
         if isinstance(answer, Coroutine):
-            return cast("bytes", await answer)
+            return await answer
         return answer or b""
 
     def _settle(self, request: Request, answer: Answer) -> bytes | None:
         """The answer, unless it comes later: then what is behind it waits."""
-        if answer is None or answer.__class__ is bytes:
-            return cast("bytes | None", answer)
-        work = cast("Coroutine[Any, Any, bytes]", answer)
-        self._later = asyncio.get_running_loop().create_task(self._finish(request, work))
+        if answer is None or isinstance(answer, bytes):
+            return answer
+        self._later = asyncio.get_running_loop().create_task(self._finish(request, answer))
         return None
 
     async def _finish(self, request: Request, work: Coroutine[Any, Any, bytes]) -> None:

@@ -20,7 +20,8 @@ _SHORT: Final = struct.Struct(">H")
 
 def encoded(seconds: float) -> int:
     """The two bytes' number."""
-    return min(round((seconds * 2_000_000) ** _EXPONENT), 0xFFFF)
+    number: float = (seconds * 2_000_000) ** _EXPONENT
+    return min(round(number), 0xFFFF)
 
 
 def timed(answer: bytes, seconds: float) -> bytes:

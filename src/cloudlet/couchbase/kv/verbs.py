@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cloudlet.couchbase.kv import mutations, reads, scans, sessions, stats
+from cloudlet.couchbase.kv import dcp, mutations, reads, scans, sessions, stats
 from cloudlet.couchbase.kv.frame import Handler
 from cloudlet.couchbase.kv.protocol import Opcode
 from cloudlet.couchbase.kv.subdoc import lookup, mutation
@@ -53,6 +53,14 @@ _VERBS: dict[int, Handler] = {
     Opcode.GET_COLLECTIONS_MANIFEST: sessions.get_collections_manifest,
     Opcode.GET_COLLECTION_ID: sessions.get_collection_id,
     Opcode.GET_SCOPE_ID: sessions.get_scope_id,
+    Opcode.GET_ALL_VBUCKET_SEQNOS: dcp.get_all_vbucket_seqnos,
+    Opcode.DCP_OPEN: dcp.open_connection,
+    Opcode.DCP_CONTROL: dcp.control,
+    Opcode.DCP_STREAM_REQUEST: dcp.request_stream,
+    Opcode.DCP_CLOSE_STREAM: dcp.close_stream,
+    Opcode.DCP_GET_FAILOVER_LOG: dcp.get_failover_log,
+    Opcode.DCP_BUFFER_ACKNOWLEDGEMENT: dcp.acknowledge,
+    Opcode.DCP_NOOP: dcp.noop,
     Opcode.RANGE_SCAN_CREATE: scans.create,
     Opcode.RANGE_SCAN_CONTINUE: scans.go_on,
     Opcode.RANGE_SCAN_CANCEL: scans.cancel,

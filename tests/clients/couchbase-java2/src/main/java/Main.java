@@ -11,6 +11,9 @@ import com.couchbase.client.java.error.TemporaryLockFailureException;
 import com.couchbase.client.java.query.N1qlParams;
 import com.couchbase.client.java.query.N1qlQuery;
 import com.couchbase.client.java.query.N1qlQueryResult;
+import java.io.FileInputStream;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.util.Objects;
 import java.util.logging.*;
 
@@ -44,9 +47,16 @@ public final class Main {
     throw new AssertionError("expected " + wanted.getSimpleName());
   }
 
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws Exception {
     LogManager.getLogManager().reset();
-    DefaultCouchbaseEnvironment environment = DefaultCouchbaseEnvironment.builder()
+    DefaultCouchbaseEnvironment.Builder builder = DefaultCouchbaseEnvironment.builder();
+    String certificate = System.getenv("CB_CERTIFICATE");
+    if (!certificate.isEmpty()) {
+      builder.sslEnabled(true).sslKeystore(trusting(certificate))
+          .bootstrapCarrierSslPort(Integer.parseInt(System.getenv("CB_KV_TLS_PORT")))
+          .bootstrapHttpSslPort(Integer.parseInt(System.getenv("CB_MANAGEMENT_TLS_PORT")));
+    }
+    DefaultCouchbaseEnvironment environment = builder
         .bootstrapCarrierDirectPort(Integer.parseInt(System.getenv("CB_KV_PORT")))
         .bootstrapHttpDirectPort(Integer.parseInt(System.getenv("CB_MANAGEMENT_PORT")))
         .mutationTokensEnabled(true)
@@ -59,6 +69,16 @@ public final class Main {
     step("close", cluster::disconnect);
     if (!failed) System.out.println("done");
     System.exit(failed ? 1 : 0);
+  }
+
+  static KeyStore trusting(String certificate) throws Exception {
+    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+    store.load(null, null);
+    try (FileInputStream file = new FileInputStream(certificate)) {
+      store.setCertificateEntry("server",
+          CertificateFactory.getInstance("X.509").generateCertificate(file));
+    }
+    return store;
   }
 
   static void use(Bucket bucket) {
@@ -82,6 +102,7 @@ public final class Main {
       equal(bucket.get("java2-2"), null);
     });
     step("counters, append, touch", () -> {
+      if (bucket.exists("java2-n")) bucket.remove("java2-n");
       equal(bucket.counter("java2-n", 5, 10).content(), 10L);
       equal(bucket.counter("java2-n", 5, 10).content(), 15L);
       equal(bucket.counter("java2-n", -50).content(), 0L);

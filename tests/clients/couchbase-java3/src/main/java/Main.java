@@ -115,6 +115,7 @@ public final class Main {
     });
     step("counters", () -> {
       BinaryCollection binary = documents.binary();
+      if (documents.exists("java-n").exists()) documents.remove("java-n");
       IncrementOptions by = IncrementOptions.incrementOptions().delta(5).initial(10);
       equal(binary.increment("java-n", by).content(), 10L);
       equal(binary.increment("java-n", by).content(), 15L);
