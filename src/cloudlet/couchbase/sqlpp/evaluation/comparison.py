@@ -13,7 +13,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compile_expression,
     compiles,
 )
-from cloudlet.couchbase.sqlpp.evaluation.patterns import like_matcher
+from cloudlet.couchbase.sqlpp.patterns import like_matcher
 from cloudlet.couchbase.sqlpp.values import MISSING, NUMBER_OR_TEXT, compare, equals, hash_key
 
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {

@@ -15,6 +15,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compiles,
     constant,
 )
+from cloudlet.couchbase.sqlpp.functions.arrays import starred
 from cloudlet.couchbase.sqlpp.values import MISSING, is_binary
 
 compiles(tree.Literal)(lambda node: constant(node.value))
@@ -110,7 +111,8 @@ def _meta_field(slot: int, name: str) -> Evaluate:
 def _after_spread(base: tree.Expression, evaluate: Evaluate, name: str) -> Evaluate | None:
     if not _has_spread(base):
         return None
-    inner = compile_expression(base)
+    # Directly after [*] the elements are looked into, not the object that [*] alone gives.
+    inner = compile_expression(base.base if isinstance(base, tree.Spread) else base)
 
     def over_elements(row: Row) -> Any:
         found = inner(row)
@@ -129,14 +131,17 @@ def _has_spread(node: tree.Expression) -> bool:
 
 @compiles(tree.Spread)
 def spread(node: tree.Spread) -> Evaluate:
-    """`base[*]`: the array itself; the path after it is applied to the elements."""
+    """`base[*]` with no path after it: ARRAY_STAR, an object of arrays from an array of objects.
+
+    An array without objects stays what it is.
+    """
     inner = compile_expression(node.base)
 
     def evaluate(row: Row) -> Any:
         found = inner(row)
-        if type(found) is list or found is MISSING:
-            return found
-        return None
+        if type(found) is list:
+            return starred(found) or found
+        return MISSING if found is MISSING else None
 
     return evaluate
 

@@ -7,10 +7,12 @@ from cloudlet.couchbase.sqlpp.functions import (
     conditional,
     dates,
     documents,
+    hashing,
     numbers,
     objects,
     regular_expressions,
     strings,
+    tokens,
     types,
 )
 from cloudlet.couchbase.sqlpp.functions.registry import FUNCTIONS, Function
@@ -22,9 +24,11 @@ __all__ = [
     "conditional",
     "dates",
     "documents",
+    "hashing",
     "numbers",
     "objects",
     "regular_expressions",
     "strings",
+    "tokens",
     "types",
 ]

@@ -15,6 +15,7 @@ from cloudlet.couchbase.sqlpp.functions.registry import (
     typed,
     whole,
 )
+from cloudlet.couchbase.sqlpp.pausing import ordered, paced
 from cloudlet.couchbase.sqlpp.values import (
     MISSING,
     compare,
@@ -37,7 +38,7 @@ def _known(items: list[Any]) -> list[Any]:
 def distinct(items: Iterable[Any]) -> list[Any]:
     """The items without repetitions, in their first order."""
     found: dict[Any, Any] = {}
-    for item in items:
+    for item in paced(items):
         found.setdefault(_identity(item), item)
     return list(found.values())
 
@@ -51,7 +52,7 @@ function("array_length")(typed(ARRAY)(len))
 function("array_count")(typed(ARRAY)(lambda items: len(_known(items))))
 function("array_distinct")(typed(ARRAY)(distinct))
 function("array_reverse")(typed(ARRAY)(lambda items: items[::-1]))
-function("array_sort")(typed(ARRAY)(lambda items: sorted(items, key=scalar_sort_key)))
+function("array_sort")(typed(ARRAY)(lambda items: ordered(items, scalar_sort_key)))
 function("array_sum")(typed(ARRAY)(lambda items: number(sum(_numbers(items)))))
 
 
@@ -94,7 +95,7 @@ def array_prepend(first: Any, second: Any, *rest: Any) -> Any:
     return [*values, *items] if type(items) is list else None
 
 
-@function("array_put")
+@function("array_put", "array_add", "array_upsert")
 @typed(ARRAY, ANY)
 def array_put(items: list[Any], first: Any, *rest: Any) -> list[Any]:
     """The array with those values at its end that it does not hold."""
@@ -118,14 +119,14 @@ def array_concat(first: list[Any], second: list[Any], *rest: list[Any]) -> list[
 @typed(ARRAY, ANY)
 def array_contains(items: list[Any], value: Any) -> bool:
     """Whether the array holds the value."""
-    return any(equals(item, value) is True for item in items)
+    return any(equals(item, value) is True for item in paced(items))
 
 
-@function("array_position")
+@function("array_position", "array_pos")
 @typed(ARRAY, ANY)
 def array_position(items: list[Any], value: Any) -> int:
     """The first place of the value from 0, or -1."""
-    return next((at for at, item in enumerate(items) if equals(item, value) is True), -1)
+    return next((at for at, item in enumerate(paced(items)) if equals(item, value) is True), -1)
 
 
 @function("array_insert")
@@ -256,6 +257,83 @@ def array_symdiff(first: list[Any], second: list[Any], *rest: list[Any]) -> list
         for item in items:
             counts[hash_key(item)] = counts.get(hash_key(item), 0) + 1
     return [item for items in arrays for item in items if counts[hash_key(item)] == 1]
+
+
+@function("array_symdiffn")
+@typed(ARRAY)
+def array_symdiffn(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
+    """What is in an odd number of the arrays."""
+    arrays = [distinct(items) for items in (first, second, *rest)]
+    counts: dict[Any, int] = {}
+    for items in arrays:
+        for item in items:
+            counts[hash_key(item)] = counts.get(hash_key(item), 0) + 1
+    return distinct(item for items in arrays for item in items if counts[hash_key(item)] % 2)
+
+
+def _holds(items: list[Any], wanted: list[Any], *, every: bool) -> bool:
+    held = {hash_key(item) for item in paced(items) if item is not None}
+    found = (value is not None and hash_key(value) in held for value in paced(wanted))
+    return all(found) if every else any(found)
+
+
+function("array_contains_all")(
+    typed(ARRAY)(lambda items, wanted: _holds(items, wanted, every=True))
+)
+function("array_contains_any")(
+    typed(ARRAY)(lambda items, wanted: _holds(items, wanted, every=False))
+)
+
+
+@function("array_move")
+@typed(ARRAY, NUMBER)
+def array_move(items: list[Any], start: Any, end: Any) -> Any:
+    """The array with one item moved to another place."""
+    a, b = _place(items, start), _place(items, end)
+    if a is None or b is None:
+        return None
+    rest = [*items[:a], *items[a + 1 :]]
+    return [*rest[:b], items[a], *rest[b:]]
+
+
+@function("array_swap")
+@typed(ARRAY, NUMBER)
+def array_swap(items: list[Any], first: Any, second: Any) -> Any:
+    """The array with two items exchanged."""
+    a, b = _place(items, first), _place(items, second)
+    if a is None or b is None:
+        return None
+    result = items.copy()
+    result[a], result[b] = items[b], items[a]
+    return result
+
+
+def _place(items: list[Any], value: Any) -> int | None:
+    place = whole(value)
+    if place is None or not -len(items) <= place < len(items):
+        return None
+    return place % len(items)
+
+
+@function("array_star")
+def array_star(items: Any) -> Any:
+    """An array of objects as one object of arrays, with NULL for what an object has not."""
+    if items is MISSING:
+        return MISSING
+    if type(items) is not list:
+        return None
+    return starred(items)
+
+
+def starred(items: list[Any]) -> Any:
+    """ARRAY_STAR of an array; NULL where it holds no object."""
+    names = sorted({name for item in paced(items) if type(item) is dict for name in item})
+    if not names:
+        return None
+    return {
+        name: [item.get(name) if type(item) is dict else None for item in paced(items)]
+        for name in names
+    }
 
 
 @function("array_binary_search")

@@ -28,15 +28,18 @@ _DATE: Final = re.compile(
 )
 
 
-def shape(example: str) -> Shape:
-    """The shape of a format given as an example, such as `1111-11-11T00:00:00Z`.
-
-    Words for the parts (YYYY, hh) may stand for digits. What is no such example gives the
-    default shape.
+def shape(example: str) -> Shape | None:
+    """The shape of a format given as an example, such as `1111-11-11T00:00:00Z`, or as its codes
+    (YYYY-MM-DDThh:mm:ss.sTZD); None for any other format, Go's reference date among them.
     """
-    digits = re.sub(r"[YMDhms]", "0", example.replace("TZD", "Z"))
+    if re.search("2006|15:04", example):
+        return None
+    digits = re.sub(r"YYYY|MM|DD|hh|mm|ss", lambda found: "0" * len(found.group()), example)
+    digits = digits.replace("TZD", "Z").replace(".sZ", ".000Z")
+    if digits.endswith(".s"):
+        digits = digits[:-1] + "000"
     found = _DATE.fullmatch(digits)
-    return _shape_of(found) if found and digits else DEFAULT_SHAPE
+    return _shape_of(found) if found and digits else None
 
 
 def _shape_of(found: re.Match[str]) -> Shape:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.functions.registry import TEXT, function, typed
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 function("uuid")(lambda: str(uuid.uuid4()))
+function("node_name")(lambda: "127.0.0.1:8091")
+function("current_users", context=True)(
+    lambda context: [f"local:{context.user}"] if context is not None and context.user else []
+)
 function("version")(lambda: "7.6.0-N1QL")
 function("min_version")(lambda: "7.6.0-N1QL")
 function("ds_version")(lambda: "7.6.0-0000-enterprise")
@@ -52,7 +59,7 @@ def poly_length(value: Any) -> Any:
     return len(value) if type(value) in (list, dict) else None
 
 
-@function("base64", "base64_encode")
+@function("base64", "base64_encode", "encode_base64")
 def base64_encode(value: Any) -> Any:
     """The Base64 of the value's JSON."""
     if value is MISSING:
@@ -60,7 +67,7 @@ def base64_encode(value: Any) -> Any:
     return base64.b64encode(msgspec.json.encode(value)).decode()
 
 
-@function("base64_decode")
+@function("base64_decode", "decode_base64")
 @typed(TEXT)
 def base64_decode(text: str) -> Any:
     """The value whose JSON is encoded; NULL for text that is not Base64 of JSON."""
@@ -68,3 +75,69 @@ def base64_decode(text: str) -> Any:
         return msgspec.json.decode(base64.b64decode(text, validate=True))
     except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
         return None
+
+
+@function("len")
+def length(value: Any) -> Any:
+    """The characters of a text or number, the items of an array or object; 1 for a boolean."""
+    if value is MISSING or value is None:
+        return value
+    if type(value) is bool:
+        return 1
+    return len(value) if type(value) in (str, list, dict) else len(msgspec.json.encode(value))
+
+
+@function("abort")
+def abort(value: Any) -> Any:
+    """Ends the statement with error 5011."""
+    text = "" if value is MISSING else msgspec.json.encode(value).decode()
+    raise errors.QueryError(
+        5011, f"Abort: {text}. - cause: {text}", http=500, reason={"abort": value or None}
+    )
+
+
+@function("pairs")
+def pairs(value: Any) -> Any:
+    """Every [name, scalar] of an object and what is in it, arrays item by item."""
+    return MISSING if value is MISSING else list(_pairs(value))
+
+
+def _pairs(value: Any) -> Iterator[list[Any]]:
+    pause()
+    if type(value) is list:
+        for item in value:
+            yield from _pairs(item)
+    elif type(value) is dict:
+        for name in sorted(value):
+            inner = value[name]
+            for item in inner if type(inner) is list else [inner]:
+                yield [name, item]
+            yield from _pairs(inner)
+
+
+@function("successor")
+def successor(value: Any) -> Any:
+    """The least value that is greater, of the simple types."""
+    if value is MISSING:
+        return None
+    if value is None:
+        return False
+    if type(value) is bool:
+        return True if not value else -(2**63)
+    if type(value) is str:
+        return value + "\0"
+    if type(value) in (int, float):
+        return value + 1
+    return [*value, None] if type(value) is list else {**value, "": None}
+
+
+@function("redact")
+def redact(value: Any, *_options: Any) -> Any:
+    """The value with every text and number hidden, its shape kept."""
+    if type(value) is dict:
+        return {name: redact(item) for name, item in value.items()}
+    if type(value) is list:
+        return [redact(item) for item in value]
+    if type(value) is str:
+        return "x" * len(value)
+    return 0 if type(value) in (int, float) else value

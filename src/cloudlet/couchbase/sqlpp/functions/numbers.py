@@ -32,6 +32,8 @@ def _real(calculate: Callable[..., float]) -> Callable[..., Any]:
     return typed(NUMBER)(one)
 
 
+function("deg")(_real(math.degrees))
+function("rad")(_real(math.radians))
 for _name in ("acos", "asin", "atan", "cos", "sin", "tan", "sqrt", "exp", "degrees", "radians"):
     function(_name)(_real(getattr(math, _name)))
 function("ln")(_real(math.log))
@@ -62,7 +64,7 @@ def _rounded(value: Any, digits: Any, mode: str) -> Any:
     return number(int(result) if result == result.to_integral_value() else float(result))
 
 
-@function("round")
+@function("round", "round_nearest")
 @typed(NUMBER)
 def round_(value: Any, digits: Any = 0) -> Any:
     """To `digits` places, halves away from zero."""
@@ -181,3 +183,76 @@ def bitshift(value: Any, count: Any) -> Any:
         return 0
     unsigned = bits & (2**64 - 1)
     return _signed(unsigned << shift if shift >= 0 else unsigned >> -shift)
+
+
+def _positions(value: Any) -> int | None:
+    """A mask of the bit positions given, from 1 for the lowest to 64; None for any other."""
+    mask = 0
+    for item in value if type(value) is list else [value]:
+        place = whole(item) if type(item) in (int, float) else None
+        if place is None or not 1 <= place <= 64:
+            return None
+        mask |= 1 << (place - 1)
+    return mask
+
+
+def _by_position(change: Callable[[int, int], Any]) -> Callable[..., Any]:
+    def run(value: Any, positions: Any) -> Any:
+        if value is MISSING or positions is MISSING:
+            return MISSING
+        bits = whole(value) if type(value) in (int, float) else None
+        mask = _positions(positions)
+        return None if bits is None or mask is None else change(bits, mask)
+
+    return run
+
+
+function("bitset")(_by_position(lambda bits, mask: _signed(bits | mask)))
+function("bitclear")(_by_position(lambda bits, mask: _signed(bits & ~mask)))
+
+
+@function("bittest", "isbitset")
+def bittest(value: Any, positions: Any, every: Any = False) -> Any:
+    """Whether any of the bits at the positions is set, or all of them."""
+    if value is MISSING or positions is MISSING or every is MISSING:
+        return MISSING
+    bits = whole(value) if type(value) in (int, float) else None
+    mask = _positions(positions)
+    if bits is None or mask is None or type(every) is not bool:
+        return None
+    return bits & mask == mask if every else bits & mask != 0
+
+
+function("add")(typed(NUMBER)(lambda a, b, *rest: number(a + b + sum(rest))))
+function("sub")(typed(NUMBER)(lambda a, b: number(a - b)))
+function("neg")(typed(NUMBER)(lambda a: number(-a)))
+
+
+@function("mult")
+@typed(NUMBER)
+def mult(first: Any, second: Any, *rest: Any) -> Any:
+    """The product."""
+    try:
+        return number(math.prod((first, second, *rest)))
+    except OverflowError:
+        return None
+
+
+@function("div")
+@typed(NUMBER)
+def div(a: Any, b: Any) -> Any:
+    """The quotient; NULL for a division by zero."""
+    return None if b == 0 else number(a / b)
+
+
+@function("mod")
+@typed(NUMBER)
+def mod(a: Any, b: Any) -> Any:
+    """The remainder, with the dividend's sign."""
+    return None if b == 0 else number(math.fmod(a, b))
+
+
+# JSON has no such numbers: they are written as these texts.
+function("nan")(lambda: "NaN")
+function("inf", "posinf", "pos_inf")(lambda: "+Infinity")
+function("neginf", "neg_inf")(lambda: "-Infinity")

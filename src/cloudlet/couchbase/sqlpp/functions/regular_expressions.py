@@ -1,88 +1,61 @@
-"""Regular-expression functions, safe against patterns that backtrack without end.
-
-Couchbase uses RE2, which knows neither back-references nor look-around; both are refused. A
-pattern whose cost could explode (a repetition inside a repetition) is refused too.
-"""
+"""Regular-expression functions, by RE2: the syntax that Couchbase has, in linear time."""
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final
+
+import re2  # type: ignore[import-untyped]
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.functions.registry import NUMBER, TEXT, function, typed, whole
+from cloudlet.couchbase.sqlpp.pausing import pause
 
-_REPEATS: Final = (codes.MAX_REPEAT, codes.MIN_REPEAT)
-_REFUSED: Final = (codes.GROUPREF, codes.GROUPREF_EXISTS, codes.ASSERT, codes.ASSERT_NOT)
-# The work of n unbounded repetitions on a text of length t is bounded by t to the power of n.
-_WORK_LIMIT: Final = 10_000_000
-
-
-def _check(parts: Any, *, repeated: bool) -> int:
-    """How many unbounded repetitions follow one another; raises for what is refused."""
-    count = 0
-    for code, argument in parts:
-        if code in _REFUSED:
-            raise ValueError("invalid or unsupported Perl syntax")
-        if code in _REPEATS:
-            low, high, inner = argument
-            many = high - low > 1 or high > 1
-            if many and repeated:
-                raise ValueError("repetition inside a repetition")
-            count += (high is codes.MAXREPEAT or high > 100) + _check(inner, repeated=many)
-        elif code is codes.SUBPATTERN:
-            count += _check(argument[3], repeated=repeated)
-        elif code is codes.BRANCH:
-            count += max(_check(branch, repeated=repeated) for branch in argument[1])
-    return count
+# A pattern that needs more than this is refused, as RE2 does.
+_MEMORY_BYTES: Final = 8 * 1024 * 1024
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> tuple[re.Pattern[str], int]:
+def compiled(pattern: str) -> Any:
+    """The pattern ready for use; 5011 where it is not of RE2's syntax."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY_BYTES
     try:
-        repetitions = _check(parser.parse(pattern), repeated=False)
-        return re.compile(pattern), repetitions
-    except (re.error, ValueError, RecursionError, OverflowError) as error:
+        return re2.compile(pattern, options=options)
+    except re2.error as error:
+        reason = error.args[0].decode(errors="replace") if error.args else "bad pattern"
         raise errors.QueryError(
-            5011, f"error parsing regexp: {error}: `{pattern}`", http=500
+            5011, f"error parsing regexp: {reason}: `{pattern}`", http=500
         ) from None
-
-
-def _for(pattern: str, text: str) -> re.Pattern[str]:
-    compiled, repetitions = _compiled(pattern)
-    if len(text) ** max(1, repetitions) > _WORK_LIMIT:
-        raise errors.QueryError(
-            5011, f"regular expression too costly for this text: `{pattern}`", http=500
-        )
-    return compiled
 
 
 @function("regexp_contains", "contains_regex", "contains_regexp", "regex_contains")
 @typed(TEXT)
 def regexp_contains(text: str, pattern: str) -> bool:
     """Whether any part of the text matches."""
-    return _for(pattern, text).search(text) is not None
+    return compiled(pattern).search(text) is not None
 
 
 @function("regexp_like", "regex_like")
 @typed(TEXT)
 def regexp_like(text: str, pattern: str) -> bool:
     """Whether the whole text matches."""
-    return _for(pattern, text).fullmatch(text) is not None
+    return compiled(pattern).fullmatch(text) is not None
 
 
-@function("regexp_position", "regexp_position0", "regex_position")
+@function(
+    "regexp_position", "regexp_position0", "regexp_pos", "regexp_pos0",
+    "regex_position", "regex_position0", "regex_pos", "regex_pos0",
+)  # fmt: skip
 @typed(TEXT)
 def regexp_position(text: str, pattern: str) -> int:
     """The first match's place in bytes from 0, or -1."""
-    found = _for(pattern, text).search(text)
+    found = compiled(pattern).search(text)
     return len(text[: found.start()].encode()) if found else -1
 
 
-@function("regexp_position1", "regex_position1")
+@function("regexp_position1", "regexp_pos1", "regex_position1", "regex_pos1")
 @typed(TEXT)
 def regexp_position1(text: str, pattern: str) -> int:
     """The first match's place in bytes from 1, or 0."""
@@ -92,28 +65,45 @@ def regexp_position1(text: str, pattern: str) -> int:
 @function("regexp_replace", "regex_replace")
 @typed(TEXT, TEXT, TEXT, NUMBER)
 def regexp_replace(text: str, pattern: str, new: str, count: Any = -1) -> Any:
-    """Every match replaced, or the first `count`; `$1` stands for the first group."""
+    """Every match replaced, or the first `count`; `$1` and `${name}` stand for groups."""
     times = whole(count)
     if times is None:
         return None
-    if times == 0:
-        return text
-    template = re.sub(r"\$(\d+|\w+|\{\w+\})", _group_reference, new.replace("\\", "\\\\"))
-    try:
-        return _for(pattern, text).sub(template, text, count=max(0, times))
-    except (re.error, IndexError):
-        return None
+    expression = compiled(pattern)
+    parts: list[str] = []
+    at = done = 0
+    for found in expression.finditer(text):
+        if 0 <= times <= done:
+            break
+        parts += [text[at : found.start()], _expanded(new, found)]
+        at, done = found.end(), done + 1
+        pause()
+    return "".join([*parts, text[at:]])
 
 
-def _group_reference(match: re.Match[str]) -> str:
-    return f"\\g<{match.group(1).strip('{}')}>"
+def _expanded(template: str, found: Any) -> str:
+    """The replacement with its groups filled in; unknown groups are empty, `$$` is a dollar."""
+
+    def group(match: Any) -> str:
+        name = match.group(1) or match.group(2)
+        if name is None:
+            return "$"
+        try:
+            return found.group(int(name) if name.isdigit() else name) or ""
+        except (IndexError, KeyError):
+            return ""
+
+    return str(_GROUP.sub(group, template)) if "$" in template else template
+
+
+_GROUP: Final = re2.compile(r"\$(?:(\w+)|\{(\w+)\}|\$)")
 
 
 @function("regexp_matches", "regex_matches")
 @typed(TEXT)
 def regexp_matches(text: str, pattern: str) -> list[str]:
     """All matches."""
-    return [found.group() for found in _for(pattern, text).finditer(text)]
+    return [found.group() for found in compiled(pattern).finditer(text)]
 
 
 @function("regexp_split", "regex_split")
@@ -121,7 +111,7 @@ def regexp_matches(text: str, pattern: str) -> list[str]:
 def regexp_split(text: str, pattern: str) -> list[str]:
     """The parts between the matches."""
     parts, at = [], 0
-    for found in _for(pattern, text).finditer(text):
+    for found in compiled(pattern).finditer(text):
         if found.end() > found.start():
             parts.append(text[at : found.start()])
             at = found.end()

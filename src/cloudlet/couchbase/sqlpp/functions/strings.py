@@ -8,12 +8,15 @@ from typing import Any
 from cloudlet.couchbase.sqlpp.functions.registry import (
     GENERATED_LIMIT,
     NUMBER,
+    OBJECT,
     TEXT,
     function,
     out_of_range,
     typed,
     whole,
 )
+from cloudlet.couchbase.sqlpp.functions.regular_expressions import compiled
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 _SPACE = " \t\n\f\r"
@@ -60,10 +63,14 @@ def _byte_position(text: str, part: str, first: int) -> int:
     return len(text[:place].encode()) + first if place >= 0 else first - 1
 
 
-function("position", "position0")(typed(TEXT)(lambda text, part: _byte_position(text, part, 0)))
-function("position1")(typed(TEXT)(lambda text, part: _byte_position(text, part, 1)))
-function("mb_position", "mb_position0")(typed(TEXT)(lambda text, part: text.find(part)))
-function("mb_position1")(typed(TEXT)(lambda text, part: text.find(part) + 1))
+function("position", "position0", "pos", "pos0")(
+    typed(TEXT)(lambda text, part: _byte_position(text, part, 0))
+)
+function("position1", "pos1")(typed(TEXT)(lambda text, part: _byte_position(text, part, 1)))
+function("mb_position", "mb_position0", "mb_pos", "mb_pos0")(
+    typed(TEXT)(lambda text, part: text.find(part))
+)
+function("mb_position1", "mb_pos1")(typed(TEXT)(lambda text, part: text.find(part) + 1))
 
 
 def _part(text: Any, start: Any, length: Any, first: int) -> Any:
@@ -182,7 +189,7 @@ def _padding(text: str, size: Any, pad: str) -> str | None:
     return (pad * (missing // len(pad) + 1))[:missing]
 
 
-@function("lpad")
+@function("lpad", "mb_lpad")
 @typed(TEXT, NUMBER, TEXT)
 def lpad(text: str, size: Any, pad: str = " ") -> Any:
     """Filled on the left to `size` characters, or cut to them."""
@@ -190,9 +197,60 @@ def lpad(text: str, size: Any, pad: str = " ") -> Any:
     return None if filling is None else (filling + text)[: int(size)]
 
 
-@function("rpad")
+@function("rpad", "mb_rpad")
 @typed(TEXT, NUMBER, TEXT)
 def rpad(text: str, size: Any, pad: str = " ") -> Any:
     """Filled on the right to `size` characters, or cut to them."""
     filling = _padding(text, size, pad)
     return None if filling is None else (text + filling)[: int(size)]
+
+
+@function("mask", "mb_mask")
+@typed(TEXT, OBJECT)
+def mask(text: str, options: dict[str, Any] | None = None) -> Any:
+    """The text with parts hidden: options mask, hole, anchor, inject, length (all as MASK has)."""
+    given = options or {}
+    form = given.get("mask", "********")
+    hole = given.get("hole", " ")
+    inject = given.get("inject", "")
+    anchor = given.get("anchor", "start")
+    if any(type(part) is not str for part in (form, hole, inject)):
+        return None
+    size = given.get("length")
+    form = form if type(size) is not int else form[: max(0, size)]
+    start = 0
+    if anchor == "end":
+        start = max(0, len(text) - len(form))
+    elif type(anchor) is int:
+        start = min(max(0, anchor), len(text))
+    elif type(anchor) is str and anchor not in ("start", "text"):
+        found = compiled(anchor).search(text)
+        start = found.start() if found else 0
+    result = list(text[:start])
+    at = start
+    for character in form:
+        if inject and character in inject:
+            result.append(character)
+            continue
+        if anchor != "start" and at >= len(text):
+            break
+        result.append(text[at : at + 1] if character in hole else character)
+        at += 1
+    return "".join(result) + text[at:] if anchor != "start" or at < len(text) else "".join(result)
+
+
+@function("levenshtein_distance")
+@typed(TEXT)
+def levenshtein_distance(first: str, second: str) -> int:
+    """How many characters must be put in, taken out or changed to make one text the other."""
+    if len(first) * len(second) > GENERATED_LIMIT * 4:
+        raise out_of_range("LEVENSHTEIN_DISTANCE")
+    line = list(range(len(second) + 1))
+    for row, a in enumerate(first, 1):
+        before, line[0] = line[0], row
+        for column, b in enumerate(second, 1):
+            here = line[column]
+            line[column] = min(here + 1, line[column - 1] + 1, before + (a != b))
+            before = here
+        pause()
+    return line[-1]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.couchbase.sqlpp.functions.registry import function
-from cloudlet.couchbase.sqlpp.values import MISSING, TYPE_NAMES, is_number, number, truth
+from cloudlet.couchbase.sqlpp.values import MISSING, TYPE_NAMES, is_binary, is_number, number, truth
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -20,12 +20,14 @@ def _test(*kinds: type) -> Callable[[Any], Any]:
 
 
 function("is_array", "isarray")(_test(list))
-function("is_object", "isobject", "isobj")(_test(dict))
-function("is_string", "isstring", "isstr")(_test(str))
+function("is_object", "isobject", "is_obj", "isobj")(_test(dict))
+function("is_string", "isstring", "is_str", "isstr")(_test(str))
 function("is_boolean", "isboolean", "is_bool", "isbool")(_test(bool))
 function("is_number", "isnumber", "is_num", "isnum")(_test(int, float))
 function("is_atom", "isatom")(_test(str, bool, int, float))
-function("is_binary", "isbinary")(_test())
+function("is_binary", "isbinary", "is_bin", "isbin")(
+    lambda value: value if value is None or value is MISSING else is_binary(value)
+)
 function("type", "type_name", "typename")(lambda value: TYPE_NAMES[type(value)])
 
 
