@@ -142,6 +142,22 @@ def test_the_root_is_bound_by_the_resources_account(
 
 
 @pytest.mark.parametrize(
+    ("source_ip", "secure", "value"),
+    [
+        ("127.0.0.1", False, "true"),
+        ("::1", False, "true"),
+        ("10.1.2.3", False, "false"),
+        ("10.1.2.3", True, "true"),
+    ],
+)
+def test_a_request_that_never_left_the_machine_is_secure(
+    source_ip: str, secure: bool, value: str
+) -> None:
+    statement = allow("*", Condition={"Bool": {"aws:SecureTransport": value}})
+    check(BOB, declared(), statement, source_ip=source_ip, secure=secure)
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("aws:SourceIp", "10.1.2.3"),

@@ -134,9 +134,19 @@ class RequestKeys(Mapping[str, Values]):
         return sum(1 for _ in self)
 
 
+def _is_secure(context: Context[Any]) -> bool:
+    """Whether nobody can listen in: by TLS, or because the request never left this machine.
+
+    Policies that refuse everything else, as those of SAM's and CDK's own buckets do, would lock
+    out every client of a cloud on the desk.
+    """
+    source = context.source_ip
+    return context.secure or source == "::1" or source.startswith("127.")
+
+
 _CONTEXT_KEYS: dict[str, Callable[[Context[Any]], Values]] = {
     "aws:sourceip": lambda context: context.source_ip,
     "aws:useragent": lambda context: context.user_agent,
-    "aws:securetransport": lambda context: "true" if context.secure else "false",
+    "aws:securetransport": lambda context: "true" if _is_secure(context) else "false",
     "aws:requestedregion": lambda context: context.region,
 }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudlet.services.s3 import encryption
 from cloudlet.services.s3.errors import (
     AccessControlListNotSupported,
-    InvalidArgument,
     InvalidRequest,
     InvalidStorageClass,
     MetadataTooLarge,
-    NotImplementedFeature,
 )
+from cloudlet.services.s3.model import BucketRecord
 from cloudlet.services.s3.tags import from_header
 from cloudlet.storage.objects import Attributes
 
@@ -40,9 +40,6 @@ _LOCKS = ("object_lock_mode", "object_lock_retain_until_date", "object_lock_lega
 _GRANTS = (
     "grant_full_control", "grant_read", "grant_read_acp", "grant_write", "grant_write_acp",
 )  # fmt: skip
-_CUSTOMER_KEYS = (
-    "sse_customer_algorithm", "sse_customer_key", "copy_source_sse_customer_algorithm",
-)  # fmt: skip
 
 
 def check_acl(request: Any) -> None:
@@ -52,37 +49,16 @@ def check_acl(request: Any) -> None:
         raise AccessControlListNotSupported
 
 
-def check_encryption(request: Any) -> None:
-    """Raise unless the request's encryption is S3's own (AES256), the only one there is."""
-    if any(getattr(request, name, None) is not None for name in _CUSTOMER_KEYS):
-        raise NotImplementedFeature(
-            "Server-side encryption with customer-provided keys is not implemented in cloudlet.",
-            Header="x-amz-server-side-encryption-customer-algorithm",
-        )
-    wanted = getattr(request, "server_side_encryption", None)
-    if wanted in ("aws:kms", "aws:kms:dsse") or getattr(request, "ssekms_key_id", None):
-        raise NotImplementedFeature(
-            "Server-side encryption with AWS KMS keys is not implemented in cloudlet.",
-            Header="x-amz-server-side-encryption",
-        )
-    if wanted not in (None, "AES256"):
-        raise InvalidArgument(
-            "The encryption method specified is not supported",
-            ArgumentName="x-amz-server-side-encryption",
-            ArgumentValue=wanted,
-        )
-
-
 def check_locks(request: Any) -> None:
     """Raise for Object Lock, which a bucket must have been created with."""
     if any(getattr(request, name, None) is not None for name in _LOCKS):
         raise InvalidRequest("Bucket is missing Object Lock Configuration")
 
 
-def of(request: Any) -> Attributes:
-    """What a PutObject, CreateMultipartUpload or CopyObject says about its object."""
+def of(request: Any, bucket: BucketRecord) -> Attributes:
+    """What a PutObject, CreateMultipartUpload or CopyObject says about its object in `bucket`."""
     check_acl(request)
-    check_encryption(request)
+    encryption.check(request)
     check_locks(request)
     storage_class = request.storage_class or "STANDARD"
     if storage_class not in STORAGE_CLASSES:
@@ -93,6 +69,7 @@ def of(request: Any) -> Attributes:
         tags=from_header(request.tagging),
         storage_class=storage_class,
         redirect=_redirect(request.website_redirect_location),
+        encryption=encryption.of(request, bucket),
     )
 
 

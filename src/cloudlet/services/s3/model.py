@@ -32,6 +32,7 @@ class BucketRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     policy: str = ""
     public_access: PublicAccess | None = PublicAccess()
     ownership: str | None = "BucketOwnerEnforced"
+    encryption: str = ""  # of new objects; "": with S3's keys
     bucket_key_enabled: bool = False
     tags: dict[str, str] | None = None
     cors: list[CORSRule] | None = None

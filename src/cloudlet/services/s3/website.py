@@ -18,7 +18,7 @@ from cloudlet.aws.http import Request, Response
 from cloudlet.aws.models.s3 import RoutingRule, WebsiteConfiguration
 from cloudlet.aws.principal import ANONYMOUS
 from cloudlet.aws.service import Target
-from cloudlet.services.s3 import access, ranges
+from cloudlet.services.s3 import access, encryption, ranges
 from cloudlet.services.s3.attributes import HEADERS
 from cloudlet.services.s3.conditions import ReadConditions, http_date, parse_date
 from cloudlet.services.s3.cors import Cors
@@ -142,6 +142,11 @@ class Website:
         if opened is None:
             access.require_list(visit.ctx, bucket)
             raise NoSuchKey(Key=key)
+        try:
+            encryption.check_reader(visit.ctx, bucket, opened.about.attributes)
+        except BaseException:
+            state.objects.release(opened)
+            raise
         return opened
 
     def _folder(self, visit: _Visit, index: str) -> Response | None:

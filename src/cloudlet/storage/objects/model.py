@@ -78,6 +78,7 @@ class Attributes(msgspec.Struct, frozen=True, omit_defaults=True):
     algorithm: str = ""
     storage_class: str = "STANDARD"
     redirect: str = ""
+    encryption: str = ""  # "": with the store's own keys
 
     def replace(self, **changes: object) -> Attributes:
         """A copy with `changes`."""

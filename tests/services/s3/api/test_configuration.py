@@ -43,7 +43,7 @@ async def test_encryption(owner: Caller, bucket: str) -> None:
     await owner("PutBucketEncryption", Bucket=bucket, **{name: rules("AES256")})
     found = (await owner("GetBucketEncryption", Bucket=bucket))[name]["Rules"][0]
     assert found["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    error = await owner.error("PutBucketEncryption", Bucket=bucket, **{name: rules("aws:kms")})
+    error = await owner.error("PutBucketEncryption", Bucket=bucket, **{name: rules("aws:kms:dsse")})
     assert error.code == "NotImplemented"
     await owner("DeleteBucketEncryption", Bucket=bucket)
 

@@ -80,7 +80,7 @@ async def test_a_trailing_checksum(owner: Caller, bucket: str) -> None:
         ({"ChecksumCRC32": "AAAAAA==", "ChecksumSHA1": "x"}, "InvalidRequest"),
         ({"ACL": "public-read"}, "AccessControlListNotSupported"),
         ({"GrantRead": "id=x"}, "AccessControlListNotSupported"),
-        ({"ServerSideEncryption": "aws:kms"}, "NotImplemented"),
+        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "mine"}, "NotImplemented"),
         ({"SSECustomerAlgorithm": "AES256"}, "NotImplemented"),
         ({"ObjectLockMode": "GOVERNANCE"}, "InvalidRequest"),
         ({"StorageClass": "OUTPOSTS"}, "InvalidStorageClass"),

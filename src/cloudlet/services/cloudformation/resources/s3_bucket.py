@@ -202,17 +202,6 @@ def _canned(properties: Mapping[str, Any]) -> str:
 async def _block_public_access(
     task: Task, bucket: str, configuration: dict[str, bool] | None
 ) -> None:
-    if not task.offers("s3", "PutPublicAccessBlock"):
-        # Without the setting nothing is blocked, which is what False asks for.
-        blocked = sorted(name for name, value in (configuration or {}).items() if value)
-        if blocked:
-            raise AWSError(
-                f"cloudlet's S3 does not block public access yet: set {', '.join(blocked)} to "
-                "false, or leave PublicAccessBlockConfiguration out.",
-                code="InvalidRequest",
-                status=400,
-            )
-        return
     if configuration is None:
         await task.call("s3", "DeletePublicAccessBlock", Bucket=bucket)
         return
@@ -225,35 +214,24 @@ async def _block_public_access(
 
 
 async def _encrypt(task: Task, bucket: str, configuration: dict[str, Any] | None) -> None:
-    if task.offers("s3", "PutBucketEncryption"):
-        if configuration is None:
-            await task.call("s3", "DeleteBucketEncryption", Bucket=bucket)
-            return
-        rules = [
-            {
-                "BucketKeyEnabled": rule.get("BucketKeyEnabled"),
-                "ApplyServerSideEncryptionByDefault": rule.get("ServerSideEncryptionByDefault"),
-            }
-            for rule in configuration["ServerSideEncryptionConfiguration"]
-        ]
-        await task.call(
-            "s3",
-            "PutBucketEncryption",
-            Bucket=bucket,
-            ServerSideEncryptionConfiguration={
-                "Rules": [{k: v for k, v in rule.items() if v is not None} for rule in rules]
-            },
-        )
+    if configuration is None:
+        await task.call("s3", "DeleteBucketEncryption", Bucket=bucket)
         return
-    # SSE-S3 is what every bucket has on AWS; keys of one's own need KMS.
-    for rule in (configuration or {}).get("ServerSideEncryptionConfiguration", []):
-        algorithm = rule.get("ServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "AES256")
-        if algorithm != "AES256":
-            raise AWSError(
-                f"cloudlet has no KMS yet: BucketEncryption {algorithm} is not supported.",
-                code="InvalidRequest",
-                status=400,
-            )
+    rules = [
+        {
+            "BucketKeyEnabled": rule.get("BucketKeyEnabled"),
+            "ApplyServerSideEncryptionByDefault": rule.get("ServerSideEncryptionByDefault"),
+        }
+        for rule in configuration["ServerSideEncryptionConfiguration"]
+    ]
+    await task.call(
+        "s3",
+        "PutBucketEncryption",
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{k: v for k, v in rule.items() if v is not None} for rule in rules]
+        },
+    )
 
 
 async def _allow_origins(task: Task, bucket: str, configuration: dict[str, Any] | None) -> None:

@@ -28,6 +28,7 @@ from cloudlet.aws.models.s3 import (
     WebsiteConfiguration,
 )
 from cloudlet.aws.service import operation
+from cloudlet.services.s3 import encryption
 from cloudlet.services.s3.access import bucket_arn, bucket_policy
 from cloudlet.services.s3.errors import (
     InvalidArgument,
@@ -76,7 +77,7 @@ async def get_bucket_encryption(
     bucket = ctx.service.bucket(req.bucket)
     rule = ServerSideEncryptionRule(
         apply_server_side_encryption_by_default=ServerSideEncryptionByDefault(
-            sse_algorithm="AES256"
+            sse_algorithm=bucket.encryption or encryption.S3_KEYS
         ),
         bucket_key_enabled=bucket.bucket_key_enabled,
     )
@@ -92,21 +93,24 @@ async def get_bucket_encryption(
     policy=bucket_policy,
 )
 async def put_bucket_encryption(ctx: Context[S3], req: PutBucketEncryptionRequest) -> None:
-    """Set the default encryption; S3's own keys are the only ones there are."""
+    """Set the default encryption: with S3's keys, or with KMS's AWS managed key."""
     rules = req.server_side_encryption_configuration.rules
     if len(rules) != 1:
         raise MalformedXML
     wanted = rules[0].apply_server_side_encryption_by_default
-    if wanted is not None and wanted.sse_algorithm != "AES256":
-        raise NotImplementedFeature(
-            "Server-side encryption with AWS KMS keys is not implemented in cloudlet."
-        )
-    if wanted is not None and wanted.kms_master_key_id is not None:
+    algorithm = encryption.S3_KEYS if wanted is None else wanted.sse_algorithm
+    key = None if wanted is None else wanted.kms_master_key_id
+    if key is not None and algorithm == encryption.S3_KEYS:
         raise InvalidArgument(
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms",
             ArgumentName="ApplyServerSideEncryptionByDefault",
         )
-    await ctx.service.change(req.bucket, bucket_key_enabled=bool(rules[0].bucket_key_enabled))
+    encryption.check_algorithm(algorithm, key)
+    await ctx.service.change(
+        req.bucket,
+        encryption="" if algorithm == encryption.S3_KEYS else algorithm,
+        bucket_key_enabled=bool(rules[0].bucket_key_enabled),
+    )
 
 
 @operation(
@@ -117,7 +121,7 @@ async def put_bucket_encryption(ctx: Context[S3], req: PutBucketEncryptionReques
 )
 async def delete_bucket_encryption(ctx: Context[S3], req: DeleteBucketEncryptionRequest) -> None:
     """Go back to S3's own keys."""
-    await ctx.service.change(req.bucket, bucket_key_enabled=False)
+    await ctx.service.change(req.bucket, encryption="", bucket_key_enabled=False)
 
 
 @operation("GetBucketCors", action="s3:GetBucketCORS", resource=bucket_arn, policy=bucket_policy)

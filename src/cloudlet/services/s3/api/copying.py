@@ -7,7 +7,7 @@ from typing import Any
 from cloudlet.aws.context import Context
 from cloudlet.aws.models.s3 import CopyObjectOutput, CopyObjectRequest, CopyObjectResult
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums, versions
+from cloudlet.services.s3 import access, attributes, checksums, encryption, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import ReadConditions, WriteCondition
 from cloudlet.services.s3.errors import (
@@ -43,7 +43,8 @@ async def copy_object(ctx: Context[S3], req: CopyObjectRequest) -> CopyObjectOut
     condition = None
     if req.if_match is not None or req.if_none_match is not None:
         condition = WriteCondition(req.if_match, req.if_none_match, req.key)
-    given = attributes.of(req)
+    bucket = ctx.service.bucket(req.bucket)
+    given = attributes.of(req, bucket)
     _check_directives(req)
     opened = open_source(ctx, req)
     try:
@@ -55,7 +56,7 @@ async def copy_object(ctx: Context[S3], req: CopyObjectRequest) -> CopyObjectOut
         ctx.service.objects.release(opened)
     members: dict[str, Any] = checksums.members(stored.attributes.checksums)
     return CopyObjectOutput(
-        version_id=versions.told(ctx.service.bucket(req.bucket), stored),
+        version_id=versions.told(bucket, stored),
         copy_source_version_id=versions.told(ctx.service.bucket(opened.about.bucket), opened.about),
         copy_object_result=CopyObjectResult(
             etag=f'"{stored.etag}"',
@@ -63,7 +64,7 @@ async def copy_object(ctx: Context[S3], req: CopyObjectRequest) -> CopyObjectOut
             checksum_type="FULL_OBJECT",
             **members,
         ),
-        server_side_encryption="AES256",
+        **encryption.members(bucket, stored.attributes),
     )
 
 
@@ -109,6 +110,7 @@ def open_source(ctx: Context[S3], req: Any) -> Opened:
             req.copy_source_if_modified_since,
             req.copy_source_if_unmodified_since,
         ).check_copy(opened.about)
+        encryption.check_reader(ctx, bucket, opened.about.attributes)
         if opened.about.attributes.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
             raise InvalidObjectState(StorageClass=opened.about.attributes.storage_class)
     except BaseException:

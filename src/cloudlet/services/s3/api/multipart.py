@@ -23,7 +23,7 @@ from cloudlet.aws.models.s3 import (
     UploadPartRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums, versions
+from cloudlet.services.s3 import access, attributes, checksums, encryption, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.api.copying import open_source
 from cloudlet.services.s3.conditions import WriteCondition
@@ -61,7 +61,8 @@ async def create_multipart_upload(
 ) -> CreateMultipartUploadOutput:
     """Begin an upload in parts."""
     check_key(req.key)
-    about = attributes.of(req)
+    bucket = ctx.service.bucket(req.bucket)
+    about = attributes.of(req, bucket)
     if about.tags:
         ctx.authorise("s3:PutObjectTagging", object_arn(ctx, req), policy=bucket_policy(ctx, req))
     algorithm, kind = _checksum_of(req)
@@ -74,7 +75,7 @@ async def create_multipart_upload(
         bucket=req.bucket,
         key=req.key,
         upload_id=upload.id,
-        server_side_encryption="AES256",
+        **encryption.members(bucket, about),
         checksum_algorithm=algorithm or None,
         checksum_type=kind if algorithm else None,
     )
@@ -133,7 +134,7 @@ def _check_number(number: int) -> None:
 async def upload_part(ctx: Context[S3], req: UploadPartRequest) -> UploadPartOutput:
     """Store a part, replacing the one of that number."""
     _check_number(req.part_number)
-    attributes.check_encryption(req)
+    encryption.check(req)
     upload = _unfinished(ctx, req)
     chosen = upload.attributes.algorithm
     expected = checksums.expectation(req, chosen)
@@ -152,14 +153,15 @@ async def upload_part(ctx: Context[S3], req: UploadPartRequest) -> UploadPartOut
     if stored is None:
         raise NoSuchUpload(UploadId=req.upload_id)
     members: dict[str, Any] = checksums.members({algorithm: checksum})
-    return UploadPartOutput(etag=f'"{stored.etag}"', server_side_encryption="AES256", **members)
+    members |= encryption.members(ctx.service.bucket(req.bucket), upload.attributes)
+    return UploadPartOutput(etag=f'"{stored.etag}"', **members)
 
 
 @operation("UploadPartCopy", action="s3:PutObject", resource=object_arn, policy=bucket_policy)
 async def upload_part_copy(ctx: Context[S3], req: UploadPartCopyRequest) -> UploadPartCopyOutput:
     """Store a part with bytes of another object."""
     _check_number(req.part_number)
-    attributes.check_encryption(req)
+    encryption.check(req)
     upload = _unfinished(ctx, req)
     algorithm = upload.attributes.algorithm or checksums.DEFAULT
     opened = open_source(ctx, req)
@@ -179,7 +181,7 @@ async def upload_part_copy(ctx: Context[S3], req: UploadPartCopyRequest) -> Uplo
         copy_part_result=CopyPartResult(
             etag=f'"{stored.etag}"', last_modified=float(stored.modified_ms // 1000), **members
         ),
-        server_side_encryption="AES256",
+        **encryption.members(ctx.service.bucket(req.bucket), upload.attributes),
     )
 
 
@@ -262,14 +264,15 @@ def _repeated(
 def _completed(
     ctx: Context[S3], req: CompleteMultipartUploadRequest, stored: Summary
 ) -> CompleteMultipartUploadOutput:
+    bucket = ctx.service.bucket(req.bucket)
     members: dict[str, Any] = checksums.members(stored.attributes.checksums)
     return CompleteMultipartUploadOutput(
         location=f"{ctx.endpoint}/{req.bucket}/{req.key}",
         bucket=req.bucket,
         key=req.key,
         etag=f'"{stored.etag}"',
-        version_id=stored.version if ctx.service.versioning(req.bucket) else None,
-        server_side_encryption="AES256",
+        version_id=versions.told(bucket, stored),
+        **encryption.members(bucket, stored.attributes),
         checksum_type=stored.attributes.checksum_type,
         **members,
     )

@@ -18,7 +18,7 @@ from cloudlet.aws.models.s3 import (
     ObjectPart,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums, ranges, versions
+from cloudlet.services.s3 import access, attributes, checksums, encryption, ranges, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import ReadConditions, http_date
 from cloudlet.services.s3.errors import (
@@ -27,6 +27,7 @@ from cloudlet.services.s3.errors import (
     InvalidPartNumber,
     InvalidRequest,
 )
+from cloudlet.services.s3.model import BucketRecord
 from cloudlet.services.s3.names import check_key
 from cloudlet.services.s3.store import S3
 from cloudlet.storage.objects import Opened, Summary
@@ -49,9 +50,9 @@ _OVERRIDES = (
 )
 async def get_object(ctx: Context[S3], req: GetObjectRequest) -> GetObjectOutput:
     """Give an object's bytes, or a range of them, as a stream."""
-    opened, version = _open(ctx, req, "GET")
+    bucket, opened = _open(ctx, req, "GET")
     try:
-        start, stop, members = _select(opened, req)
+        start, stop, members = _select(bucket, opened, req)
         if opened.about.attributes.storage_class in ARCHIVED:
             raise InvalidObjectState(StorageClass=opened.about.attributes.storage_class)
         members |= _overrides(ctx, req)
@@ -59,7 +60,7 @@ async def get_object(ctx: Context[S3], req: GetObjectRequest) -> GetObjectOutput
         ctx.service.objects.release(opened)
         raise
     body = Body(ctx.service.objects.read(opened, start, stop), stop - start)
-    return GetObjectOutput(body=body, content_length=stop - start, version_id=version, **members)
+    return GetObjectOutput(body=body, content_length=stop - start, **members)
 
 
 @operation(
@@ -71,39 +72,41 @@ async def get_object(ctx: Context[S3], req: GetObjectRequest) -> GetObjectOutput
 )
 async def head_object(ctx: Context[S3], req: HeadObjectRequest) -> HeadObjectOutput:
     """Give what GetObject would, without the bytes."""
-    opened, version = _open(ctx, req, "HEAD")
+    bucket, opened = _open(ctx, req, "HEAD")
     try:
-        start, stop, members = _select(opened, req)
+        start, stop, members = _select(bucket, opened, req)
         members |= _overrides(ctx, req)
     finally:
         ctx.service.objects.release(opened)
-    return HeadObjectOutput(content_length=stop - start, version_id=version, **members)
+    return HeadObjectOutput(content_length=stop - start, **members)
 
 
 def _open(
     ctx: Context[S3], req: GetObjectRequest | HeadObjectRequest, method: str
-) -> tuple[Opened, str | None]:
-    """The object, held, and the version that it is told to be.
-
-    A missing one is a 404 only to those who may list the bucket.
-    """
+) -> tuple[BucketRecord, Opened]:
+    """The bucket and the object, held; one missing is a 404 only to those who may list it."""
     check_key(req.key)
-    attributes.check_encryption(req)
+    encryption.check(req)
     bucket = ctx.service.bucket(req.bucket)
     version = versions.wanted(bucket, req.version_id)
     opened = versions.opened(ctx, bucket, req.key, version, method)
-    return opened, versions.told(bucket, opened.about)
+    try:
+        encryption.check_reader(ctx, bucket, opened.about.attributes)
+    except BaseException:
+        ctx.service.objects.release(opened)
+        raise
+    return bucket, opened
 
 
 def _select(
-    opened: Opened, req: GetObjectRequest | HeadObjectRequest
+    bucket: BucketRecord, opened: Opened, req: GetObjectRequest | HeadObjectRequest
 ) -> tuple[int, int, dict[str, Any]]:
     """What the conditions, the range and the part number leave of the object: (start, stop)."""
     about = opened.about
     ReadConditions(
         req.if_match, req.if_none_match, req.if_modified_since, req.if_unmodified_since
     ).check_read(about)
-    members = describe(about)
+    members = describe(bucket, about)
     if req.part_number is not None:
         if req.range is not None:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
@@ -153,7 +156,7 @@ def _part(opened: Opened, number: int) -> tuple[int, int, int | None]:
     return start, start + opened.segments[index].size, len(opened.segments)
 
 
-def describe(about: Summary) -> dict[str, Any]:
+def describe(bucket: BucketRecord, about: Summary) -> dict[str, Any]:
     """The members that GetObject and HeadObject share, by their structs' attributes."""
     kept = about.attributes
     return {
@@ -162,10 +165,11 @@ def describe(about: Summary) -> dict[str, Any]:
         "etag": f'"{about.etag}"',
         "last_modified": float(about.modified_s),
         "metadata": kept.metadata or None,
-        "server_side_encryption": "AES256",
+        **encryption.members(bucket, kept),
         "storage_class": None if kept.storage_class == "STANDARD" else kept.storage_class,
         "website_redirect_location": kept.redirect or None,
         "tag_count": len(kept.tags) or None,
+        "version_id": versions.told(bucket, about),
     }
 
 

@@ -20,7 +20,7 @@ from cloudlet.aws.models.s3 import (
     PutObjectRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.s3 import access, attributes, checksums, versions
+from cloudlet.services.s3 import access, attributes, checksums, encryption, versions
 from cloudlet.services.s3.access import bucket_policy, object_arn
 from cloudlet.services.s3.conditions import WriteCondition
 from cloudlet.services.s3.errors import (
@@ -51,7 +51,8 @@ async def put_object(ctx: Context[S3], req: PutObjectRequest) -> PutObjectOutput
     check_key(req.key)
     if req.write_offset_bytes is not None:
         raise NotImplementedFeature(Header="x-amz-write-offset-bytes")
-    about = attributes.of(req)
+    bucket = ctx.service.bucket(req.bucket)
+    about = attributes.of(req, bucket)
     expected = checksums.expectation(req)
     condition = _write_condition(ctx, req)
     if about.tags:
@@ -72,7 +73,7 @@ async def put_object(ctx: Context[S3], req: PutObjectRequest) -> PutObjectOutput
         etag=f'"{stored.etag}"',
         version_id=stored.version if versioning else None,
         checksum_type="FULL_OBJECT",
-        server_side_encryption="AES256",
+        **encryption.members(bucket, about),
         **checksums.members(about.checksums),  # type: ignore[arg-type]
     )
 
