@@ -19,7 +19,7 @@ from cloudlet.compute import isolation
 REDTEAM = Path(__file__).parent / "redteam.py"
 NOBODY = 65534
 LEVEL = isolation.probe(
-    namespaces=True, reachable=True, cgroups=False, pids=False, cgroup_detail=""
+    namespaces=True, reachable=True, cgroups=False, pids=False, shares=False, cgroup_detail=""
 )
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls")
@@ -101,8 +101,13 @@ def test_a_hostile_function_is_refused_without_namespaces(identity: str) -> None
 
 def test_the_level_says_what_is_switched_off() -> None:
     level = isolation.probe(
-        namespaces=False, reachable=False, cgroups=False, pids=False, cgroup_detail="x"
-    )
+        namespaces=False,
+        reachable=False,
+        cgroups=False,
+        pids=False,
+        shares=False,
+        cgroup_detail="x",
+    )  # fmt: skip
     assert level.name in ("reduced", "minimal")
     assert not level.namespaces
     assert "without user namespaces" in level.summary.replace("; ", " ")

@@ -114,7 +114,7 @@ async def test_python_failures_by_name(
     assert document["requestId"] == "request-1"
     assert any(text.startswith(f"[ERROR] {kind}: {message}\nTrace") for text in bench.log.texts)
     reported = [text for text in bench.log.texts if text.startswith("INIT_REPORT Init Duration: ")]
-    assert len(reported) == (kind != "Runtime.MarshalError")
+    assert len(reported) == (0 if kind == "Runtime.MarshalError" else 2)
     assert all(text.endswith(f"Status: error\tError Type: {kind}") for text in reported)
 
 
@@ -298,6 +298,16 @@ async def test_slow_initialisation_is_repeated_within_the_time_out(
     )
     late = await bench.call(bench.function(source, "late", timeout_s=0.4))
     assert late["errorType"] == "Sandbox.Timedout"
+
+
+async def test_failed_initialisation_is_repeated_as_aws_does(bench: Any) -> None:
+    answer = await bench.call(bench.function("import nowhere\n"))
+    assert answer["errorType"] == "Runtime.ImportModuleError"
+    reports = [text for text in bench.log.texts if text.startswith("INIT_REPORT")]
+    assert [text.split("\t")[1:] for text in reports] == [
+        [f"Phase: {phase}", "Status: error", "Error Type: Runtime.ImportModuleError"]
+        for phase in ("init", "invoke")
+    ]
 
 
 @pytest.mark.parametrize("namespaces", [True, False])

@@ -13,7 +13,9 @@ import pytest
 
 from cloudlet.compute.isolation import probe
 
-LEVEL = probe(namespaces=True, reachable=True, cgroups=False, pids=False, cgroup_detail="")
+LEVEL = probe(
+    namespaces=True, reachable=True, cgroups=False, pids=False, shares=False, cgroup_detail=""
+)
 pytestmark = pytest.mark.skipif(not LEVEL.namespaces, reason="templates need user namespaces")
 
 PACKAGE = "import os, random, time\ntime.sleep(0.05)\nborn_in = os.getpid()\n"

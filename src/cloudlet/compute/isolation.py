@@ -45,7 +45,13 @@ class IsolationLevel:
 
 
 def probe(
-    *, namespaces: bool, reachable: bool, cgroups: bool, pids: bool, cgroup_detail: str
+    *,
+    namespaces: bool,
+    reachable: bool,
+    cgroups: bool,
+    pids: bool,
+    shares: bool,
+    cgroup_detail: str,
 ) -> IsolationLevel:
     """Try the means out in a process of their own.
 
@@ -73,6 +79,11 @@ def probe(
             cgroup_detail if cgroups else f"RLIMIT_DATA and watching instead: {cgroup_detail}",
         ),
         IsolationItem("process limits", pids, "1024 an environment" if pids else "RLIMIT_NPROC"),
+        IsolationItem(
+            "processor shares",
+            shares,
+            "in proportion to memory" if shares else "environments compete as equals",
+        ),
         IsolationItem(
             "own network", False, "functions share the host's network and reach its loopback"
         ),

@@ -1,4 +1,5 @@
-"""Memory and process limits of environments: cgroups where one is writable, else watching.
+"""Memory, process and processor limits of environments: cgroups where one is writable, else
+watching.
 
 The hard limit of a cgroup covers memory and /tmp together, because pages of a tmpfs are charged
 to who writes them, whereas AWS's /tmp is a disk. `Meter.used_bytes` leaves /tmp out, and the
@@ -15,6 +16,7 @@ from time import monotonic
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
+_MB_A_PROCESSOR = 1769
 _LOOKED_AT = 32
 
 
@@ -25,6 +27,12 @@ class CgroupRoot:
     version: int
     memory: Path
     pids: Path | None
+    cpu: Path | None
+
+    @property
+    def folders(self) -> list[Path]:
+        """Each once: in version 2 they are the same."""
+        return list(dict.fromkeys(f for f in (self.memory, self.pids, self.cpu) if f is not None))
 
 
 def find_root() -> tuple[CgroupRoot | None, str]:
@@ -43,10 +51,15 @@ def find_root() -> tuple[CgroupRoot | None, str]:
         memory = _make(Path("/sys/fs/cgroup/memory"), paths["memory"], name)
         if memory is None:
             return None, "cgroup v1 memory is not writable"
-        pids = None
-        if "pids" in paths:
-            pids = _make(Path("/sys/fs/cgroup/pids"), paths["pids"], name)
-        return CgroupRoot(1, memory, pids), "cgroup v1"
+        made = {
+            controller: _make(Path("/sys/fs/cgroup") / controller, paths[controller], name)
+            for controller in ("pids", "cpu")
+            if controller in paths
+        }
+        cpu = made.get("cpu")
+        if cpu is not None:  # as many ordinary processes' part as there are processors
+            (cpu / "cpu.shares").write_text(str(1024 * (os.cpu_count() or 1)))
+        return CgroupRoot(1, memory, made.get("pids"), cpu), "cgroup v1"
     if "" in paths:
         return _unified(paths[""], name)
     return None, "no cgroup hierarchy with a memory controller"
@@ -78,15 +91,26 @@ def _unified(path: str, name: str) -> tuple[CgroupRoot | None, str]:
                 folder.rmdir()
             continue
         _sweep(parent)
-        return CgroupRoot(2, folder, folder), "cgroup v2"
+        return CgroupRoot(2, folder, folder, _weighted(parent, folder)), "cgroup v2"
     return None, "cgroup v2 is not writable here (no delegation)"
+
+
+def _weighted(parent: Path, folder: Path) -> Path | None:
+    """The folder, where the cpu controller may be handed down too."""
+    try:
+        if "cpu" not in (parent / "cgroup.subtree_control").read_text().split():
+            (parent / "cgroup.subtree_control").write_text("+cpu")
+        (folder / "cgroup.subtree_control").write_text("+cpu")
+        (folder / "cpu.weight").write_text(str(min(10_000, 100 * (os.cpu_count() or 1))))
+    except OSError:
+        return None
+    return folder
 
 
 def remove_root(root: CgroupRoot) -> None:
     """Take the folders away again; environments must have ended."""
-    _remove(root.memory)
-    if root.pids is not None and root.pids != root.memory:
-        _remove(root.pids)
+    for folder in root.folders:
+        _remove(folder)
 
 
 def _remove(folder: Path) -> None:
@@ -113,18 +137,18 @@ class CgroupMeter:
     def __init__(self, root: CgroupRoot, name: str) -> None:
         self._root = root
         self._memory = root.memory / name
-        self._memory.mkdir()
         first = root.version == 1
-        folders = [self._memory]
-        if root.pids is not None and root.pids != root.memory:
-            folders.append(root.pids / name)
-            folders[-1].mkdir()
+        self._folders = [folder / name for folder in root.folders]
+        for folder in self._folders:
+            folder.mkdir()
         if root.pids is not None:
-            (folders[-1] / "pids.max").write_text(str(MAX_PROCESSES))
+            (root.pids / name / "pids.max").write_text(str(MAX_PROCESSES))
         if not first:
             (self._memory / "memory.oom.group").write_text("1")
         membership = "tasks" if first else "cgroup.procs"
-        self.join = [os.open(f / membership, os.O_WRONLY | os.O_CLOEXEC) for f in folders]
+        self.join = [
+            os.open(folder / membership, os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders
+        ]
         usage = "memory.usage_in_bytes" if first else "memory.current"
         peak = "memory.max_usage_in_bytes" if first else "memory.peak"
         events = "memory.oom_control" if first else "memory.events"
@@ -147,9 +171,20 @@ class CgroupMeter:
         self.join.clear()
 
     def limit(self, memory_mb: int, tmp_mb: int) -> None:
-        """Set the hard limit."""
+        """Set the hard limit of memory, and the share of the processors: AWS gives one virtual
+        processor for 1,769 MB ("Configure Lambda function memory").
+        """
         name = "memory.limit_in_bytes" if self._root.version == 1 else "memory.max"
         (self._memory / name).write_text(str((memory_mb + tmp_mb) * _MB))
+        if self._root.cpu is not None:
+            part = memory_mb / _MB_A_PROCESSOR
+            name, whole = ("cpu.shares", 1024) if self._root.version == 1 else ("cpu.weight", 100)
+            share = max(2, round(whole * part))
+            (self._root.cpu / self._memory.name / name).write_text(str(share))
+
+    def pids(self) -> list[int]:
+        """Every process of the environment."""
+        return [int(pid) for pid in (self._memory / "cgroup.procs").read_text().split()]
 
     def used_bytes(self) -> int:
         """Memory that is the function's own: without files and /tmp."""
@@ -186,10 +221,7 @@ class CgroupMeter:
         for fd in (self._usage, self._peak, self._stat, self._events):
             if fd >= 0:
                 os.close(fd)
-        folders = [self._memory]
-        if self._root.pids is not None and self._root.pids != self._root.memory:
-            folders.append(self._root.pids / self._memory.name)
-        for folder in folders:
+        for folder in self._folders:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
@@ -210,14 +242,18 @@ class PolledMeter:
 
     def used_bytes(self) -> int:
         """The sum over the process and its descendants."""
-        total, pending, looked_at = 0, [self._pid, *self._adopted()], 0
-        while pending and looked_at < _LOOKED_AT:
-            pid = pending.pop()
-            looked_at += 1
-            total += self._private(pid)
-            pending += _children(pid)
+        total = sum(map(self._private, self.pids()))
         self._peak = max(self._peak, total)
         return total
+
+    def pids(self) -> list[int]:
+        """The processes of the environment, at most `_LOOKED_AT`."""
+        found: list[int] = []
+        pending = [self._pid, *self._adopted()]
+        while pending and len(found) < _LOOKED_AT:
+            found.append(pending.pop())
+            pending += _children(found[-1])
+        return found
 
     def _adopted(self) -> list[int]:
         """The children that a template forked into this environment."""

@@ -33,13 +33,15 @@ from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
 from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
-from cloudlet.compute.stream import ResponseStream
+from cloudlet.compute.stream import ResponseStream, StreamReader
 from cloudlet.compute.template import LEARN_FROM_MS, Templates
 from cloudlet.compute.zygote import Zygote
 
 _logger = logging.getLogger(__name__)
 INIT_LIMIT_S = 10.0  # AWS: "the Init phase is limited to 10 seconds"
 _EXPIRY_MARGIN_S = 60.0
+_FREEZE_S = 0.05  # after which an idle environment is stopped: a busy one never pays for it
+_FREEZE_AT_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -92,6 +94,7 @@ class Compute:
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
         self._zygote_used: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._freezer: asyncio.TimerHandle | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._cgroups: CgroupRoot | None = None
         self._level: IsolationLevel | None = None
@@ -114,6 +117,8 @@ class Compute:
                 pool.waiting.popleft().fail(ComputeStopped("the platform is stopping"))
             for sandbox in pool.all:
                 sandbox.abandon(ComputeStopped("the platform is stopping"))
+        if self._freezer is not None:
+            self._freezer.cancel()
         await self._templates.stop()
         zygotes = list(self._zygotes.values())
         for task in zygotes:
@@ -143,7 +148,7 @@ class Compute:
         job.future.add_done_callback(job.stream.finish)
         self._submit(job)
         content_type = await job.stream.begun
-        return StreamedOutcome(content_type, job.stream.chunks(), job.future)
+        return StreamedOutcome(content_type, StreamReader(job.stream), job.future)
 
     def _submit(self, job: Job) -> None:
         """Give the job to an idle environment, else let it wait for the first that is free."""
@@ -184,6 +189,7 @@ class Compute:
                     reachable=open_to_all(self._data, self._code_root),
                     cgroups=self._cgroups is not None,
                     pids=self._cgroups is not None and self._cgroups.pids is not None,
+                    shares=self._cgroups is not None and self._cgroups.cpu is not None,
                     cgroup_detail=cgroup_detail,
                 )
             return self._level
@@ -268,17 +274,13 @@ class Compute:
             runtime = (await self._runtimes.find(spec.runtime)).sized(spec.memory_mb)
             zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
             ended: Ended | None = None
-            for limit_s in (INIT_LIMIT_S, spec.timeout_s):
+            for phase in ("init", "invoke"):  # AWS repeats a failed initialisation, once
                 sandbox = await self._take(zygote, spec)
-                ended = await self._initialise(pool, sandbox, spec, runtime, credentials, limit_s)
-                if ended is not None and sandbox.forked_from_template:
-                    self._templates.refuse(spec.key, "an environment forked from it failed")
-                    sandbox = await zygote.take()
-                    ended = await self._initialise(
-                        pool, sandbox, spec, runtime, credentials, limit_s
-                    )
-                if ended is None or not ended.timed_out:
+                ended = await self._initialise(pool, sandbox, spec, runtime, credentials, phase)
+                if ended is None:
                     break
+                if sandbox.forked_from_template:
+                    self._templates.refuse(spec.key, "an environment forked from it failed")
             zygote.refill_later()
             assert sandbox is not None
             if ended is None:
@@ -326,7 +328,7 @@ class Compute:
         spec: EnvironmentSpec,
         runtime: Runtime,
         credentials: Mapping[str, str],
-        limit_s: float,
+        phase: str,
     ) -> Ended | None:
         log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
         region = spec.variables.get("AWS_REGION", "us-east-1")
@@ -346,11 +348,13 @@ class Compute:
                 environ["PYTHONPATH"] = os.fspath(self._sdk_view)
         sandbox.on_free, sandbox.on_end = self._free, self._ended
         pool.all.add(sandbox)
+        limit_s = INIT_LIMIT_S if phase == "init" else spec.timeout_s
         ended = await sandbox.assign(spec, message, log, limit_s)
         if ended is not None:
             sandbox.kill()
             status = "timeout" if ended.timed_out else "error"
-            log.lines([report.init_report(sandbox.init_ms or 0.0, status, ended.error_type)])
+            init_ms = sandbox.init_ms or 0.0
+            log.lines([report.init_report(init_ms, phase, status, ended.error_type)])
         return ended
 
     def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
@@ -390,8 +394,25 @@ class Compute:
         else:
             sandbox.idle_since = perf_counter()
             pool.idle.append(sandbox)
+            if self._freezer is None:
+                self._freezer = asyncio.get_running_loop().call_later(_FREEZE_S, self._freeze)
             if self._hungry:
                 self._room()
+
+    def _freeze(self) -> None:
+        """Stop the environments that idled for a moment, some at a time; look again while any
+        goes on.
+        """
+        self._freezer = None
+        horizon, frozen = perf_counter() - _FREEZE_S, 0
+        awake = [s for pool in self._pools.values() for s in pool.idle if not s.frozen]
+        for sandbox in awake:
+            if sandbox.idle_since <= horizon and frozen < _FREEZE_AT_ONCE:
+                frozen += 1
+                sandbox.freeze()
+        if frozen < len(awake):
+            delay_s = _FREEZE_S if frozen < _FREEZE_AT_ONCE else 0.0
+            self._freezer = asyncio.get_running_loop().call_later(delay_s, self._freeze)
 
     def _ended(self, sandbox: Sandbox) -> None:
         assert sandbox.spec is not None

@@ -33,9 +33,11 @@ def init_start(runtime: str, found: str, region: str) -> str:
     )
 
 
-def init_report(init_ms: float, status: str, error_type: str | None = None) -> str:
-    """The line that tells of an initialisation that failed."""
-    line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: init\tStatus: {status}"
+def init_report(init_ms: float, phase: str, status: str, error_type: str | None = None) -> str:
+    """The line that tells of an initialisation that failed; `phase` is init, or invoke where it
+    was the repetition.
+    """
+    line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
     return line + (f"\tError Type: {error_type}" if error_type else "")
 
 

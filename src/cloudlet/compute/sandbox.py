@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.compute import report
+from cloudlet.compute import freezing, report
 from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.log import EnvironmentLog
@@ -93,6 +93,7 @@ class Sandbox:
         self.learned = b""  # what the bootstrap says of its imports
         self.forked_from_template = False
         self.shared_bytes = 0  # of a template: used, but not its own
+        self._frozen: list[int] = []  # pidfds of what was stopped
         self._loop = asyncio.get_running_loop()
         self._pipes = pipes
         self._buffer = bytearray()
@@ -148,6 +149,8 @@ class Sandbox:
     def run(self, job: Job) -> None:
         """Send the request; the answer reaches the job's future."""
         assert self.log is not None
+        if self._frozen:
+            self.thaw()
         invocation, spec = job.invocation, job.spec
         self._job = job
         self._streamed_bytes = -1
@@ -248,6 +251,25 @@ class Sandbox:
             error_type=ended.error_type,
         )
 
+    # --- between invocations ------------------------------------------------------------------
+    @property
+    def frozen(self) -> bool:
+        """Whether its processes are stopped."""
+        return bool(self._frozen)
+
+    def freeze(self) -> None:
+        """Stop every process until the next invocation, as AWS freezes idle environments.
+
+        By SIGSTOP, which unlike a cgroup v1 freezer lets a killed server's environments die.
+        """
+        if self.status == "idle" and self.meter is not None and not self._frozen:
+            self._frozen = freezing.freeze(self.meter.pids)
+
+    def thaw(self) -> None:
+        """Let the processes go on."""
+        freezing.thaw(self._frozen)
+        self._frozen = []
+
     # --- the environment's end --------------------------------------------------------------
     def kill(self) -> None:
         """End every process of the environment; `exited` follows."""
@@ -291,6 +313,7 @@ class Sandbox:
 
     def _close(self) -> None:
         self._disarm()
+        self.thaw()
         self._drain_log()
         if self.log is not None:
             self.log.flush()
