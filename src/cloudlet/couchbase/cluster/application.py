@@ -23,6 +23,7 @@ from cloudlet.couchbase.cluster.http import (
 from cloudlet.couchbase.cluster.keyspaces import ScopesAndCollections
 from cloudlet.couchbase.cluster.pools import Pools
 from cloudlet.couchbase.cluster.rbac import Rbac
+from cloudlet.couchbase.cluster.settings import ClusterSettings
 from cloudlet.couchbase.cluster.topology import Topology
 from cloudlet.couchbase.cluster.users import Principal, Users
 from cloudlet.storage.documents import (
@@ -55,6 +56,7 @@ class ManagementService:
         Buckets(store, topology).route(routes)
         ScopesAndCollections(store).route(routes)
         Rbac(users).route(routes)
+        ClusterSettings(store).route(routes)
         routes.add("POST", "/_cloudlet/reset", self._handle_reset)
         routes.add("GET", "/whoami", self._whoami)
 

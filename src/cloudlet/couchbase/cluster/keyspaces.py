@@ -58,12 +58,12 @@ class ScopesAndCollections:
             request.names[1],
             _name(request),
             max_expiry_s=_max_expiry(request),
-            history=request.form.get("history") == "true",
+            history=_history(request, bucket),
         )
         return self._changed(bucket)
 
     async def change_collection(self, request: Request) -> Answer:
-        """Change a collection's maximum expiry."""
+        """Change a collection's maximum expiry, or whether it keeps its history."""
         bucket = self._bucket(request)
         scope = self._catalog.scope(bucket, request.names[1])
         collection = scope.collections.get(request.names[2])
@@ -71,8 +71,11 @@ class ScopesAndCollections:
             raise NotThereError(
                 f'Collection with name "{request.names[2]}" in scope "{scope.name}" is not found'
             )
-        if "maxTTL" in request.form:
-            await self._catalog.change_collection(collection, max_expiry_s=_max_expiry(request))
+        await self._catalog.change_collection(
+            collection,
+            max_expiry_s=_max_expiry(request) if "maxTTL" in request.form else None,
+            history=_history(request, bucket) if "history" in request.form else None,
+        )
         return self._changed(bucket)
 
     async def drop_collection(self, request: Request) -> Answer:
@@ -96,3 +99,16 @@ def _max_expiry(request: Request) -> int:
             400, {"errors": {"maxTTL": "The value must be an integer between -1 and 2147483647"}}
         )
     return int(text)
+
+
+def _history(request: Request, bucket: Bucket) -> bool:
+    text = request.form.get("history")
+    if text not in (None, "true", "false"):
+        raise HttpError(400, {"errors": {"history": "The value must be one of: true, false"}})
+    if text == "true" and bucket.settings.storage_backend != "magma":
+        raise HttpError(
+            400, {"errors": {"history": "Not allowed on this type of bucket: it needs magma"}}
+        )
+    if text is None:
+        return bucket.settings.storage_backend == "magma" and bucket.settings.history_default
+    return text == "true"

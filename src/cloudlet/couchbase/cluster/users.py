@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cloudlet.couchbase.cluster.roles import ROLES
+from cloudlet.couchbase.cluster.roles import ROLES, QueryAction
 from cloudlet.couchbase.kv.scram import MECHANISMS, Verifier, make_verifier, proves
 from cloudlet.storage.documents import DocumentStore
 
@@ -101,9 +101,20 @@ class Principal(msgspec.Struct, frozen=True):
     @property
     def queries(self) -> bool:
         """Whether it may use the query service at all."""
+        return any(kind.queries for role in self.roles if (kind := ROLES.get(role.role)))
+
+    def may_query(
+        self, action: QueryAction, bucket: str = "*", scope: str = "*", collection: str = "*"
+    ) -> bool:
+        """Whether a statement of this principal may do `action` on the keyspace.
+
+        Without a keyspace: whether it may on the cluster as a whole (system keyspaces, global
+        functions). Roles are as Couchbase's: reading documents by key does not allow SELECT.
+        """
         return any(
-            role.role in ("admin", "bucket_full_access") or role.role.startswith("query_")
+            action in kind.queries and role.covers(bucket, scope, collection)
             for role in self.roles
+            if (kind := ROLES.get(role.role))
         )
 
     @property

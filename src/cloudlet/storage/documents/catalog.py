@@ -362,16 +362,25 @@ class Catalog:
         self._changed(bucket)
         return collection
 
-    async def change_collection(self, collection: Collection, *, max_expiry_s: int) -> None:
-        """Give a collection another maximum expiry; documents that are there keep theirs."""
+    async def change_collection(
+        self,
+        collection: Collection,
+        *,
+        max_expiry_s: int | None = None,
+        history: bool | None = None,
+    ) -> None:
+        """Change what is not None; documents that are there keep their expiry."""
         bucket = collection.bucket
         bucket.manifest_uid = manifest = bucket.manifest_uid + 1
-        collection.max_expiry_s = max_expiry_s
+        if max_expiry_s is not None:
+            collection.max_expiry_s = max_expiry_s
+        if history is not None:
+            collection.history = history
+        values = (collection.max_expiry_s, int(collection.history), collection.storage_id)
 
         def write(connection: apsw.Connection) -> None:
             connection.execute(
-                "UPDATE collections SET max_expiry = ? WHERE id = ?",
-                (max_expiry_s, collection.storage_id),
+                "UPDATE collections SET max_expiry = ?, history = ? WHERE id = ?", values
             )
             _set_manifest(connection, bucket.id, manifest)
 
