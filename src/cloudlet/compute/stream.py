@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from cloudlet.compute.environment import Outcome
 
@@ -58,27 +58,25 @@ class ResponseStream:
         self._ended = True
         self._notify()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """What comes, until the invocation's end."""
-        try:
-            while self._chunks or not self._ended:
-                if not self._chunks:
-                    self._wake = asyncio.get_running_loop().create_future()
-                    await self._wake
-                    continue
-                chunk = self._chunks.popleft()
-                self._held -= len(chunk)
-                self._release()
-                yield chunk
-        finally:
-            self.leave()
+    async def next(self) -> bytes | None:
+        """The next chunk, None after the last."""
+        while not self._chunks:
+            if self._ended or self._left:
+                return None
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        chunk = self._chunks.popleft()
+        self._held -= len(chunk)
+        self._release()
+        return chunk
 
     def leave(self) -> None:
-        """Nobody reads any more."""
+        """Drop what there is and what comes."""
         self._left = True
         self._chunks.clear()
         self._held = 0
         self._release()
+        self._notify()
 
     def _release(self) -> None:
         if self._full and self._held <= _HELD_BYTES // 2:
@@ -88,3 +86,28 @@ class ResponseStream:
     def _notify(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+
+class StreamReader:
+    """The reader's side: an asynchronous iterator; closing or forgetting it is leaving."""
+
+    def __init__(self, stream: ResponseStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> StreamReader:
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next chunk."""
+        chunk = await self._stream.next()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Nobody reads any more."""
+        self._stream.leave()
+
+    def __del__(self) -> None:
+        self._stream.leave()

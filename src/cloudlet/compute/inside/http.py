@@ -74,7 +74,7 @@ class Connection:
     def on_readable(self) -> None:
         """Take what came."""
         try:
-            data = self.sock.recv(1 << 18)
+            data = self.sock.recv(1 << 16)
         except BlockingIOError:
             return
         except OSError:
