@@ -14,6 +14,7 @@ from cloudlet.couchbase.sqlpp.keyspace import (
     Change,
     Entry,
     IndexDefinition,
+    IndexEntries,
     KeyExistsError,
     KeyNotFoundError,
     KeyspaceName,
@@ -307,6 +308,26 @@ class StoreKeyspaces:
     async def drop_index(self, index_id: str) -> None:
         """Forget a definition."""
         await self._store.settings.remove(_INDEX_PREFIX + index_id)
+
+    def index_entries(self) -> IndexEntries:
+        """Where indexes' entries are kept."""
+        return self._store.index_entries
+
+    def definitions(self, kind: str) -> Iterable[tuple[str, bytes]]:
+        """The definitions of a kind by name."""
+        prefix = f"query/{kind}/"
+        return [
+            (name.removeprefix(prefix), data)
+            for name, data in self._store.settings.beginning(prefix)
+        ]
+
+    async def save_definition(self, kind: str, name: str, data: bytes) -> None:
+        """Keep a definition; on disk when it returns."""
+        await self._store.settings.put(f"query/{kind}/{name}", data)
+
+    async def drop_definition(self, kind: str, name: str) -> None:
+        """Forget a definition."""
+        await self._store.settings.remove(f"query/{kind}/{name}")
 
     def _definitions(self) -> list[IndexDefinition]:
         stored = self._store.settings.beginning(_INDEX_PREFIX)

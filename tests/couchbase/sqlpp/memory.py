@@ -114,6 +114,7 @@ class MemoryKeyspaces:
     def __init__(self, **buckets: dict[str, Any]) -> None:
         self._tree: dict[str, dict[str, dict[str, MemoryKeyspace]]] = {}
         self._indexes: dict[str, IndexDefinition] = {}
+        self._definitions: dict[tuple[str, str], bytes] = {}
         for bucket, documents in buckets.items():
             self.add_bucket(bucket, documents)
 
@@ -173,3 +174,15 @@ class MemoryKeyspaces:
 
     async def drop_index(self, index_id: str) -> None:
         self._indexes.pop(index_id, None)
+
+    def index_entries(self) -> None:
+        return None
+
+    def definitions(self, kind: str) -> Iterable[tuple[str, bytes]]:
+        return [(name, data) for (k, name), data in self._definitions.items() if k == kind]
+
+    async def save_definition(self, kind: str, name: str, data: bytes) -> None:
+        self._definitions[kind, name] = data
+
+    async def drop_definition(self, kind: str, name: str) -> None:
+        self._definitions.pop((kind, name), None)

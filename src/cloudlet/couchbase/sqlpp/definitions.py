@@ -87,19 +87,14 @@ async def _create_index(
         is_primary=statement.primary,
         keys=tuple(key_text(key) for key in statement.keys),
         condition=render(statement.where) if statement.where is not None else None,
-        state="deferred" if deferred else "online",
+        state="deferred" if deferred else "building",
     )
     if not statement.primary:
         index_data(index)  # refuses keys that cannot be indexed
-        if not deferred:
-            await _filled(catalog, index, name)
     await catalog.keyspaces.save_index(index)
-
-
-async def _filled(catalog: Catalog, index: IndexDefinition, name: KeyspaceName) -> None:
-    """Build an index's entries, giving way to others."""
-    for _ in catalog.index_data(index).catch_up(catalog.keyspace(name)):
-        await asyncio.sleep(0)
+    if not deferred:
+        # The build goes on if the client goes away, and after a restart.
+        await asyncio.shield(catalog.keeper.build(index))
 
 
 async def _drop_index(
@@ -135,9 +130,10 @@ async def _build_index(
             raise errors.index_not_found(value)
         wanted.append(by_name[value])
     for index in wanted:
-        if not index.is_primary:
-            await _filled(catalog, index, name)
-        await catalog.keyspaces.save_index(msgspec.structs.replace(index, state="online"))
+        if index.state == "deferred":
+            building = msgspec.structs.replace(index, state="building")
+            await catalog.keyspaces.save_index(building)
+            catalog.keeper.build(building)
 
 
 async def _change_scope(catalog: Catalog, statement: s.ChangeScope) -> None:

@@ -153,6 +153,28 @@ class Keyspace(Protocol):
         """Remove the document that has this CAS; KeyNotFoundError or CasMismatchError."""
 
 
+class IndexEntries(Protocol):
+    """Where entries of indexes are kept on disk."""
+
+    def reached(self, index_id: str) -> tuple[str, int] | None:
+        """The keyspace's uid and the mutation up to which the saved entries are complete."""
+
+    def page(self, index_id: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Documents after one, in order, with what was saved for them."""
+
+    async def begin(self, index_id: str, uid: str) -> None:
+        """Forget what was saved; it is complete again after `reach`."""
+
+    async def save(self, index_id: str, changes: Sequence[tuple[str, bytes | None]]) -> None:
+        """Save some documents' entries, not before the mutations they come of; None removes."""
+
+    async def reach(self, index_id: str, seqno: int) -> None:
+        """All that came of mutations up to `seqno` is saved."""
+
+    async def keep_only(self, index_ids: Sequence[str]) -> None:
+        """Remove what was saved for other indexes."""
+
+
 class Keyspaces(Protocol):
     """Every collection of the server, and where index definitions are kept."""
 
@@ -187,4 +209,16 @@ class Keyspaces(Protocol):
         """Keep a definition (replacing the one with the same id); durable when it returns."""
 
     async def drop_index(self, index_id: str) -> None:
+        """Forget a definition; durable when it returns."""
+
+    def index_entries(self) -> IndexEntries | None:
+        """Where indexes' entries are kept; None where they live in memory only."""
+
+    def definitions(self, kind: str) -> Iterable[tuple[str, bytes]]:
+        """The names and data of all definitions of a kind ("function", "sequence")."""
+
+    async def save_definition(self, kind: str, name: str, data: bytes) -> None:
+        """Keep a definition (replacing the one of that name); durable when it returns."""
+
+    async def drop_definition(self, kind: str, name: str) -> None:
         """Forget a definition; durable when it returns."""

@@ -76,6 +76,7 @@ class QueryService:
     async def start(self) -> None:
         """Make ready for requests."""
         self._closing = False
+        self.engine.catalog.keeper.start()
 
     async def close(self) -> None:
         """Cancel the running requests and wait for their end."""
@@ -84,6 +85,7 @@ class QueryService:
             if active.context is not None:
                 active.context.stopped = True
         await self._idle.wait()
+        await self.engine.catalog.keeper.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

@@ -93,6 +93,8 @@ class SystemKeyspaces:
     def __init__(self, keyspaces: Keyspaces, *, version: str) -> None:
         self._keyspaces = keyspaces
         self._version = version
+        #: State and progress of an index, by who builds it.
+        self.index_state: Callable[[IndexDefinition], dict[str, Any]] = lambda _index: {}
         self._sources: dict[str, Callable[[], Iterable[tuple[str, Any]]]] = {
             "datastores": self._datastores,
             "namespaces": self._namespaces,
@@ -202,7 +204,7 @@ class SystemKeyspaces:
 
     def _indexes(self) -> Iterator[tuple[str, Any]]:
         for index in self._keyspaces.index_definitions():
-            yield index.id, index_document(index)
+            yield index.id, {**index_document(index), **self.index_state(index)}
 
 
 def index_document(index: IndexDefinition) -> dict[str, Any]:

@@ -72,7 +72,11 @@ class IndexData:
         *,
         include_missing: bool = False,
         distinct: bool = False,
+        index_id: str = "",
     ) -> None:
+        self._index_id = index_id
+        #: Where saved entries are, until they have been looked for.
+        self.saved: SavedEntries | None = None
         self.parts = tuple(parts)
         self.array = any(part.array for part in parts)
         self.entries = SortedEntries()
@@ -86,6 +90,7 @@ class IndexData:
         self._row: Row = [MISSING] * width
         self._by_id: dict[str, tuple[Item, ...]] = {}
         self._expiring: list[tuple[int, str]] = []
+        self._expires: dict[str, int] = {}
         self._uid: str | None = None
         self._reached = 0
         self._busy = False
@@ -115,6 +120,9 @@ class IndexData:
             return
         self._busy = True
         try:
+            if self._uid is None and self.saved is not None:
+                yield from self._load(self.saved, keyspace)
+                self.saved = None
             if self._uid != keyspace.uid:
                 yield from self._build(keyspace)
             yield from self._expire(keyspace)
@@ -140,7 +148,7 @@ class IndexData:
         # What changes while the documents are read is taken in afterwards, deletions included.
         uid, reached = keyspace.uid, keyspace.high_seqno
         self.building = 0
-        self._expiring = []
+        self._expiring, self._expires = [], {}
         by_id: dict[str, tuple[Item, ...]] = {}
         try:
             for _, changes in keyspace.changes(0):
@@ -174,29 +182,25 @@ class IndexData:
                 yield
         self.entries, self._by_id = SortedEntries(ordered), by_id
 
-    def load(self, index_id: str, saved: SavedEntries, keyspace: Keyspace) -> Iterator[None]:
+    def _load(self, saved: SavedEntries, keyspace: Keyspace) -> Iterator[None]:
         """Begin with the saved entries, where they are the keyspace's; changes are still due."""
-        found = saved.reached(index_id)
-        if self._uid is not None or self._busy or found is None or found[0] != keyspace.uid:
+        found = saved.reached(self._index_id)
+        if found is None or found[0] != keyspace.uid or found[1] > keyspace.high_seqno:
             return
-        self._busy = True
-        try:
-            by_id: dict[str, tuple[Item, ...]] = {}
-            after = ""
-            while rows := saved.page(index_id, after, _RUN):
-                for document, data in rows:
-                    expiration, keys = _decode(data)
-                    by_id[document] = tuple(self._item(values, document) for values in keys)
-                    if expiration:
-                        self._expiring.append((expiration, document))
-                after = rows[-1][0]
-                yield
-            heapq.heapify(self._expiring)
-            yield from self._take(by_id)
-            self._uid, self._reached = found
-            self._unsaved = set()
-        finally:
-            self._busy = False
+        by_id: dict[str, tuple[Item, ...]] = {}
+        after = ""
+        while rows := saved.page(self._index_id, after, _RUN):
+            for document, data in rows:
+                expiration, keys = _decode(data)
+                by_id[document] = tuple(self._item(values, document) for values in keys)
+                if expiration:
+                    self._expires[document] = expiration
+                    heapq.heappush(self._expiring, (expiration, document))
+            after = rows[-1][0]
+            yield
+        yield from self._take(by_id)
+        self._uid, self._reached = found
+        self._unsaved = set()
 
     def unsaved(self) -> tuple[bool, list[str]]:
         """The documents whose entries are not on disk, given once, and whether that is all."""
@@ -212,13 +216,12 @@ class IndexData:
         elif self._unsaved is not None:
             self._unsaved.update(documents)
 
-    def saved_form(self, document: str, keyspace: Keyspace) -> bytes | None:
+    def saved_form(self, document: str) -> bytes | None:
         """What is saved for a document; None where it has no entry."""
         items = self._by_id.get(document)
         if items is None:
             return None
-        entry = keyspace.get(document)
-        expiration = entry[1].expiration if entry is not None else 0
+        expiration = self._expires.get(document, 0)
         return _encode((expiration, [self.values(item) for item in items]))
 
     def values(self, item: Item) -> list[Any]:
@@ -260,7 +263,10 @@ class IndexData:
         except QueryError:
             return ()
         if items and meta.expiration:
+            self._expires[document] = meta.expiration
             heapq.heappush(self._expiring, (meta.expiration, document))
+        elif self._expires:
+            self._expires.pop(document, None)
         return items
 
     def _array_items(self, document: str, row: Row) -> tuple[Item, ...]:
@@ -292,6 +298,8 @@ class IndexData:
         items = self._made(document, value, meta)
         old = self._by_id.get(document, ())
         if old == items:
+            if self._unsaved is not None and document in self._expires:
+                self._unsaved.add(document)
             return
         for item in old:
             self.entries.remove(item)

@@ -7,6 +7,7 @@ from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.indexes import IndexData
+from cloudlet.couchbase.sqlpp.indexes.building import IndexKeeper
 from cloudlet.couchbase.sqlpp.keyspace import (
     IndexDefinition,
     Keyspace,
@@ -42,6 +43,8 @@ class Catalog:
         self.keyspaces = keyspaces
         self.system = system
         self._data: dict[str, IndexData] = {}
+        self.keeper = IndexKeeper(self, keyspaces.index_entries())
+        system.index_state = self.keeper.state
         self.generation = 0  # grows with every change of definitions: cached plans are old then
 
     def keyspace(self, name: KeyspaceName) -> Keyspace:
@@ -65,6 +68,7 @@ class Catalog:
         found = self._data.get(index.id)
         if found is None:
             found = self._data[index.id] = index_data(index)
+            found.saved = self.keyspaces.index_entries()
         return found
 
     def loaded_data(self, index: IndexDefinition) -> IndexData | None:

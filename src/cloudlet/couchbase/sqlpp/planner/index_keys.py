@@ -163,6 +163,7 @@ def index_data(index: IndexDefinition) -> IndexData:
         planner.frame.size,
         include_missing=usable.include_missing,
         distinct=array.distinct if array is not None else False,
+        index_id=index.id,
     )
 
 
