@@ -60,10 +60,9 @@ def sam(server: Live, tmp_path: Path) -> Sam:
 def test_the_samples_life_by_sam(server: Live, sam: Sam) -> None:
     assert "is a valid SAM Template" in sam("validate").stdout
     assert "Build Succeeded" in sam("build").stdout
-    server.client("s3").create_bucket(Bucket=BUCKET)
     couchbase = server.couchbase["connection_string"]
     parameters = f"CouchbaseConnectionString={couchbase} CouchbaseBucket=default"
-    deploy = ("deploy", "--stack-name", STACK, "--s3-bucket", BUCKET, "--no-confirm-changeset",
+    deploy = ("deploy", "--stack-name", STACK, "--resolve-s3", "--no-confirm-changeset",
               "--capabilities", "CAPABILITY_IAM", "--parameter-overrides", parameters)  # fmt: skip
     deployed = sam(*deploy)
     assert f"Successfully created/updated stack - {STACK}" in deployed.stdout
@@ -72,9 +71,21 @@ def test_the_samples_life_by_sam(server: Live, sam: Sam) -> None:
     )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in listed}
     _use(server, sam, outputs)
+    _see_the_managed_bucket(server)
     sam("delete", "--stack-name", STACK, "--no-prompts", "--region", "us-east-1")
     names = [f["FunctionName"] for f in server.client("lambda").list_functions()["Functions"]]
     assert not [name for name in names if name.startswith(STACK)]
+
+
+def _see_the_managed_bucket(server: Live) -> None:
+    """SAM's own bucket, which `--resolve-s3` made, keeps versions of what was uploaded."""
+    stack = server.client("cloudformation").describe_stacks(
+        StackName="aws-sam-cli-managed-default"
+    )["Stacks"][0]
+    s3, bucket = server.client("s3"), stack["Outputs"][0]["OutputValue"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    uploaded = s3.list_object_versions(Bucket=bucket)["Versions"]
+    assert all(len(one["VersionId"]) == 32 for one in uploaded)
 
 
 def _use(server: Live, sam: Sam, outputs: dict[str, str]) -> None:

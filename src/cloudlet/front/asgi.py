@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
@@ -53,7 +54,8 @@ class FrontDoor:
         try:
             request = _request(scope, receiving)
         except ValueError:
-            await _send(send, Response(400, [("Content-Type", "text/plain")], b"Bad request\n"))
+            refused = Response(400, [("Content-Type", "text/plain")], b"Bad request\n")
+            await _send(send, refused, receive)
             return
         try:
             response = await self._answer(request)
@@ -63,7 +65,7 @@ class FrontDoor:
             # The client holds its body back until it is told to continue. As it was not, it may or
             # may not send it: nobody can say where the next request on this connection begins.
             response.headers.append(("Connection", "close"))
-        await _send(send, response)
+        await _send(send, response, receive)
 
     async def _answer(self, request: Request) -> Response:
         path = request.raw_path
@@ -149,7 +151,7 @@ async def _content(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-async def _send(send: Send, response: Response) -> None:
+async def _send(send: Send, response: Response, receive: Receive) -> None:
     """Send a response; one whose stream breaks off closes the connection."""
     body = response.body
     headers = [(_name(name), _value(value)) for name, value in response.headers]
@@ -165,12 +167,40 @@ async def _send(send: Send, response: Response) -> None:
     if isinstance(body, Body) and body.length is not None and not has_length:
         headers.append((b"content-length", b"%d" % body.length))
     await send(start)
-    async for part in body:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+    if isinstance(body, Body) and body.length is not None:
+        await _send_stored(send, body, receive)
+    else:
+        async for part in body:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
+async def _send_stored(send: Send, body: Body, receive: Receive) -> None:
+    """Send what is there to be read, and stop reading when the client goes away.
+
+    The server drops silently what is sent to nobody, so a large object would be read to its end.
+    """
+    gone: asyncio.Task[None] | None = None
+    try:
+        async for part in body:
+            if gone is None:
+                if len(part) < (body.length or 0):
+                    gone = asyncio.create_task(_disconnected(receive))
+            elif gone.done():
+                return
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    finally:
+        if gone is not None:
+            gone.cancel()
+
+
 @lru_cache(maxsize=1024)
+async def _disconnected(receive: Receive) -> None:
+    """Wait until the client has gone away; what it still sends is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def _name(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
 

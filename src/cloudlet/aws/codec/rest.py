@@ -198,11 +198,25 @@ def _from_header(model: ServiceModel, field: Field, complain: Complain) -> Take:
     else:
         convert = _convert(field.shape, "header", name, complain)
 
+    if name in _DATES:
+        convert = _date
+
     def take(request: Request, _labels: Labels, found: dict[str, Any]) -> None:
         if name in request.headers:
             found[attribute] = convert(request.headers.get(name))
 
     return take
+
+
+#: A recipient ignores these where they are no date (RFC 9110, sections 13.1.3 and 13.1.4).
+_DATES = frozenset({"if-modified-since", "if-unmodified-since"})
+
+
+def _date(text: str) -> float | None:
+    try:
+        return timestamps.parse(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _json_header(text: str) -> Any:
