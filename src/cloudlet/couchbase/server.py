@@ -17,6 +17,7 @@ import uvicorn
 
 from cloudlet.couchbase import tls
 from cloudlet.couchbase.cluster.application import ManagementService
+from cloudlet.couchbase.cluster.grants import Grants
 from cloudlet.couchbase.cluster.topology import VERSION, Topology
 from cloudlet.couchbase.cluster.users import Users
 from cloudlet.couchbase.keyspaces import StoreKeyspaces
@@ -128,6 +129,7 @@ class Server:
         self.query = QueryService(
             keyspaces,
             authenticate=self._may_query,
+            change_roles=Grants(self.users).change,
             version=VERSION,
         )
         await self.query.start()

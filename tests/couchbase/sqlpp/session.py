@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.couchbase.sqlpp.memory import MemoryKeyspaces
 
+from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.engine import Engine
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
@@ -15,9 +16,10 @@ from cloudlet.couchbase.sqlpp.system import SystemKeyspaces
 class Session:
     """Runs statements and remembers what the last one left behind."""
 
-    def __init__(self, keyspaces: MemoryKeyspaces) -> None:
+    def __init__(self, keyspaces: MemoryKeyspaces, change_roles: ChangeRoles | None = None) -> None:
         self.keyspaces = keyspaces
-        self.engine = Engine(Catalog(keyspaces, SystemKeyspaces(keyspaces, version="7.6.0")))
+        catalog = Catalog(keyspaces, SystemKeyspaces(keyspaces, version="7.6.0"))
+        self.engine = Engine(catalog, change_roles)
         self.context = Context(self.engine.catalog)
 
     async def __call__(

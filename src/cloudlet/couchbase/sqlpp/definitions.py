@@ -37,7 +37,7 @@ async def define(catalog: Catalog, statement: s.Ddl, context: tuple[str, str] | 
         await _build_index(catalog, statement, context)
     elif isinstance(statement, s.ChangeScope):
         await _change_scope(catalog, statement)
-    else:
+    elif isinstance(statement, s.ChangeCollection):
         await _change_collection(catalog, statement, context)
     catalog.generation += 1
 

@@ -7,7 +7,7 @@ import base64
 import binascii
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,15 +15,21 @@ import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.administration import ChangeRoles, administer, constant
+from cloudlet.couchbase.sqlpp.advising import advised
 from cloudlet.couchbase.sqlpp.context import Context
+from cloudlet.couchbase.sqlpp.defined import path_text
 from cloudlet.couchbase.sqlpp.definitions import define
+from cloudlet.couchbase.sqlpp.inferring import inferred
 from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
 from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
 from cloudlet.couchbase.sqlpp.parser import parse
+from cloudlet.couchbase.sqlpp.parser.functions import names
 from cloudlet.couchbase.sqlpp.pausing import driven
-from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
+from cloudlet.couchbase.sqlpp.tree import Literal, UserCall
 
 # Longer statements are compiled in a thread, which shares the interpreter in 5 ms turns.
 _LONG_STATEMENT: Final = 4096
@@ -31,6 +37,15 @@ _CACHED_STATEMENTS: Final = 512
 _PREPARED_LIMIT: Final = 16_384
 
 QueryContext = tuple[str, str] | None
+
+# What `definitions` carries out; `administration` does the rest.
+_INDEXES_AND_COLLECTIONS: Final = (
+    s.CreateIndex,
+    s.DropIndex,
+    s.BuildIndex,
+    s.ChangeScope,
+    s.ChangeCollection,
+)
 
 
 @dataclass(slots=True)
@@ -49,7 +64,9 @@ class Compiled:
     @property
     def readonly(self) -> bool:
         """Whether it changes nothing."""
-        return self.query is not None or isinstance(self.tree, (s.Explain, s.Prepare))
+        return self.query is not None or isinstance(
+            self.tree, (s.Explain, s.ExplainFunction, s.Prepare, s.Infer, s.Advise)
+        )
 
     def plan(self) -> dict[str, Any]:
         """The plan as EXPLAIN and PREPARE show it."""
@@ -100,8 +117,9 @@ class Prepared:
 class Engine:
     """Compiles statements and keeps the prepared ones."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, change_roles: ChangeRoles | None = None) -> None:
         self.catalog = catalog
+        self._change_roles = change_roles
         self.prepared: OrderedDict[tuple[str, QueryContext], Prepared] = OrderedDict()
         self._cache: OrderedDict[tuple[str, QueryContext], Compiled] = OrderedDict()
 
@@ -148,6 +166,9 @@ class Engine:
             async for batch in compiled.change.run(context, seed):
                 if batch:
                     yield batch
+        elif isinstance(compiled.tree, (s.Infer, s.Advise, s.ExplainFunction)):
+            async for batch in driven(self._described(compiled), context):
+                yield batch
         elif isinstance(compiled.tree, s.Explain):
             inner = self.compile_tree(
                 compiled.tree.statement, compiled.tree.text, compiled.query_context
@@ -155,8 +176,34 @@ class Engine:
             yield [{"plan": inner.plan(), "text": compiled.tree.text}]
         elif isinstance(compiled.tree, s.Prepare):
             yield [self.prepare(compiled.tree, compiled.text, compiled.query_context).row()]
-        elif isinstance(compiled.tree, s.Ddl):
+        elif isinstance(compiled.tree, _INDEXES_AND_COLLECTIONS):
             await define(self.catalog, compiled.tree, compiled.query_context)
+        elif isinstance(compiled.tree, s.Ddl):
+            await administer(
+                self.catalog, compiled.tree, compiled.query_context, self._change_roles
+            )
+
+    def _described(self, compiled: Compiled) -> Iterator[list[Any]]:
+        """What INFER, ADVISE and EXPLAIN FUNCTION answer."""
+        tree, context = compiled.tree, compiled.query_context
+        if isinstance(tree, s.Infer):
+            keyspace = self.catalog.keyspace(self.catalog.name(tree.path, context))
+            options = constant(tree.options) if tree.options is not None else None
+            yield from inferred(keyspace, options)
+        elif isinstance(tree, s.Advise):
+            inner = self.compile_tree(tree.statement, tree.text, context)
+            yield [advised(tree.statement, tree.text, inner.plan())]
+        elif isinstance(tree, s.ExplainFunction):
+            name = defined_name(names(tree.path), context)
+            function = self.catalog.functions.find(name)
+            if function is None:
+                raise errors.semantic(10101, f"Function not found '{path_text(name)}'")
+            count = len(function.parameters or ())
+            call = UserCall(("default:", *name), (Literal(None),) * count)
+            query = s.Query(s.Select((s.Projection(call),), raw=True))
+            inner = self.compile_tree(query, function.body, context)
+            plans = [{"plan": inner.plan(), "statement": function.body}]
+            yield [{"function": path_text(name), "plans": plans}]
 
     def prepare(self, tree: s.Prepare, text: str, context: QueryContext) -> Prepared:
         """Keep a statement under its name, or under one made from its text."""

@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from heapq import merge
 from itertools import islice
 from time import monotonic
@@ -81,6 +81,28 @@ def pause() -> None:
         worker.out(_PAUSED)
 
 
+class _Awaited:
+    """Something to be awaited by the event loop, and what came of it."""
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self.awaitable = awaitable
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+def wait(awaitable: Coroutine[Any, Any, _T]) -> _T:
+    """What a coroutine gives, from the middle of synchronous work in a running query."""
+    worker = _running
+    if worker is None or getcurrent() is not worker.greenlet:
+        awaitable.close()
+        raise RuntimeError("there is no running query to wait in")
+    awaited = _Awaited(awaitable)
+    worker.out(awaited)
+    if awaited.error is not None:
+        raise awaited.error
+    return awaited.result  # type: ignore[no-any-return]
+
+
 async def driven(items: Iterable[_T], turns: Turns) -> AsyncIterator[_T]:
     """The items of a synchronous iterator, with turns for others in between and inside."""
     worker = _Worker(items, turns)
@@ -89,7 +111,12 @@ async def driven(items: Iterable[_T], turns: Turns) -> AsyncIterator[_T]:
             item = worker.advance()
             if item is _DONE:
                 return
-            if item is not _PAUSED:
+            if isinstance(item, _Awaited):
+                try:
+                    item.result = await item.awaitable
+                except Exception as error:  # it belongs to the work that waits
+                    item.error = error
+            elif item is not _PAUSED:
                 yield item
             await turns.turn()
     finally:

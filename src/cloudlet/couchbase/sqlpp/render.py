@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.couchbase.sqlpp import tree
+from cloudlet.couchbase.sqlpp.evaluation.calls import InlineCall, InlineQuery, SequenceValue
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 
@@ -162,6 +163,11 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     tree.ObjectConstruct: _object,
     tree.Call: lambda n: f"{n.name}({_list(n.arguments)})",
     tree.Aggregate: _aggregate,
+    InlineCall: lambda n: f"{quoted(n.name)}({_list(n.arguments)})",
+    InlineQuery: lambda n: n.text,
+    SequenceValue: lambda n: (
+        f"{'prev' if n.previous else 'next'} value for {'.'.join(map(quoted, n.path))}"
+    ),
     tree.WindowCall: _window,
     tree.Subquery: lambda n: n.text,
 }

@@ -17,7 +17,7 @@ from cloudlet.couchbase.sqlpp.planner.catalog import query_context
 _TOLERATED: Final = frozenset(
     """
     atrcollection autoprepare compression controls creds durability_level durability_timeout
-    encoding error_limit format kvtimeout log_level max_parallelism memory_quota namespace numatrs
+    encoding error_limit format kvtimeout log_level max_parallelism namespace numatrs
     pipeline_batch pipeline_cap pretty profile scan_cap scan_vector scan_vectors scan_wait
     sort_projection txdata txstmtnum txtimeout use_cbo use_fts use_replica
     """.split()  # noqa: SIM905
@@ -44,6 +44,8 @@ class Request:
     auto_execute: bool = False
     preserve_expiry: bool = False
     query_context: tuple[str, str] | None = None
+    memory_quota_mb: int = 0
+    user: str = ""
 
 
 def read_request(query: bytes, body: bytes, content_type: str, *, readonly: bool) -> Request:
@@ -157,6 +159,13 @@ def _context(request: Request, value: Any) -> None:
     request.query_context = query_context(_text("query_context", value))
 
 
+def _memory_quota(request: Request, value: Any) -> None:
+    number = int(value) if type(value) is str and value.isdigit() else value
+    if type(number) is not int or number < 0:
+        raise _bad(1070, "memory_quota has to be of type number")
+    request.memory_quota_mb = number
+
+
 def _consistency(_request: Request, value: Any) -> None:
     # Reads see every acknowledged mutation, which satisfies all levels.
     if type(value) is not str or value.lower() not in _CONSISTENCY:
@@ -170,6 +179,7 @@ def _transaction(_request: Request, value: Any) -> None:
 
 _SPECIAL: Final = {
     "args": _args,
+    "memory_quota": _memory_quota,
     "timeout": _timeout,
     "query_context": _context,
     "scan_consistency": _consistency,

@@ -16,6 +16,7 @@ import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context, StoppedError
 from cloudlet.couchbase.sqlpp.durations import format_duration
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
@@ -61,12 +62,15 @@ class QueryService:
         keyspaces: Keyspaces,
         *,
         authenticate: Callable[[str, str], bool],
+        change_roles: ChangeRoles | None = None,
+        memory_quota_mb: int = 512,
         version: str = "7.6.0-cloudlet",
     ) -> None:
         system = SystemKeyspaces(keyspaces, version=version)
         system.add("active_requests", self._active_documents)
         system.add("prepareds", self._prepared_documents)
-        self.engine = Engine(Catalog(keyspaces, system))
+        self.engine = Engine(Catalog(keyspaces, system), change_roles)
+        self._memory_quota_mb = memory_quota_mb
         self._authenticate = authenticate
         self._active: dict[str, Active] = {}
         self._idle = asyncio.Event()
@@ -107,16 +111,8 @@ class QueryService:
             await _respond(send, 404, b'{"errors":[{"code":404,"msg":"Not found"}]}')
 
     def _authentic(self, scope: Scope) -> bool:
-        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        kind, _, encoded = header.partition(" ")
-        if kind.lower() != "basic":
-            return False
-        try:
-            text = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
-            return False
-        username, _, password = text.partition(":")
-        return self._authenticate(username, password)
+        username, password = _credentials(scope)
+        return bool(username) and self._authenticate(username, password)
 
     async def _query(self, scope: Scope, receive: Receive, send: Send) -> None:
         active = Active(str(uuid.uuid4()), "", None)
@@ -133,6 +129,7 @@ class QueryService:
                 headers.get(b"content-type", b"").decode("latin-1"),
                 readonly=scope["method"] == "GET",
             )
+            request.user = _credentials(scope)[0]
             await self._answer(active, request, receive, send)
         except errors.QueryError as error:
             await _respond(send, error.http, _failed(active, error))
@@ -172,6 +169,8 @@ class QueryService:
             timeout_s=request.timeout_s,
             timeout_text=request.timeout_text,
             preserve_expiry=request.preserve_expiry,
+            memory_quota_bytes=_quota(request.memory_quota_mb, self._memory_quota_mb),
+            user=request.user,
         )
         watcher = asyncio.create_task(_watch(receive, context))
         try:
@@ -248,6 +247,26 @@ class QueryService:
                     "uses": prepared.uses,
                 },
             )
+
+
+def _credentials(scope: Scope) -> tuple[str, str]:
+    """The user and password of Basic authentication; empty without."""
+    header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    kind, _, encoded = header.partition(" ")
+    if kind.lower() != "basic":
+        return "", ""
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return "", ""
+    username, _, password = text.partition(":")
+    return username, password
+
+
+def _quota(asked_mb: int, server_mb: int) -> int:
+    """The smaller of the request's and the server's memory quota in bytes; 0 for none."""
+    given = [quota for quota in (asked_mb, server_mb) if quota > 0]
+    return min(given, default=0) * 1024 * 1024
 
 
 def _document(active: Active) -> dict[str, Any]:

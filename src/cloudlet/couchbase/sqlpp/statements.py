@@ -333,6 +333,127 @@ class Execute:
     using: Expression | None
 
 
+@dataclass(frozen=True, slots=True)
+class CreateFunction:
+    """CREATE [OR REPLACE] FUNCTION with an inline body; parameters None for `...`."""
+
+    path: Path
+    parameters: tuple[str, ...] | None
+    body: Expression
+    text: str
+    replace: bool = False
+    tolerant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropFunction:
+    """DROP FUNCTION."""
+
+    path: Path
+    tolerant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainFunction:
+    """EXPLAIN FUNCTION."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSequence:
+    """CREATE or ALTER SEQUENCE with the options written (None for NO ...)."""
+
+    create: bool
+    path: Path
+    options: tuple[tuple[str, Expression | bool | None], ...]
+    tolerant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropSequence:
+    """DROP SEQUENCE."""
+
+    path: Path
+    tolerant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlterIndex:
+    """ALTER INDEX ... WITH options."""
+
+    name: str
+    path: Path
+    options: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """INFER keyspace."""
+
+    path: Path
+    options: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Advise:
+    """ADVISE statement."""
+
+    statement: Statement
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStatistics:
+    """UPDATE STATISTICS or ANALYZE of a keyspace, or of one index on it."""
+
+    path: Path
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRoles:
+    """GRANT or REVOKE of roles, on keyspaces where they have one."""
+
+    grant: bool
+    roles: tuple[str, ...]
+    keyspaces: tuple[Path, ...]
+    users: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionControl:
+    """BEGIN, COMMIT, ROLLBACK [TO SAVEPOINT name], SAVEPOINT name, SET TRANSACTION."""
+
+    kind: str
+    savepoint: str = ""
+
+
 Dml = Insert | Update | Delete | Merge
-Ddl = CreateIndex | DropIndex | BuildIndex | ChangeScope | ChangeCollection
-Statement = Query | Dml | Ddl | Explain | Prepare | Execute
+Ddl = (
+    CreateIndex
+    | DropIndex
+    | BuildIndex
+    | AlterIndex
+    | ChangeScope
+    | ChangeCollection
+    | CreateFunction
+    | DropFunction
+    | ChangeSequence
+    | DropSequence
+    | UpdateStatistics
+    | ChangeRoles
+)
+Statement = (
+    Query
+    | Dml
+    | Ddl
+    | Explain
+    | ExplainFunction
+    | Prepare
+    | Execute
+    | Infer
+    | Advise
+    | TransactionControl
+)

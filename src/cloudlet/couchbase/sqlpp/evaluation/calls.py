@@ -13,6 +13,8 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compiles,
 )
 from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
+from cloudlet.couchbase.sqlpp.pausing import wait
+from cloudlet.couchbase.sqlpp.values import MISSING
 
 
 class QueryPlan(Protocol):
@@ -32,6 +34,64 @@ class InlineQuery(tree.Expression):
 
     plan: QueryPlan
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InlineCall(tree.Expression):
+    """A call of a user-defined function, its body put in place: arguments go to the slots."""
+
+    name: str
+    slots: tuple[int, ...]
+    variadic: bool
+    arguments: tuple[tree.Expression, ...]
+    body: tree.Expression
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceValue(tree.Expression):
+    """A sequence by its full name."""
+
+    path: tuple[str, ...]
+    previous: bool
+
+
+@compiles(InlineCall)
+def inline_call(node: InlineCall) -> Evaluate:
+    """The body with the arguments in its parameters' slots; 10109 where it aborts."""
+    arguments = [compile_expression(argument) for argument in node.arguments]
+    body, slots, variadic, name = (
+        compile_expression(node.body),
+        node.slots,
+        node.variadic,
+        node.name,
+    )
+
+    def evaluate(row: Row) -> Any:
+        values = [argument(row) for argument in arguments]
+        if variadic:
+            values = [[None if value is MISSING else value for value in values]]
+        for slot, value in zip(slots, values, strict=True):
+            row[slot] = value
+        try:
+            return body(row)
+        except errors.QueryError as error:
+            if error.code != 5011 or error.reason is None or "abort" not in error.reason:
+                raise
+            text = error.message.removeprefix("Abort: ").partition(". - cause: ")[0]
+            raise errors.QueryError(
+                10109, f"Error executing function {name} : {text} - cause: {text}", http=500
+            ) from None
+
+    return evaluate
+
+
+@compiles(SequenceValue)
+def sequence_value(node: SequenceValue) -> Evaluate:
+    """The next value of a sequence, or the last one given out."""
+    path = node.path
+    if node.previous:
+        return lambda row: row[0].catalog.sequences.previous(path)
+    return lambda row: wait(row[0].catalog.sequences.next(path))
 
 
 @compiles(InlineQuery)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.parser.expressions import expression
 from cloudlet.couchbase.sqlpp.parser.index_keys import index_key
+from cloudlet.couchbase.sqlpp.parser.primaries import bare_query
+from cloudlet.couchbase.sqlpp.parser.queries import starts_query
 from cloudlet.couchbase.sqlpp.parser.statement import statement
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.statements import IndexKey, Statement
@@ -37,3 +39,11 @@ def parse_index_key(text: str) -> IndexKey:
     key = index_key(stream)
     stream.expect_end()
     return key
+
+
+def parse_body(text: str) -> Expression:
+    """The tree of an inline function's body: an expression, or a query without parentheses."""
+    stream = Stream(text)
+    found = bare_query(stream) if starts_query(stream) else expression(stream)
+    stream.expect_end()
+    return found

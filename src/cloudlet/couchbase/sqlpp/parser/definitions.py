@@ -23,7 +23,7 @@ def definition(stream: Stream) -> s.Statement:
         return _scope(stream, create=word == "CREATE")
     if stream.word("COLLECTION"):
         return _collection(stream, create=word == "CREATE")
-    if stream.is_word("FUNCTION", "OR", "SEQUENCE", "VECTOR", "BUCKET", "USER", "GROUP"):
+    if stream.is_word("VECTOR", "BUCKET", "USER", "GROUP"):
         raise errors.not_supported(f"{word} {stream.token.upper}")
     raise stream.unexpected()
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp.lexer import Kind
-from cloudlet.couchbase.sqlpp.parser import expressions, queries, windows
+from cloudlet.couchbase.sqlpp.parser import expressions, functions, queries, windows
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.tree import Expression
 from cloudlet.couchbase.sqlpp.values import MISSING
@@ -43,6 +43,12 @@ def primary(stream: Stream) -> Expression:
         if special is not None and not (stream.ahead().upper == "(" and token.upper == "SELF"):
             stream.advance()
             return special(stream)
+        value = functions.sequence_value(stream)
+        if value is not None:
+            return value
+    namespaced = _namespaced(stream)
+    if namespaced is not None:
+        return namespaced
     if _is_call(stream) and token.kind in (Kind.WORD, Kind.QUOTED):
         return _call(stream)
     at = stream.position()
@@ -58,21 +64,21 @@ def _from_symbol(stream: Stream) -> Expression:
     if stream.is_symbol("("):
         return parenthesised(stream)
     if stream.symbol("["):
-        items = _list(stream, "]")
-        return tree.ArrayConstruct(tuple(items))
+        return tree.ArrayConstruct(tuple(items(stream, "]")))
     if stream.symbol("{"):
         return _object(stream)
     raise stream.unexpected()
 
 
-def _list(stream: Stream, closing: str) -> list[Expression]:
-    items: list[Expression] = []
+def items(stream: Stream, closing: str) -> list[Expression]:
+    """Expressions with commas between, up to the closing symbol."""
+    found: list[Expression] = []
     if stream.symbol(closing):
-        return items
+        return found
     while True:
-        items.append(expressions.expression(stream))
+        found.append(expressions.expression(stream))
         if stream.symbol(closing):
-            return items
+            return found
         stream.expect_symbol(",")
 
 
@@ -121,6 +127,31 @@ def parenthesised(stream: Stream) -> Expression:
     return inner
 
 
+def bare_query(stream: Stream) -> Expression:
+    """A query as an expression, without parentheses around it."""
+    start = stream.at
+    query = queries.query(stream)
+    return tree.Subquery(query, f"({stream.taken(start)})")
+
+
+def _namespaced(stream: Stream) -> Expression | None:
+    """`default:[bucket.scope.]function(...)`; None, with nothing taken, where it is none."""
+    if stream.ahead().upper != ":" or stream.token.text.strip("`").lower() != "default":
+        return None
+    place = 2
+    while stream.ahead(place).kind in (Kind.WORD, Kind.QUOTED) and (
+        stream.ahead(place + 1).upper == "."
+    ):
+        place += 2
+    if place not in (2, 6) or stream.ahead(place + 1).upper != "(":
+        return None
+    at = stream.position()
+    path = tuple(str(stream.ahead(n).value) for n in range(2, place + 1, 2))
+    for _ in range(place + 2):
+        stream.advance()
+    return tree.UserCall(("default:", *path), tuple(items(stream, ")")), at)
+
+
 def _call(stream: Stream) -> Expression:
     at = stream.position()
     name = str(stream.advance().value).lower()
@@ -136,12 +167,10 @@ def _call(stream: Stream) -> Expression:
 def _arguments(stream: Stream) -> list[Expression]:
     if queries.starts_query(stream):
         # A query as the only argument needs no parentheses of its own.
-        start = stream.at
-        query = queries.query(stream)
-        arguments: list[Expression] = [tree.Subquery(query, f"({stream.taken(start)})")]
+        arguments: list[Expression] = [bare_query(stream)]
         stream.expect_symbol(")")
         return arguments
-    return _list(stream, ")")
+    return items(stream, ")")
 
 
 def _aggregate(stream: Stream, name: str, at: tree.Position) -> Expression:

@@ -8,7 +8,16 @@ from typing import Final
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.lexer import Kind
-from cloudlet.couchbase.sqlpp.parser import changes, definitions, expressions, primaries, queries
+from cloudlet.couchbase.sqlpp.parser import (
+    changes,
+    definitions,
+    expressions,
+    functions,
+    primaries,
+    queries,
+    terms,
+    utilities,
+)
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
 _NOT_YET: Final = frozenset(
@@ -38,12 +47,42 @@ def statement(stream: Stream) -> s.Statement:
 
 def _update(stream: Stream) -> s.Statement:
     if stream.ahead().upper == "STATISTICS":
-        raise errors.not_supported("UPDATE STATISTICS")
+        return utilities.statistics(stream)
     return changes.update(stream)
 
 
-def _explain(stream: Stream) -> s.Explain:
+def _define(stream: Stream) -> s.Statement:
+    create = stream.token.upper == "CREATE"
+    following = stream.ahead().upper
+    if following == "FUNCTION" or (create and following == "OR"):
+        stream.advance()
+        if create:
+            return functions.create_function(stream)
+        stream.advance()
+        return functions.drop_function(stream)
+    if following == "SEQUENCE":
+        stream.advance()
+        stream.advance()
+        if create:
+            return functions.change_sequence(stream, create=True)
+        return functions.drop_sequence(stream)
+    return definitions.definition(stream)
+
+
+def _advise(stream: Stream) -> s.Advise:
     stream.advance()
+    stream.word("INDEX")
+    start = stream.at
+    inner = statement(stream)
+    if not isinstance(inner, (s.Query, s.Update, s.Delete, s.Merge)):
+        raise errors.syntax("syntax error - ADVISE supports SELECT, UPDATE, DELETE and MERGE only")
+    return s.Advise(inner, stream.taken(start))
+
+
+def _explain(stream: Stream) -> s.Explain | s.ExplainFunction:
+    stream.advance()
+    if stream.word("FUNCTION"):
+        return s.ExplainFunction(terms.keyspace_path(stream))
     start = stream.at
     inner = statement(stream)
     return s.Explain(inner, stream.taken(start))
@@ -64,8 +103,10 @@ def _prepare(stream: Stream) -> s.Prepare:
     return s.Prepare(name, force, inner, stream.taken(start))
 
 
-def _execute(stream: Stream) -> s.Execute:
+def _execute(stream: Stream) -> s.Execute | s.Query:
     stream.advance()
+    if stream.word("FUNCTION"):
+        return functions.execute_function(stream)
     if stream.token.kind is Kind.STRING:
         name = str(stream.advance().value)
     else:
@@ -75,15 +116,21 @@ def _execute(stream: Stream) -> s.Execute:
 
 
 _READERS: Final[dict[str, Callable[[Stream], s.Statement]]] = {
+    "ADVISE": _advise,
+    "ALTER": utilities.alter,
+    "ANALYZE": utilities.statistics,
     "BUILD": definitions.definition,
-    "CREATE": definitions.definition,
+    "CREATE": _define,
     "DELETE": changes.delete,
-    "DROP": definitions.definition,
+    "DROP": _define,
     "EXECUTE": _execute,
     "EXPLAIN": _explain,
+    "GRANT": utilities.roles,
+    "INFER": utilities.infer,
     "INSERT": changes.insert,
     "MERGE": changes.merge,
     "PREPARE": _prepare,
+    "REVOKE": utilities.roles,
     "UPDATE": _update,
     "UPSERT": changes.insert,
 }

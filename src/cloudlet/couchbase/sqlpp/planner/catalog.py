@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.defined import Sequences, UserFunctions
 from cloudlet.couchbase.sqlpp.indexes import IndexData
 from cloudlet.couchbase.sqlpp.indexes.building import IndexKeeper
 from cloudlet.couchbase.sqlpp.keyspace import (
@@ -42,6 +43,10 @@ class Catalog:
     def __init__(self, keyspaces: Keyspaces, system: SystemKeyspaces) -> None:
         self.keyspaces = keyspaces
         self.system = system
+        self.functions = UserFunctions(keyspaces)
+        self.sequences = Sequences(keyspaces)
+        system.add("functions", self.functions.documents)
+        system.add("sequences", self.sequences.documents)
         self._data: dict[str, IndexData] = {}
         self.keeper = IndexKeeper(self, keyspaces.index_entries())
         system.index_state = self.keeper.state
@@ -91,6 +96,22 @@ class Catalog:
         except UnknownKeyspaceError as error:
             raise _unknown(error, path, name) from None
         return name
+
+
+def defined_name(parts: tuple[str, ...], context: tuple[str, str] | None) -> tuple[str, ...]:
+    """The full name of a function or sequence: (name,) or (bucket, scope, name); 10104 if none.
+
+    `parts` begin with the namespace, as `default:`, where it is written.
+    """
+    written = parts[0].endswith(":") if parts else False
+    names = parts[1:] if written else parts
+    if len(names) == 1:
+        return names if written or context is None else (*context, *names)
+    if len(names) == 3:
+        return names
+    raise errors.semantic(
+        10103, f"Invalid function name '{'.'.join(names)}': only 2 or 4 parts are valid"
+    )
 
 
 def full_name(path: Path, context: tuple[str, str] | None) -> KeyspaceName:

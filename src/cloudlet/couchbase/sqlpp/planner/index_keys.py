@@ -69,6 +69,19 @@ class _Alone:
         """Refused."""
         raise not_indexable("subquery")
 
+    def inline(
+        self,
+        resolver: Resolver,  # noqa: ARG002
+        call: tree.UserCall,
+        arguments: tuple[Expression, ...],  # noqa: ARG002
+    ) -> Expression:
+        """Refused: what a function gives may change."""
+        raise errors.semantic(10101, f"Function not found 'default:{call.path[-1]}'")
+
+    def defined_name(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """Refused."""
+        raise not_indexable(".".join(parts))
+
 
 def not_indexable(text: str) -> errors.QueryError:
     """3280: an index key that does not depend on the document alone."""

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.defined import path_text
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
+from cloudlet.couchbase.sqlpp.evaluation.calls import InlineCall
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators import ordering, results, scans, steps
 from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
 from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
+from cloudlet.couchbase.sqlpp.parser import parse_body
 from cloudlet.couchbase.sqlpp.planner.block import Block
-from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.index_keys import UsableIndex, resolved_index
+from cloudlet.couchbase.sqlpp.planner.recursion import recursive_query, recursive_term
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
 from cloudlet.couchbase.sqlpp.render import render
+from cloudlet.couchbase.sqlpp.tree import Expression
 
 
 class Planner:
@@ -26,6 +32,7 @@ class Planner:
         self.catalog = catalog
         self.context = context
         self.frame = Frame()
+        self._expanding: list[tuple[str, ...]] = []
         self._usable: dict[int, list[UsableIndex]] = {}
 
     def keyspace(self, path: s.Path) -> KeyspaceName:
@@ -50,6 +57,40 @@ class Planner:
             del self.frame.reads[before:]
         return known
 
+    def defined_name(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """The full name of a function or sequence in this query context."""
+        return defined_name(parts, self.context)
+
+    def inline(
+        self, resolver: Resolver, call: tree.UserCall, arguments: tuple[Expression, ...]
+    ) -> Expression:
+        """A call's function, put in place; 10101, 10104 and 10112 where that cannot be."""
+        name = self.defined_name(call.path)
+        function = self.catalog.functions.find(name)
+        if function is None and len(call.path) == 1:
+            name = call.path
+            function = self.catalog.functions.find(name)
+        if function is None:
+            shown = path_text(self.defined_name(call.path))
+            raise errors.semantic(10101, f"Function not found '{shown}'{errors.near(call.at)}")
+        if function.parameters is not None and len(function.parameters) != len(arguments):
+            raise errors.semantic(
+                10104,
+                f"Incorrect number of arguments supplied to function {name[-1]} - "
+                f"cause: {name[-1]}",
+            )
+        if name in self._expanding:
+            raise errors.semantic(10112, f"Function {name[-1]} calls itself")
+        body = parse_body(function.body)
+        context, self.context = self.context, function.context
+        self._expanding.append(name)
+        try:
+            resolved, slots = resolver.body(function, body)
+        finally:
+            self._expanding.pop()
+            self.context = context
+        return InlineCall(name[-1], slots, function.parameters is None, arguments, resolved)
+
     def query(self, query: s.Query, scope: Scope | None) -> QueryPlan:
         """The plan of a query whose names may also come from `scope`."""
         if not query.with_:
@@ -57,7 +98,11 @@ class Planner:
         block = Block(self, scope)
         operator: Operator = scans.Nothing()
         for binding in query.with_:
-            operator = block.variable(operator, binding, block.scope, "With")
+            operation = recursive_query(binding)
+            if operation is not None:
+                operator = recursive_term(block, operator, binding, operation)
+            else:
+                operator = block.variable(operator, binding, block.scope, "With")
         body = self._body(query, block.scope)
         own = {binding.slot for binding in block.scope.bindings.values()}
         whole = block.enclosed(Prelude(operator, body.operator))

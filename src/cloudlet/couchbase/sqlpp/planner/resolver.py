@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from cloudlet.couchbase.sqlpp import errors, tree
-from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery
+from cloudlet.couchbase.sqlpp.defined import UserFunction
+from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery, SequenceValue
+from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import windows
@@ -31,6 +33,14 @@ class QueryPlanner(Protocol):
 
     def query(self, query: Query, scope: Scope) -> QueryPlan:
         """The plan of a query whose names may also come from `scope`."""
+
+    def inline(
+        self, resolver: Resolver, call: tree.UserCall, arguments: tuple[Expression, ...]
+    ) -> Expression:
+        """The body of a user-defined function for a call."""
+
+    def defined_name(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """The full name of a function or sequence."""
 
 
 class Aggregates:
@@ -144,8 +154,30 @@ class Resolver:
         """A function call; META() stands for its keyspace term."""
         if node.name == "meta":
             return self._read(self._meta(node))
+        if node.name not in FUNCTIONS and node.name != "flatten_keys":
+            return self.user_call(tree.UserCall((node.name,), node.arguments, node.at))
         resolved: Expression = tree.rebuild(node, self.resolve)
         return resolved
+
+    def user_call(self, node: tree.UserCall) -> Expression:
+        """A user-defined function's body in place of its call."""
+        arguments = tuple(self.resolve(argument) for argument in node.arguments)
+        return self._planner.inline(self, node, arguments)
+
+    def body(self, function: UserFunction, body: Expression) -> tuple[Expression, tuple[int, ...]]:
+        """A function's body with only its parameters in scope, and the parameters' slots."""
+        scope = Scope(query=True)
+        names = function.parameters if function.parameters is not None else ("args",)
+        slots = tuple(self._declare(scope, name) for name in names)
+        inner = Resolver(self._planner, scope)
+        inner._range_slots = set(slots)
+        resolved = inner.resolve(body)
+        self.pending.extend(inner.pending)
+        return resolved, slots
+
+    def sequence(self, node: tree.Sequence) -> Expression:
+        """A sequence by its full name."""
+        return SequenceValue(self._planner.defined_name(node.path), node.previous)
 
     def _meta(self, node: tree.Call) -> Expression:
         if len(node.arguments) > 1:
@@ -289,6 +321,8 @@ _SPECIAL: dict[type[Expression], Callable[[Resolver, object], Expression]] = {
     tree.Name: Resolver.name,  # type: ignore[dict-item]
     tree.Field: Resolver.field,  # type: ignore[dict-item]
     tree.Call: Resolver.call,  # type: ignore[dict-item]
+    tree.UserCall: Resolver.user_call,  # type: ignore[dict-item]
+    tree.Sequence: Resolver.sequence,  # type: ignore[dict-item]
     tree.Aggregate: Resolver.aggregate,  # type: ignore[dict-item]
     tree.WindowCall: Resolver.window_call,  # type: ignore[dict-item]
     tree.Quantified: Resolver.quantified,  # type: ignore[dict-item]
