@@ -18,8 +18,10 @@ from cloudlet.couchbase.sqlpp.keyspace import (
     KeyExistsError,
     KeyNotFoundError,
     KeyspaceName,
+    StagedChange,
     UnknownKeyspaceError,
 )
+from cloudlet.couchbase.sqlpp.values import MISSING
 from cloudlet.storage.documents import (
     JSON,
     Bucket,
@@ -31,8 +33,10 @@ from cloudlet.storage.documents import (
     DocumentStore,
     NameTakenError,
     writes,
+    xattrs,
 )
 from cloudlet.storage.documents import CasMismatchError as StoreCasMismatchError
+from cloudlet.storage.documents.model import KEY_LIMIT, VALUE_LIMIT
 
 #: Documents of a scan's batch: all in memory, or some on disk (about 2 ms either way).
 _RESIDENT_BATCH: Final = 256
@@ -42,6 +46,16 @@ _DISK_BATCH: Final = 64
 _JSON_FLAGS: Final = 0x02000000
 
 _INDEX_PREFIX: Final = "index/"
+
+
+#: The attribute in which the SDKs' transactions stage a document's next version.
+_STAGED: Final = "txn"
+
+
+def _without_staged(attributes: bytes) -> bytes:
+    found = xattrs.decode(attributes)
+    found.pop(_STAGED, None)
+    return xattrs.encode(found)
 
 
 class DocumentMeta(msgspec.Struct, frozen=True, gc=False):
@@ -308,6 +322,76 @@ class StoreKeyspaces:
     async def drop_index(self, index_id: str) -> None:
         """Forget a definition."""
         await self._store.settings.remove(_INDEX_PREFIX + index_id)
+
+    async def commit(self, changes: Sequence[StagedChange]) -> None:
+        """Make all changes of a transaction, in one group on disk, or none."""
+        self._store.journal.check()
+        checked = [self._checked(change) for change in changes]
+        with self._store.journal.together():
+            for collection, document, change, encoded in checked:
+                key = change.key.encode()
+                kept = _without_staged(document.xattrs) if document is not None else b""
+                if encoded is not None:
+                    collection.put(key, encoded, flags=_JSON_FLAGS, datatype=JSON,
+                                   expiry_s=change.expiration, xattrs=kept)  # fmt: skip
+                elif document is not None and not document.deleted:
+                    collection.delete(key, document)
+                elif document is not None:
+                    collection.put(key, b"", datatype=0, xattrs=kept, deleted=True)
+        await self._store.flushed()
+
+    def _checked(
+        self, change: StagedChange
+    ) -> tuple[Collection, Document | None, StagedChange, bytes | None]:
+        """A change with the document it is made over, if that is as the transaction saw it."""
+        collection = self._collection(change.keyspace)
+        key = change.key.encode()
+        document = collection.find(key) if change.adopted else collection.get(key)
+        if document is None and change.cas:
+            raise KeyNotFoundError(change.key)
+        if document is not None and not change.cas:
+            raise KeyExistsError(change.key)
+        if document is not None and document.cas != change.cas:
+            raise CasMismatchError(change.key)
+        other = document is not None and _STAGED in xattrs.decode(document.xattrs)
+        if collection.locked(key) or (other and not change.adopted):
+            raise CasMismatchError(change.key)
+        encoded = None if change.value is MISSING else msgspec.json.encode(change.value)
+        size = len(encoded or b"") + (len(document.xattrs) if document is not None else 0)
+        if not 0 < len(key) <= KEY_LIMIT or size > VALUE_LIMIT:
+            raise CasMismatchError(change.key)
+        return collection, document, change, encoded
+
+    def _collection(self, name: KeyspaceName) -> Collection:
+        found = self._scope(name.bucket, name.scope).scopes[name.scope]
+        collection = found.collections.get(name.collection)
+        if collection is None:
+            raise UnknownKeyspaceError("collection", name.path())
+        return collection
+
+    def staged_content(self, name: KeyspaceName, key: str, cas: int) -> Any:
+        """What a client's transaction staged in a document's attributes."""
+        document = self._collection(name).find(key.encode())
+        if document is None or document.cas != cas:
+            raise CasMismatchError(key)
+        staged = xattrs.decode(document.xattrs).get(_STAGED)
+        if staged is None:
+            raise CasMismatchError(key)
+        operation = msgspec.json.decode(staged).get("op", {})
+        return MISSING if operation.get("type") == "remove" else operation.get("stgd")
+
+    async def unstage(self, changes: Sequence[StagedChange]) -> None:
+        """Take what was staged out of the documents' attributes."""
+        for change in changes:
+            collection = self._collection(change.keyspace)
+            document = collection.find(change.key.encode())
+            if document is not None and document.cas == change.cas:
+                collection.put(
+                    change.key.encode(), document.value, flags=document.flags,
+                    datatype=document.datatype & JSON, expiry_s=document.expiry_s,
+                    xattrs=_without_staged(document.xattrs), deleted=document.deleted,
+                )  # fmt: skip
+        await self._store.flushed()
 
     def index_entries(self) -> IndexEntries:
         """Where indexes' entries are kept."""

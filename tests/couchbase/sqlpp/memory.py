@@ -17,6 +17,7 @@ from cloudlet.couchbase.sqlpp.keyspace import (
     KeyExistsError,
     KeyNotFoundError,
     KeyspaceName,
+    StagedChange,
     UnknownKeyspaceError,
 )
 
@@ -174,6 +175,15 @@ class MemoryKeyspaces:
 
     async def drop_index(self, index_id: str) -> None:
         self._indexes.pop(index_id, None)
+
+    async def commit(self, changes: Sequence[StagedChange]) -> None:
+        raise NotImplementedError
+
+    def staged_content(self, name: KeyspaceName, key: str, cas: int) -> Any:
+        raise NotImplementedError
+
+    async def unstage(self, changes: Sequence[StagedChange]) -> None:
+        raise NotImplementedError
 
     def index_entries(self) -> None:
         return None

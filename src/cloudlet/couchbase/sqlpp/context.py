@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName, UnknownKeyspaceError
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 # How long a query works before it lets others run; the loop's rule is 5 ms.
@@ -35,6 +36,13 @@ def estimated_bytes(value: Any) -> int:
 
 class StoppedError(Exception):
     """The request was cancelled while it ran."""
+
+
+class Transaction(Protocol):
+    """The transaction that a statement runs in."""
+
+    def keyspace(self, name: KeyspaceName, base: Keyspace) -> Keyspace:
+        """The collection with the transaction's changes over it."""
 
 
 class Context:
@@ -65,6 +73,7 @@ class Context:
         self.mutation_count = 0
         self.preserve_expiry = preserve_expiry
         self.user = user
+        self.transaction: Transaction | None = None
         self.used_bytes = 0  # what sorting, grouping and joining hold, estimated
         self._memory_quota_bytes = memory_quota_bytes
         self.stopped = False  # set from outside: the client is gone, or an administrator
@@ -76,9 +85,12 @@ class Context:
     def resolve(self, name: KeyspaceName) -> Keyspace:
         """The keyspace as it is now; 12003 where it has gone since the plan was made."""
         try:
-            return self.catalog.keyspace(name)
+            found = self.catalog.keyspace(name)
         except UnknownKeyspaceError as error:
             raise errors.keyspace_not_found(error.path) from None
+        if self.transaction is not None and name.bucket != SYSTEM_BUCKET:
+            return self.transaction.keyspace(name, found)
+        return found
 
     def seed(self, size: int) -> Row:
         """An empty row for a statement's frame."""

@@ -21,6 +21,7 @@ class QueryError(Exception):
         fatal: bool = False,
         retry: bool = False,
         reason: dict[str, Any] | None = None,
+        cause: dict[str, Any] | None = None,
         line: int = 0,
         column: int = 0,
     ) -> None:
@@ -31,6 +32,7 @@ class QueryError(Exception):
         self.fatal = fatal
         self.retry = retry
         self.reason = reason
+        self.cause = cause
         self.line = line
         self.column = column
 
@@ -42,6 +44,8 @@ class QueryError(Exception):
             entry["column"] = self.column
         if self.reason is not None:
             entry["reason"] = self.reason
+        if self.cause is not None:
+            entry["cause"] = self.cause
         if self.retry:
             entry["retry"] = True
         return entry

@@ -45,6 +45,20 @@ class Change(NamedTuple):
     meta: Meta | None
 
 
+class StagedChange(NamedTuple):
+    """One change of a transaction's commit: over the version with this CAS, 0 for none.
+
+    `value` MISSING removes the document; `adopted` ones were staged in its attributes before.
+    """
+
+    keyspace: KeyspaceName
+    key: str
+    value: Any
+    cas: int
+    expiration: int
+    adopted: bool
+
+
 class KeyspaceName(NamedTuple):
     """A collection's full name."""
 
@@ -210,6 +224,22 @@ class Keyspaces(Protocol):
 
     async def drop_index(self, index_id: str) -> None:
         """Forget a definition; durable when it returns."""
+
+    async def commit(self, changes: Sequence[StagedChange]) -> None:
+        """Make all changes, in one group on disk, or none.
+
+        Raises CasMismatchError, KeyExistsError or KeyNotFoundError with the key that is not as
+        the change expects it.
+        """
+
+    def staged_content(self, name: KeyspaceName, key: str, cas: int) -> Any:
+        """What a client's transaction staged in a document's attributes; MISSING for a removal.
+
+        CasMismatchError where nothing is staged under this CAS.
+        """
+
+    async def unstage(self, changes: Sequence[StagedChange]) -> None:
+        """Take what was staged out of the documents' attributes."""
 
     def index_entries(self) -> IndexEntries | None:
         """Where indexes' entries are kept; None where they live in memory only."""

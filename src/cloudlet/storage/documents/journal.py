@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import apsw
@@ -68,6 +69,7 @@ class Journal:
         self._waiters: dict[int, list[Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refused = False
+        self._together = False
         #: Called when a group is on disk, after those who waited for it.
         self.listeners: list[Callable[[], None]] = []
         #: The number of the group that a mutation made now belongs to.
@@ -98,8 +100,19 @@ class Journal:
             if self._committing is None:
                 self._loop.call_soon(self._start)
         self._group_count += 1
-        if self._group_count >= GROUP_DOCUMENTS:
+        if self._group_count >= GROUP_DOCUMENTS and not self._together:
             self._full.append(self._close_group())
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All mutations made inside (without awaiting) are in one group: on disk all or none."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+            if self._group_count >= GROUP_DOCUMENTS:
+                self._full.append(self._close_group())
 
     def forget(self, storage_id: int) -> None:
         """Leave out the waiting mutations of a dropped collection."""
