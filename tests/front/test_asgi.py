@@ -20,7 +20,7 @@ PARTS = 50
 
 
 class NoStatus:
-    def is_for(self, path: str) -> bool:  # noqa: ARG002
+    def is_for(self, path: str) -> bool:
         return False
 
 
@@ -38,7 +38,7 @@ async def test_a_stored_body_is_read_no_further_than_its_reader(
             await asyncio.sleep(0)
             yield b"x"
 
-    async def endpoint(request: Request) -> Response:  # noqa: ARG001
+    async def endpoint(request: Request) -> Response:
         return Response(body=Body(parts(), length))
 
     asked = 0
