@@ -48,6 +48,12 @@ _USERS = (
 _HIDDEN = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "src", "games")
 
 
+def _etc() -> list[Path]:
+    """What of /etc a function sees: no users, no secrets; a JVM's configuration, where it is."""
+    named = [Path("/etc") / name for name in _ETC]
+    return [path for path in [*named, *Path("/etc").glob("java-*")] if path.exists()]
+
+
 @cache
 def sdk_entries() -> tuple[tuple[str, str], ...]:
     """(path on the machine, name in /var/runtime) of the AWS SDK and what it needs."""
@@ -148,7 +154,7 @@ class JailPlan:
                 "/lib",
                 "/lib64",
                 "/bin",
-                *(f"/etc/{name}" for name in _ETC),
+                *(os.fspath(path) for path in _etc()),
                 *self.runtime.prefixes,
                 sdk,
                 *(path for path, _ in sdk_entries()),
@@ -182,10 +188,8 @@ class JailPlan:
                 links.append((f"/{name}", str(path.readlink())))
             elif path.is_dir():
                 binds.append((f"/{name}", f"/{name}"))
-        for name in _ETC:
-            path = Path("/etc") / name
-            if path.exists():
-                binds.append((os.path.realpath(path), f"/etc/{name}"))
-        elsewhere = [p for p in self.runtime.prefixes if p != "/usr" and not p.startswith("/usr/")]
+        binds += [(os.path.realpath(path), os.fspath(path)) for path in _etc()]
+        shown = ("/usr/", "/etc/")
+        elsewhere = [p for p in self.runtime.prefixes if p != "/usr" and not p.startswith(shown)]
         binds += [(prefix, prefix) for prefix in elsewhere]
         return binds, links

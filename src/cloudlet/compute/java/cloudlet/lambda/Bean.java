@@ -106,7 +106,7 @@ final class Bean {
         }
         writable.putAll(setters);
         empty = constructor(type);
-        fullNames = empty == null ? creatorNames(type, record) : null;
+        fullNames = creatorNames(type, record);
         full = fullNames == null ? null : withParameters(type, fullNames.length);
     }
 
