@@ -8,11 +8,12 @@ import signal
 from collections.abc import Callable
 
 _PASSES = 3
-_MOST = 256
+_ENDING_PASSES = 20
+_MOST_ENDED = 512
 
 
-def freeze(pids: Callable[[], list[int]]) -> list[int]:
-    """Send SIGSTOP to all that `pids` lists, until a look finds no new one; at most 256 processes.
+def freeze(pids: Callable[[], list[int]], most: int = 256) -> list[int]:
+    """Send SIGSTOP to all that `pids` lists, until a look finds no new one; at most `most`.
 
     Returns their pidfds for `thaw`. A pid is used only while the list still has it after its
     pidfd was opened, so that a process that took over the number is never meant.
@@ -21,7 +22,7 @@ def freeze(pids: Callable[[], list[int]]) -> list[int]:
     for _ in range(_PASSES):
         opened: dict[int, int] = {}
         for pid in _listed(pids):
-            if pid not in stopped and len(stopped) + len(opened) < _MOST:
+            if pid not in stopped and len(stopped) + len(opened) < most:
                 with contextlib.suppress(OSError):
                     opened[pid] = os.pidfd_open(pid)
         if not opened:
@@ -33,6 +34,19 @@ def freeze(pids: Callable[[], list[int]]) -> list[int]:
             else:
                 os.close(fd)
     return list(stopped.values())
+
+
+def end(pids: Callable[[], list[int]]) -> None:
+    """Kill all that `pids` lists, for as long as it lists any, at most `_ENDING_PASSES` times;
+    stopped first, so that they start no more.
+    """
+    for _ in range(_ENDING_PASSES):
+        stopped = freeze(pids, _MOST_ENDED)
+        if not stopped:
+            return
+        for fd in stopped:
+            _sent(fd, signal.SIGKILL)
+            os.close(fd)
 
 
 def thaw(stopped: list[int]) -> None:

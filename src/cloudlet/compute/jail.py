@@ -100,6 +100,7 @@ class JailPlan:
     namespaces: bool
     leave_root: bool
     nproc: int
+    nice: int
 
     def config(self) -> dict[str, Any]:
         """The zygote's configuration (see inside/zygote.py)."""
@@ -144,6 +145,7 @@ class JailPlan:
             "uid": SANDBOX_ID,
             "gid": SANDBOX_ID,
             "nproc": self.nproc,
+            "nice": self.nice,
             "sys_path": [sdk, *stdlib],
             "preload": PRELOAD if self.runtime.family == "python" else (),
             "sdk_preload": SDK_PRELOAD if self.runtime.family == "python" else (),

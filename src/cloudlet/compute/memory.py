@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from cloudlet.compute.freezing import end
+
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
 _MB_A_PROCESSOR = 1769
@@ -216,7 +218,10 @@ class CgroupMeter:
         )
 
     def close(self) -> None:
-        """Remove the groups; call when the processes are gone."""
+        """Remove the groups; call when the first process is gone. What it left behind, which
+        only environments without a pid namespace can, is ended.
+        """
+        end(self.pids)
         self.joined()
         for fd in (self._usage, self._peak, self._stat, self._events):
             if fd >= 0:

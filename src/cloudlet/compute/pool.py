@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -42,6 +42,7 @@ INIT_LIMIT_S = 10.0  # AWS: "the Init phase is limited to 10 seconds"
 _EXPIRY_MARGIN_S = 60.0
 _FREEZE_S = 0.05  # after which an idle environment is stopped: a busy one never pays for it
 _FREEZE_AT_ONCE = 8
+_NICE = 10  # of environments where no control group shares the processors out
 
 
 @dataclass(slots=True)
@@ -53,9 +54,23 @@ class _Pool:
     waiting: deque[Job] = field(default_factory=deque)
     all: set[Sandbox] = field(default_factory=set)
     starting: int = 0
+    wanted: int = 0  # environments that are kept ready: provisioned concurrency
+    spec: EnvironmentSpec | None = None  # of those
+    failure: str = ""  # why they are not
 
     def empty(self) -> bool:
-        return not (self.all or self.waiting or self.starting)
+        return not (self.all or self.waiting or self.starting or self.wanted)
+
+    def ready(self) -> int:
+        return sum(sandbox.status in ("idle", "busy") for sandbox in self.all)
+
+    def lacking(self) -> int:
+        """Environments to start: for those who wait, or to have those that are wanted."""
+        return max(len(self.waiting), self.wanted - self.ready())
+
+    def spare(self) -> list[Sandbox]:
+        """The idle ones that may end, the longest idle first."""
+        return self.idle[: max(0, len(self.all) - self.wanted)]
 
 
 class Compute:
@@ -167,12 +182,32 @@ class Compute:
         pool.waiting.append(job)
         self._scale(pool)
 
+    async def provision(self, spec: EnvironmentSpec, count: int) -> None:
+        """Keep `count` environments of the spec's key ready from now on, 0 for none.
+
+        They are started ahead of demand, replaced when they end, and not ended for being idle.
+        """
+        pool = self._pools.get(spec.key)
+        if pool is None:
+            if not count or self._stopped:
+                return
+            pool = self._pools[spec.key] = _Pool(spec.key)
+        variables = {**spec.variables, "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
+        pool.spec, pool.wanted, pool.failure = replace(spec, variables=variables), count, ""
+        self._scale(pool)
+
+    def provisioned(self, key: str) -> tuple[int, str]:
+        """How many of the key's environments are ready, and why no more are, if starting failed."""
+        pool = self._pools.get(key)
+        return (0, "") if pool is None else (pool.ready(), pool.failure)
+
     async def retire(self, key: str) -> None:
         """End the key's idle environments now and its busy ones after their work."""
         self._templates.forget(key)
         pool = self._pools.get(key)
         if pool is None:
             return
+        pool.wanted = 0
         for sandbox in pool.all:
             sandbox.retired = True
             if sandbox.status == "idle":
@@ -229,14 +264,16 @@ class Compute:
     # --- scaling ----------------------------------------------------------------------------
     def _scale(self, pool: _Pool) -> None:
         """Start an environment for each who waits, as far as the limits allow."""
-        while pool.starting < len(pool.waiting):
+        while pool.starting < pool.lacking() and not self._stopped:
             if self._starting >= self._max_starting or not self._room():
                 if pool.key not in self._hungry:
                     self._hungry.append(pool.key)
                 return
             pool.starting += 1
             self._starting += 1
-            self._own(self._start(pool, pool.waiting[-1].spec))
+            spec = pool.waiting[-1].spec if pool.waiting else pool.spec
+            assert spec is not None
+            self._own(self._start(pool, spec))
 
     def _count(self) -> int:
         return len(self._alive) + self._starting + len(self._templates)
@@ -245,7 +282,7 @@ class Compute:
         """Whether one more may start; else the longest idle one of any function makes room."""
         if self._count() < self._max_environments:
             return True
-        idle = [sandbox for pool in self._pools.values() for sandbox in pool.idle]
+        idle = [sandbox for pool in self._pools.values() for sandbox in pool.spare()]
         if idle:
             oldest = min(idle, key=lambda sandbox: sandbox.idle_since)
             assert oldest.spec is not None
@@ -295,6 +332,8 @@ class Compute:
                 self._free(sandbox)
             elif pool.waiting:
                 sandbox.fail_job(pool.waiting.popleft(), ended)
+            else:
+                self._give_up(pool, f"Initialisation failed: {ended.error_type}")
         except ComputeError as error:
             self._fail(pool, error)
         except Exception as error:
@@ -316,10 +355,16 @@ class Compute:
                 self._templates.refuse(spec.key, str(error))
         return await zygote.take()
 
-    @staticmethod
-    def _fail(pool: _Pool, error: ComputeError) -> None:
+    def _fail(self, pool: _Pool, error: ComputeError) -> None:
         if pool.waiting:
             pool.waiting.popleft().fail(error)
+        else:
+            self._give_up(pool, str(error))
+
+    @staticmethod
+    def _give_up(pool: _Pool, reason: str) -> None:
+        """Keep no environments ready that do not start; an invocation may still try."""
+        pool.failure, pool.wanted = reason, 0
 
     async def _initialise(
         self,
@@ -423,8 +468,9 @@ class Compute:
         pool.all.discard(sandbox)
         if sandbox in pool.idle:
             pool.idle.remove(sandbox)
-        if pool.empty():
+        if pool.empty() and not pool.failure:
             del self._pools[pool.key]
+        self._scale(pool)
         self._feed()
 
     # --- zygotes ------------------------------------------------------------------------------
@@ -454,6 +500,7 @@ class Compute:
             namespaces=self.level().namespaces,
             leave_root=self.level().has("own identity"),
             nproc=1024 if self._cgroups is None or self._cgroups.pids is None else 65536,
+            nice=0 if self.level().has("processor shares") else _NICE,
         )
         if not plan.namespaces:
             await asyncio.to_thread(plan.build_sdk_view)
@@ -467,8 +514,10 @@ class Compute:
             await asyncio.sleep(min(5.0, max(0.05, self._idle_s / 5)))
             horizon = perf_counter() - self._idle_s
             for pool in list(self._pools.values()):
-                while pool.idle and pool.idle[0].idle_since < horizon:
-                    pool.idle.pop(0).kill()
+                for sandbox in pool.spare():
+                    if sandbox.idle_since < horizon:
+                        pool.idle.remove(sandbox)
+                        sandbox.kill()
             await self._templates.reap(horizon)
             for key, task in list(self._zygotes.items()):
                 if not task.done() or task.cancelled() or task.exception() is not None:

@@ -17,6 +17,7 @@ from cloudlet.compute.reserve import Reserve
 
 _SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
 _START_S = 30.0
+_END_S = 10.0  # it ends what environments without a pid namespace left running
 
 
 class Zygote(Forker):
@@ -59,7 +60,7 @@ class Zygote(Forker):
         process, self._process = self._process, None
         if process is not None:
             try:
-                await asyncio.to_thread(process.wait, 2.0)
+                await asyncio.to_thread(process.wait, _END_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 await asyncio.to_thread(process.wait)

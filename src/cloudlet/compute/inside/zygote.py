@@ -221,15 +221,39 @@ class Zygote:
                 return
 
     def kill_orphans(self) -> None:
-        """Without pid namespaces, what outlives its environment becomes ours: end it."""
-        try:
-            with open("/proc/self/task/%d/children" % os.getpid()) as file:
-                pids = [int(word) for word in file.read().split()]
-        except OSError:
-            return
-        for pid in pids:
-            if pid not in self.children:
-                os.kill(pid, signal.SIGKILL)
+        """Without pid namespaces, what outlives its environment becomes ours: end it, with all
+        that it started. Stopped first, or a fork bomb would outrun us.
+        """
+        stopped: set[int] = set()
+        while True:
+            pending = [pid for pid in children(os.getpid()) if pid not in self.children]
+            new: list[int] = []
+            while pending:
+                pid = pending.pop()
+                pending += children(pid)
+                if pid not in stopped:
+                    new.append(pid)
+            if not new:
+                break
+            stopped.update(new)
+            signal_all(new, signal.SIGSTOP)
+        signal_all(stopped, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process's first thread."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def signal_all(pids: Any, number: int) -> None:
+    """Send a signal to processes that may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def traceback_text() -> str:
