@@ -43,24 +43,71 @@ def invoke(
     ] = None,
     tail: Annotated[bool, typer.Option("--tail", help="Show the end of its log.")] = False,
     asynchronous: Annotated[bool, typer.Option("--async", help="Queue the event.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Let a debugger attach first (Python, Node.js).")
+    ] = False,
+    debug_port: Annotated[
+        int, typer.Option("--debug-port", help="Where it attaches; 0: 5678, 9229 or any free one.")
+    ] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object: answer, error, log, version.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Run a function and print what it answers; exit status 1 if it fails."""
-    client = connection.find(data).client("lambda")
+    found = connection.find(data)
     arguments: dict[str, Any] = {"FunctionName": function, "Payload": read_event(event)}
+    if asynchronous and (debug or tail):
+        raise Problem("--async answers before the function runs.", "Leave --debug and --tail out.")
     if asynchronous:
         arguments["InvocationType"] = "Event"
-    elif tail:
+    elif tail or as_json:
         arguments["LogType"] = "Tail"
-    try:
-        answer = client.invoke(**arguments)
-    except client.exceptions.ClientError as error:
-        raise Problem(str(error), "`cloudlet logs` shows what functions wrote.") from error
+    if debug:
+        from cloudlet.cli.debug import under_debugger
+
+        with under_debugger(found, function, debug_port) as copy, copy.announced():
+            answer = _send(found, {**arguments, "FunctionName": copy.name})
+    else:
+        answer = _send(found, arguments)
+    request_id = answer["ResponseMetadata"]["RequestId"]
     if asynchronous:
-        sys.stderr.write(f"queued as {answer['ResponseMetadata']['RequestId']}" + "\n")
+        if as_json:
+            screen.say(json.dumps({"request_id": request_id}))
+        else:
+            screen.note(f"queued as {request_id}")
         return
-    if tail:
-        sys.stderr.write(base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"))
-    screen.say(answer["Payload"].read().decode(errors="replace"))
+    _show(answer, as_json=as_json)
     if "FunctionError" in answer:
         raise typer.Exit(1)
+
+
+def _send(found: connection.Connection, arguments: dict[str, Any]) -> dict[str, Any]:
+    client = found.client("lambda")
+    try:
+        answer: dict[str, Any] = client.invoke(**arguments)
+    except client.exceptions.ClientError as error:
+        raise Problem(str(error), "`cloudlet logs` shows what functions wrote.") from error
+    return answer
+
+
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+    payload = answer["Payload"].read().decode(errors="replace")
+    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+    if as_json:
+        try:
+            result = json.loads(payload)
+        except ValueError:
+            result = payload
+        whole = {
+            "answer": result,
+            "error": answer.get("FunctionError"),
+            "log": log.splitlines(),
+            "request_id": answer["ResponseMetadata"]["RequestId"],
+            "version": answer.get("ExecutedVersion"),
+        }
+        screen.say(json.dumps(whole))
+        return
+    if log:
+        sys.stderr.write(log)
+    screen.say(payload)

@@ -26,6 +26,12 @@ def say(text: str = "") -> None:
     sys.stdout.flush()
 
 
+def note(text: str) -> None:
+    """Write a line about the work to standard error, so that the output stays the answer."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
 def table(rows: Sequence[tuple[str, str]]) -> None:
     """Write name and value pairs in two columns."""
     width = max((len(name) for name, _ in rows), default=0)

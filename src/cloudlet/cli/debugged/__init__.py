@@ -1,0 +1,1 @@
+"""What `cloudlet invoke --debug` puts into the copy of a function, by runtime."""
