@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cloudlet.cli import demo, deploy, dev, doctor, environment, invoke, logs, reset, up
+from cloudlet.cli import couchbase, demo, deploy, dev, doctor, environment, invoke, logs, reset, up
 from cloudlet.cli.problem import Problem
 from cloudlet.config import ConfigurationError
 
@@ -27,6 +27,7 @@ application.command()(invoke.invoke)
 application.command()(logs.logs)
 application.command()(reset.reset)
 application.command()(doctor.doctor)
+application.add_typer(couchbase.couchbase, name="couchbase")
 
 
 def main() -> None:

@@ -11,13 +11,14 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import uvloop
 
-from cloudlet.couchbase.options import DocumentServerOptions
+from cloudlet.couchbase.options import DocumentServerOptions, Ports
 from cloudlet.couchbase.server import DirectoryBusyError, Server
 from cloudlet.couchbase.sockets import Sockets
 from cloudlet.couchbase.tls import CertificateError
@@ -63,12 +64,24 @@ def main() -> int:
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
     )
+    return run(options, arguments.listen_fds, _as_json if arguments.json else _as_text)
+
+
+def run(
+    options: DocumentServerOptions,
+    inherited: str | None,
+    describe: Callable[[DocumentServerOptions, Ports], str],
+) -> int:
+    """Serve in this process until a signal; the exit status.
+
+    When it serves, what `describe` makes of its ports is printed as one line.
+    """
     _allow_connections()
     # The writer thread may keep the loop waiting for half a millisecond, not for five.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     try:
-        uvloop.run(_serve(options, arguments.listen_fds, as_json=arguments.json))
+        uvloop.run(_serve(options, inherited, describe))
     except (OSError, ValueError, DirectoryBusyError, CertificateError) as error:
         print(f"the document server cannot start: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -100,14 +113,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tls-certificate", type=Path, help="PEM; else a self-signed one is made")
     parser.add_argument("--tls-key", type=Path, help="PEM")
     parser.add_argument("--json", action="store_true", help="print the ports as JSON when ready")
-    parser.add_argument(
-        "--listen-fds", help="inherited sockets, those for TLS last"
-    )
+    parser.add_argument("--listen-fds", help="inherited sockets, those for TLS last")
     parser.add_argument("--die-with-parent", type=int, metavar="PID")
     return parser.parse_args()
 
 
-async def _serve(options: DocumentServerOptions, inherited: str | None, *, as_json: bool) -> None:
+def _as_json(options: DocumentServerOptions, ports: Ports) -> str:
+    del options
+    return msgspec.json.encode(ports).decode()
+
+
+def _as_text(options: DocumentServerOptions, ports: Ports) -> str:
+    return f"document server ready on {options.host}: {ports}"
+
+
+async def _serve(
+    options: DocumentServerOptions,
+    inherited: str | None,
+    describe: Callable[[DocumentServerOptions, Ports], str],
+) -> None:
     if inherited:
         sockets = Sockets.inherit([int(number) for number in inherited.split(",")])
     else:
@@ -118,11 +142,7 @@ async def _serve(options: DocumentServerOptions, inherited: str | None, *, as_js
         loop.add_signal_handler(number, stop.set)
     server = Server(options, sockets)
     await server.start()
-    if as_json:
-        line = msgspec.json.encode(sockets.ports).decode()
-    else:
-        line = f"document server ready on {options.host}: {sockets.ports}"
-    print(line, flush=True)  # noqa: T201
+    print(describe(options, sockets.ports), flush=True)  # noqa: T201
     await stop.wait()
     await server.stop()
 

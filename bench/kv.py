@@ -1,0 +1,257 @@
+"""Documents by key: a raw pipelining client, the SDK, memory, and a set larger than the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from cloudlet.couchbase.kv.frame import HEADER
+from cloudlet.couchbase.kv.protocol import Opcode
+from cloudlet.couchbase.options import Ports
+
+#: Requests under way on a connection, operations of a measurement, bytes of a document.
+PIPELINE = 64
+OPERATIONS = 60_000
+VALUE = b'{"text":"' + b"x" * 1000 + b'"}'
+KEYS = 10_000
+REPEATS = 3
+
+
+def pressure() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc/pressure/cpu").read_text().split()[1]
+    return "unknown"
+
+
+class Raw:
+    """One connection that keeps a pipeline of requests full."""
+
+    def __init__(self, port: int, *, authenticate: bool) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if authenticate:
+            self.one(Opcode.SASL_AUTH, b"PLAIN", b"\0Administrator\0password")
+            self.one(Opcode.SELECT_BUCKET, b"default")
+
+    def one(self, opcode: int, key: bytes, value: bytes = b"", extras: bytes = b"") -> None:
+        self.socket.sendall(request(opcode, key, value, extras))
+        self.answers(1)
+
+    def answers(self, count: int) -> None:
+        """Read so many answers whole."""
+        data = bytearray()
+        at = 0
+        while count:
+            if len(data) - at < 24 or len(data) - at < 24 + _body(data, at):
+                data = data[at:]
+                at = 0
+                chunk = self.socket.recv(1 << 20)
+                assert chunk, "the server closed the connection"
+                data += chunk
+                continue
+            at += 24 + _body(data, at)
+            count -= 1
+
+    def rate(self, batches: list[bytes], size: int) -> float:
+        """Operations a second over all batches of `size` requests."""
+        started = time.perf_counter()
+        for batch in batches:
+            self.socket.sendall(batch)
+            self.answers(size)
+        return len(batches) * size / (time.perf_counter() - started)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def _body(data: bytearray, at: int) -> int:
+    return int.from_bytes(data[at + 8 : at + 12], "big")
+
+
+def request(opcode: int, key: bytes, value: bytes = b"", extras: bytes = b"") -> bytes:
+    body = len(key) + len(value) + len(extras)
+    head = HEADER.pack(0x80, opcode, len(key), len(extras), 0, 0, body, 0, 0)
+    return b"".join((head, extras, key, value))
+
+
+def batches(opcode: int) -> list[bytes]:
+    dice = random.Random(1)
+    store = opcode == Opcode.SET
+    return [
+        b"".join(
+            request(
+                opcode,
+                b"key-%06d" % dice.randrange(KEYS),
+                VALUE if store else b"",
+                bytes(8) if store else b"",
+            )
+            for _ in range(PIPELINE)
+        )
+        for _ in range(OPERATIONS // PIPELINE)
+    ]
+
+
+@contextlib.contextmanager
+def documents(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Ports]]:
+    """A document server in a directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="cloudlet-bench-") as data:
+        command = [sys.executable, "-m", "cloudlet.couchbase", "--data", data, "--json"]
+        for name in ("kv", "management", "query"):
+            command += [f"--{name}-port", "0"]
+        with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            yield process, msgspec.json.decode(process.stdout.readline(), type=Ports)
+            process.terminate()
+
+
+@contextlib.contextmanager
+def memcached() -> Iterator[int]:
+    """Debian's memcached with one thread on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    command = ["memcached", "-p", str(port), "-l", "127.0.0.1", "-t", "1", "-m", "512"]
+    command += ["-u", "nobody"] if os.getuid() == 0 else []
+    with subprocess.Popen(command) as process:
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            time.sleep(0.05)
+        yield port
+        process.terminate()
+
+
+def pipelined() -> None:
+    sets, gets = batches(Opcode.SET), batches(Opcode.GET)
+
+    def measure(port: int, *, authenticate: bool) -> tuple[float, float]:
+        client = Raw(port, authenticate=authenticate)
+        client.rate(sets, PIPELINE)
+        stored = statistics.median(client.rate(sets, PIPELINE) for _ in range(REPEATS))
+        found = statistics.median(client.rate(gets, PIPELINE) for _ in range(REPEATS))
+        client.close()
+        return found, stored
+
+    rows = {}
+    for acknowledge in ("memory", "persisted"):
+        with documents("--acknowledge", acknowledge) as (_, ports):
+            rows[acknowledge] = measure(ports.kv, authenticate=True)
+    peer = None
+    if shutil.which("memcached"):
+        with memcached() as port:
+            peer = measure(port, authenticate=False)
+    print(f"one connection, {PIPELINE} requests under way, 1 KB documents, ops/s:")
+    for name, (found, stored) in rows.items():
+        print(f"  cloudlet, acknowledged from {name:9}  get {found:9,.0f}   set {stored:9,.0f}")
+    if peer is None:
+        print("  memcached is not installed: no comparison")
+        return
+    found, stored = rows["memory"]
+    print(f"  memcached, 1 thread                   get {peer[0]:9,.0f}   set {peer[1]:9,.0f}")
+    print(f"  of memcached: get {found / peer[0]:.2f} (bar 0.4), set {stored / peer[1]:.2f} (0.3)")
+
+
+def sdk() -> None:
+    from couchbase.auth import PasswordAuthenticator
+    from couchbase.options import ClusterOptions
+
+    from couchbase.cluster import Cluster
+
+    with documents("--acknowledge", "memory") as (_, ports):
+        options = ClusterOptions(PasswordAuthenticator("Administrator", "password"))
+        cluster = Cluster(f"couchbase://127.0.0.1:{ports.kv}", options)
+        collection = cluster.bucket("default").default_collection()
+        collection.upsert("k", {"text": "x" * 1000})
+        count = 400
+
+        def work(number: int) -> None:
+            for at in range(count):
+                collection.upsert(f"{number}-{at}", {"text": "x" * 1000})
+                collection.get(f"{number}-{at}")
+
+        for threads in (1, 8):
+            workers = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
+            started = time.perf_counter()
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            took = time.perf_counter() - started
+            print(f"Python SDK, {threads} threads: {2 * count * threads / took:,.0f} ops/s")
+        cluster.close()
+
+
+def resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def fill(port: int, count: int, size: int) -> None:
+    client = Raw(port, authenticate=True)
+    value = b'{"text":"' + b"x" * (size - 11) + b'"}'
+    batch = 500
+    for low in range(0, count, batch):
+        client.socket.sendall(
+            b"".join(
+                request(Opcode.SET, b"key-%07d" % at, value, bytes(8))
+                for at in range(low, low + batch)
+            )
+        )
+        client.answers(batch)
+    client.close()
+
+
+def memory() -> None:
+    with documents("--acknowledge", "memory", "--cache-mb", "2048") as (process, ports):
+        before = resident_mb(process.pid)
+        fill(ports.kv, 1_000_000, 200)
+        after = resident_mb(process.pid)
+        took = after - before
+        print(f"a million documents of 200 bytes: {took:,.0f} MB, {took * 1.048576:.0f} bytes each")
+
+
+def larger_than_cache() -> None:
+    cache_mb = 32
+    with documents("--acknowledge", "memory", "--cache-mb", str(cache_mb)) as (_, ports):
+        count = 5 * cache_mb * 1024 * 1024 // 1400 // 500 * 500
+        fill(ports.kv, count, 1000)
+        client = Raw(ports.kv, authenticate=True)
+        dice = random.Random(2)
+        took = []
+        for _ in range(5000):
+            started = time.perf_counter()
+            client.one(Opcode.GET, b"key-%07d" % dice.randrange(count))
+            took.append(time.perf_counter() - started)
+        client.close()
+        took.sort()
+        p50, p99 = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
+        print(
+            f"{count:,} documents, five times the cache of {cache_mb} MB, one get at a time:"
+            f" p50 {p50:.2f} ms (bar 1), p99 {p99:.2f} ms"
+        )
+
+
+def main() -> None:
+    for part in (pipelined, sdk, memory, larger_than_cache):
+        part()
+        print(f"  (processors' pressure {pressure()})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

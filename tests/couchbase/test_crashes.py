@@ -1,0 +1,124 @@
+"""`kill -9`, again and again: what was promised is there, and CAS never goes back."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloudlet.couchbase.kv.frame import HEADER
+from cloudlet.couchbase.kv.protocol import Opcode
+from cloudlet.couchbase.options import Ports
+
+#: A durable write of level 3 (persist to majority), and how long a default one may be at risk.
+PERSIST = bytes((0x11, 3))
+RISK_S = 1.0
+
+
+class Raw:
+    """One blocking connection."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.file = self.socket.makefile("rb")
+        self.ask(Opcode.SASL_AUTH, b"PLAIN", b"\0Administrator\0password")
+        self.ask(Opcode.SELECT_BUCKET, b"default")
+
+    def ask(
+        self, opcode: int, key: bytes, value: bytes = b"", extras: bytes = b"", framing: bytes = b""
+    ) -> tuple[int, int, bytes]:
+        """Status, CAS and value of the answer."""
+        key_field = len(framing) << 8 | len(key) if framing else len(key)
+        body = framing + extras + key + value
+        magic = 0x08 if framing else 0x80
+        head = HEADER.pack(magic, opcode, key_field, len(extras), 0, 0, len(body), 0, 0)
+        self.socket.sendall(head + body)
+        answer = HEADER.unpack(self._read(HEADER.size))
+        found = self._read(answer[6])
+        return answer[5], answer[8], found[answer[3] + answer[2] :]
+
+    def _read(self, size: int) -> bytes:
+        found = self.file.read(size)
+        if len(found) != size:
+            raise ConnectionError
+        return found
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+
+def start(data: Path) -> tuple[subprocess.Popen[bytes], int]:
+    command = [sys.executable, "-m", "cloudlet.couchbase", "--data", str(data), "--json"]
+    command += ["--acknowledge", "memory"]
+    for port in ("kv", "management", "query"):
+        command += [f"--{port}-port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    return process, msgspec.json.decode(process.stdout.readline(), type=Ports).kv
+
+
+def rounds(data: Path, count: int) -> None:
+    dice = random.Random(7)
+    persisted: dict[bytes, bytes] = {}
+    old: dict[bytes, bytes] = {}
+    cas = 0
+    for number in range(count):
+        process, port = start(data)
+        client = Raw(port)
+        recent: list[tuple[float, bytes, bytes]] = []
+        try:
+            for key, value in {**old, **persisted}.items():
+                status, found, there = client.ask(Opcode.GET, key)
+                assert (status, there) == (0, value), key
+                cas = max(cas, found)
+            # A lock is gone with the process that gave it.
+            status, found, _ = client.ask(Opcode.SET, b"locked", b"1", bytes(8))
+            assert status == 0
+            assert found > cas, "CAS went back"
+            client.ask(Opcode.GET_LOCKED, b"locked", b"", struct.pack(">I", 30))
+            until = time.monotonic() + dice.uniform(0.02, 0.25)
+            step = 0
+            killer = until
+            while time.monotonic() < killer:
+                step += 1
+                value = b"%d-%d" % (number, step)
+                key = b"durable-%d" % (step % 7)
+                status, _, _ = client.ask(Opcode.SET, key, value, bytes(8), PERSIST)
+                assert status == 0
+                persisted[key] = value
+                key = b"plain-%d-%d" % (number, step)
+                status, _, _ = client.ask(Opcode.SET, key, value, bytes(8))
+                assert status == 0
+                recent.append((time.monotonic(), key, value))
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            killed = time.monotonic()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+            client.close()
+        old |= {key: value for at, key, value in recent if killed - at > RISK_S}
+        # Every plain write is followed by a persisted one, but for the last.
+        old |= {key: value for _, key, value in recent[:-1]}
+        if len(old) > 400:
+            old = dict(dice.sample(sorted(old.items()), 200))
+
+
+def test_ten_kills_lose_nothing_promised(tmp_path: Path) -> None:
+    rounds(tmp_path / "data", 10)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_hundred_kills_lose_nothing_promised(tmp_path: Path) -> None:
+    rounds(tmp_path / "data", 100)
