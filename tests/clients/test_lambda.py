@@ -206,7 +206,7 @@ def test_node_runs(functions: Functions) -> None:
 
 def test_queued_events_survive_kill_9(own_server: Live) -> None:
     functions = Functions(own_server.start())
-    bucket, count = unique("done"), 100
+    bucket, count = unique("done"), 200
     own_server.client("s3").create_bucket(Bucket=bucket)
     name = functions.create(
         "import boto3\n"

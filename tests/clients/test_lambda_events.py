@@ -155,3 +155,28 @@ def test_another_account_uses_a_layer_that_is_shared(functions: Functions) -> No
     policy = json.loads(layer.get_layer_version_policy(LayerName=name, VersionNumber=1)["Policy"])
     assert policy["Statement"][0]["Sid"] == "all"
     layer.remove_layer_version_permission(LayerName=name, VersionNumber=1, StatementId="all")
+
+
+def test_provisioned_environments_are_ready_before_they_are_asked_for(functions: Functions) -> None:
+    name = functions.create(
+        "import os\n"
+        "def handler(event, context): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']"
+    )
+    version = functions.client.publish_version(FunctionName=name)["Version"]
+    wanted = {"FunctionName": name, "Qualifier": version}
+    made = functions.client.put_provisioned_concurrency_config(
+        **wanted, ProvisionedConcurrentExecutions=2
+    )
+    assert made["Status"] == "IN_PROGRESS"
+    deadline = time.monotonic() + 20
+    found = made
+    while found["Status"] != "READY" and time.monotonic() < deadline:
+        found = functions.client.get_provisioned_concurrency_config(**wanted)
+        time.sleep(0.02)
+    assert found["AvailableProvisionedConcurrentExecutions"] == 2
+    assert functions.invoke(name, Qualifier=version) == "provisioned-concurrency"
+    listed = functions.client.list_provisioned_concurrency_configs(FunctionName=name)
+    assert len(listed["ProvisionedConcurrencyConfigs"]) == 1
+    functions.client.delete_provisioned_concurrency_config(**wanted)
+    with pytest.raises(ClientError):
+        functions.client.get_provisioned_concurrency_config(**wanted)

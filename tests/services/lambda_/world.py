@@ -53,6 +53,7 @@ class FakeCompute:
     streamed: tuple[str | None, list[bytes], Outcome] = field(
         default_factory=lambda: (None, [b"null"], outcome())
     )
+    ready: dict[str, int] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     inexact: set[str] = field(default_factory=set)
 
@@ -84,6 +85,12 @@ class FakeCompute:
             prefixes=(),
             stdlib=(),
         )
+
+    async def provision(self, spec: EnvironmentSpec, count: int) -> None:
+        self.ready[spec.key] = count
+
+    def provisioned(self, key: str) -> tuple[int, str]:
+        return self.ready.get(key, 0), ""
 
     async def retire(self, key: str) -> None:
         self.retired.append(key)

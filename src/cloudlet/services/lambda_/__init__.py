@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from cloudlet.aws.event_sources import EventSources
 from cloudlet.aws.functions import Functions
 from cloudlet.aws.service import Service, operations_of
 from cloudlet.services.lambda_.api import (
     aliases,
     code_signing,
     event_configs,
+    event_sources,
     functions,
     invoke,
     layer_policies,
     layers,
     limits,
     policies,
+    provisioned,
     settings,
     streaming,
     tags,
@@ -27,6 +30,7 @@ from cloudlet.services.lambda_.destinations import Destinations
 from cloudlet.services.lambda_.download import Download
 from cloudlet.services.lambda_.function_url.door import FunctionUrl
 from cloudlet.services.lambda_.invoker import Invoker
+from cloudlet.services.lambda_.sources.pollers import Pollers
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import Store
 from cloudlet.services.lambda_.targets import Targets
@@ -42,6 +46,7 @@ def build(parts: Parts) -> Service[LambdaService]:
     events = Events(Queue(parts.data / "events.db"))
     invoker = Invoker(targets, parts.compute, events, parts.cloud)
     destinations = Destinations(parts.cloud, invoker)
+    pollers = Pollers(store, parts.cloud, invoker.run_batch, destinations)
     state = LambdaService(
         store,
         code,
@@ -50,9 +55,11 @@ def build(parts: Parts) -> Service[LambdaService]:
         events,
         invoker,
         destinations,
+        pollers,
         strict_runtimes=parts.settings.lambda_.strict_runtimes,
     )
     parts.offer(Functions, invoker)  # type: ignore[type-abstract]
+    parts.offer(EventSources, pollers)  # type: ignore[type-abstract]
     return Service(
         name="lambda",
         state=state,
@@ -60,12 +67,14 @@ def build(parts: Parts) -> Service[LambdaService]:
             aliases,
             code_signing,
             event_configs,
+            event_sources,
             functions,
             invoke,
             layer_policies,
             layers,
             limits,
             policies,
+            provisioned,
             settings,
             streaming,
             tags,

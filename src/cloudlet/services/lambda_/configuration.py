@@ -78,6 +78,9 @@ def check_supported(request: Any) -> None:
     vpc = getattr(request, "vpc_config", None)
     if vpc is not None and (vpc.subnet_ids or vpc.security_group_ids):
         raise InvalidParameterValue("cloudlet does not attach functions to a VPC yet.")
+    snap_start = getattr(request, "snap_start", None)
+    if snap_start is not None and snap_start.apply_on == "PublishedVersions":
+        raise InvalidParameterValue("cloudlet does not support SnapStart yet.")
 
 
 async def served(
@@ -193,9 +196,6 @@ def given(request: CreateFunctionRequest | UpdateFunctionConfigurationRequest) -
         "dead_letter": (request.dead_letter_config.target_arn or "")
         if request.dead_letter_config
         else None,
-        "snap_start": request.snap_start.apply_on == "PublishedVersions"
-        if request.snap_start and request.snap_start.apply_on
-        else None,
     }
     fields = {name: value for name, value in fields.items() if value is not None}
     if request.environment is not None:
@@ -280,26 +280,9 @@ def shown(
         )
         if configuration.runtime_note
         else None,
-        **_snap_start(configuration),
+        "snap_start": SnapStartResponse(apply_on="None", optimization_status="Off"),
     }
     return FunctionConfiguration(**(members | overrides))
-
-
-def _snap_start(configuration: ConfigurationRecord) -> dict[str, Any]:
-    """Whether versions start from a snapshot, and how far that of a version is."""
-    apply_on = "PublishedVersions" if configuration.snap_start else "None"
-    snap = configuration.snap
-    is_on = snap is not None and snap.state == "Active"
-    shown: dict[str, Any] = {
-        "snap_start": SnapStartResponse(
-            apply_on=apply_on, optimization_status="On" if is_on else "Off"
-        )
-    }
-    if snap is not None and snap.state != "Active":
-        shown["state"] = snap.state
-        shown["state_reason"] = snap.reason
-        shown["state_reason_code"] = "Creating" if snap.state == "Pending" else "FunctionError"
-    return shown
 
 
 #: How a function shows itself in the answer to its creation; the next look finds it active.

@@ -98,17 +98,24 @@ class Destinations:
             await self._dead_letter(settings, event, result)
 
     async def send(self, arn: str, role: str, event: Event, content: bytes, result: Result) -> None:
-        """Send one record; raises `AWSError`."""
-        _, _, service, region, account, resource = arn.split(":", 5)
-        name = from_arn(event.arn)
-        assert name is not None
-        if service == "lambda":
+        """Send the record of an event; raises `AWSError`."""
+        if arn.split(":")[2] == "lambda":
+            name = from_arn(event.arn)
+            assert name is not None
             source = EventSource(SERVICE, event.arn, name.account, role_arn=role)
             trace_id = lineage.follow(event.trace_id or lineage.new_trace(), name.arn)[0]
             await self._functions.invoke_async(arn, content, source, trace_id)
             return
+        await self.put(arn, role, event.arn, content, ending="Success" if result.succeeded else "")
+
+    async def put(
+        self, arn: str, role: str, function: str, content: bytes, *, ending: str = ""
+    ) -> None:
+        """Send a record to a queue, topic, bus or bucket; raises `AWSError`."""
+        _, _, service, region, account, resource = arn.split(":", 5)
+        name = from_arn(function)
+        assert name is not None
         text = content.decode()
-        operation = _KINDS[service][0]
         members: dict[str, Any]
         if service == "sqs":
             members = {
@@ -118,19 +125,22 @@ class Destinations:
         elif service == "sns":
             members = {"TopicArn": arn, "Message": text}
         elif service == "events":
-            ending = "Success" if result.succeeded else "Failure"
             entry = {
                 "Source": "lambda",
-                "DetailType": f"Lambda Function Invocation Result - {ending}",
+                "DetailType": f"Lambda Function Invocation Result - {ending or 'Failure'}",
                 "Detail": text,
-                "Resources": [_qualified(event.arn), arn],
+                "Resources": [_qualified(function), arn],
                 "EventBusName": arn,
             }
             members = {"Entries": [entry]}
         else:
             members = {"Bucket": resource, "Key": _key(name), "Body": content}
         await self._cloud.call(
-            service, operation, members, as_=as_role(role, SESSION), region=region or name.region
+            service,
+            _KINDS[service][0],
+            members,
+            as_=as_role(role, SESSION),
+            region=region or name.region,
         )
 
     async def _dead_letter(self, settings: EventSettings, event: Event, result: Result) -> None:

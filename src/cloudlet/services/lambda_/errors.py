@@ -135,13 +135,6 @@ class RecursiveInvocation(LambdaError):
         )
 
 
-class SnapStartNotReady(LambdaError):
-    """The version's snapshot is still being made."""
-
-    code = "SnapStartNotReadyException"
-    status = 409
-
-
 class CodeVerificationFailed(LambdaError):
     """The code is not signed as the function's code signing configuration asks."""
 
@@ -154,10 +147,3 @@ class CodeSigningConfigNotFound(LambdaError):
 
     code = "CodeSigningConfigNotFoundException"
     status = 404
-
-
-class ResourceInUse(LambdaError):
-    """Something else still uses it, or it is changing."""
-
-    code = "ResourceInUseException"
-    status = 400

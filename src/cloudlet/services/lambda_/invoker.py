@@ -47,9 +47,7 @@ class Invoker:
         target = self._targets.of(arn)
         target.check(self._cloud, source)
         check_size(payload, SYNCHRONOUS_BYTES, "RequestResponse")
-        return await self.run(
-            target, target.choose(), payload, new_request_id(), trace_id=trace_id
-        )
+        return await self.run(target, target.choose(), payload, new_request_id(), trace_id=trace_id)
 
     async def invoke_async(
         self, arn: str, payload: bytes, source: EventSource, trace_id: str = ""
@@ -78,6 +76,12 @@ class Invoker:
             target, spec, event.payload, event.request_id, trace_id=event.trace_id
         )
         return outcome, spec.version
+
+    async def run_batch(self, arn: str, payload: bytes, request_id: str) -> tuple[Outcome, str]:
+        """Run a batch of an event source mapping."""
+        target = self._targets.of(arn)
+        spec = target.choose()
+        return await self.run(target, spec, payload, request_id), spec.version
 
     async def run(
         self,

@@ -20,13 +20,6 @@ class LayerUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: CodeRecord
 
 
-class SnapRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A published version's snapshot: being made, made, or why it was not."""
-
-    state: str  # "Pending" | "Active" | "Failed"
-    reason: str = ""
-
-
 class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version's configuration, or that of $LATEST."""
 
@@ -51,8 +44,6 @@ class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     application_log_level: str = ""
     system_log_level: str = ""
     dead_letter: str = ""  # the ARN of a queue or a topic
-    snap_start: bool = False  # of versions published from now on
-    snap: SnapRecord | None = None  # of a published version, where snap_start
 
 
 class FunctionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -175,3 +166,32 @@ class CodeSigningRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     modified: str
     description: str = ""
     tags: dict[str, str] = {}
+
+
+class MappingRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event source mapping; numbers of streams are -1 for "without end"."""
+
+    uuid: str
+    source: str  # ARN
+    function: str  # ARN, perhaps qualified
+    modified: float
+    batch_size: int
+    enabled: bool = True
+    window_s: int = 0
+    filters: tuple[str, ...] = ()
+    report_failures: bool = False
+    maximum_concurrency: int | None = None
+    position: str = ""  # of a stream: TRIM_HORIZON, LATEST or AT_TIMESTAMP
+    position_timestamp: float | None = None
+    retries: int = -1
+    maximum_age_s: int = -1
+    bisect: bool = False
+    parallelization: int = 1
+    on_failure: str = ""
+    tags: dict[str, str] = {}
+
+
+class CheckpointRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a mapping has come in a shard."""
+
+    after: str

@@ -27,6 +27,7 @@ from cloudlet.services.lambda_.errors import (
 from cloudlet.services.lambda_.invoker import Invoker
 from cloudlet.services.lambda_.model import CodeRecord, ConfigurationRecord, Signing
 from cloudlet.services.lambda_.names import FunctionName
+from cloudlet.services.lambda_.sources.pollers import Pollers
 from cloudlet.services.lambda_.store import Store
 from cloudlet.services.lambda_.targets import Targets, environment_key
 from cloudlet.storage.records import GLOBAL
@@ -50,6 +51,7 @@ class LambdaService:
     events: Events
     invoker: Invoker
     destinations: Destinations
+    pollers: Pollers
     strict_runtimes: bool = False
     _signing_key: bytes = b""
     _sweep: asyncio.Task[None] | None = None
@@ -76,6 +78,23 @@ class LambdaService:
             await self.compute.retire(environment_key(name, configuration))
         self._retired[name.key] = time.monotonic()
         self.sweep_later()
+
+    async def provision(self, name: FunctionName) -> None:
+        """Have as many environments of each version ready as its provisioned concurrency says."""
+        store, key = self.store, (name.account, name.region)
+        wanted: dict[str, int] = {}
+        for _, record in store.provisioned.scan(*key, f"{name.name}:"):
+            whose = FunctionName(*name.key, record.qualifier)
+            version = store.configuration(whose).version
+            wanted[version] = wanted.get(version, 0) + record.requested
+        for configuration in store.versions_of(name):
+            spec = self.targets.spec(name, configuration)
+            await self.compute.provision(spec, wanted.get(configuration.version, 0))
+
+    def provisioned(self, name: FunctionName) -> tuple[int, str]:
+        """How many environments of a version are ready, and why no more are, if that is known."""
+        configuration = self.store.configuration(name)
+        return self.compute.provisioned(environment_key(name, configuration))
 
     def sweep_later(self) -> None:
         """Free unused code once no invocation can still need it."""
@@ -111,17 +130,24 @@ class LambdaService:
         self.events.start(
             self.invoker.run_event, self.invoker.event_settings, self.destinations.deliver
         )
+        self.pollers.start()
+        named = {(account, region, id_.partition(":")[0])
+                 for account, region, id_, _ in self.store.provisioned.everywhere()}  # fmt: skip
+        for key in named:
+            await self.provision(FunctionName(*key))
 
     async def stop(self) -> None:
         """Stop taking events and sweeping."""
         if self._sweep is not None:
             self._sweep.cancel()
             await asyncio.gather(self._sweep, return_exceptions=True)
+        await self.pollers.stop()
         await self.events.stop()
         self.events.queue.close()
 
     async def reset(self) -> None:
         """The records are gone: end what runs, drop what waits, free all code."""
+        await self.pollers.reset()
         await self.events.clear()
         for environment in self.compute.snapshot():
             await self.compute.retire(environment.key)

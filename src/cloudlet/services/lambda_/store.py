@@ -17,6 +17,7 @@ from cloudlet.services.lambda_.errors import (
 )
 from cloudlet.services.lambda_.model import (
     AliasRecord,
+    CheckpointRecord,
     CodeRecord,
     CodeSigningRecord,
     ConfigurationRecord,
@@ -24,6 +25,7 @@ from cloudlet.services.lambda_.model import (
     FunctionRecord,
     LayerCounter,
     LayerVersionRecord,
+    MappingRecord,
     PolicyRecord,
     ProvisionedRecord,
     RuntimeManagementRecord,
@@ -56,6 +58,8 @@ class Store:
         self.runtime_management = records.table(
             "lambda.runtime-management", RuntimeManagementRecord
         )
+        self.mappings = records.table("lambda.event-source-mapping", MappingRecord)
+        self.checkpoints = records.table("lambda.checkpoint", CheckpointRecord)
         self.layers = records.table("lambda.layer", LayerVersionRecord)
         self.layer_policies = records.table("lambda.layer-policy", PolicyRecord)
         self.code_signing = records.table("lambda.code-signing", CodeSigningRecord)

@@ -10,26 +10,36 @@ from cloudlet.aws.models.lambda_.structures import (
     AcceleratorConfig,
     AliasRoutingConfiguration,
     AllowedPublishers,
+    AmazonManagedKafkaEventSourceConfig,
     CapacityProviderConfig,
     CodeSigningPolicies,
     Cors,
     DeadLetterConfig,
     DestinationConfig,
+    DocumentDBEventSourceConfig,
     DurableConfig,
     Environment,
     EphemeralStorage,
+    EventSourceMappingLoggingConfig,
+    EventSourceMappingMetricsConfig,
     FileSystemConfig,
+    FilterCriteria,
     FunctionCode,
     FunctionRuntimeConfig,
     ImageConfig,
     LayerVersionContentInput,
     LoggingConfig,
+    ProvisionedPollerConfig,
+    ScalingConfig,
+    SelfManagedEventSource,
+    SelfManagedKafkaEventSourceConfig,
     SnapStart,
+    SourceAccessConfiguration,
     TenancyConfig,
     TracingConfig,
     VpcConfig,
 )
-from cloudlet.aws.shape import Shape
+from cloudlet.aws.shape import Shape, Timestamp
 
 
 class AddLayerVersionPermissionRequest(Shape, frozen=True, kw_only=True):
@@ -70,6 +80,37 @@ class CreateCodeSigningConfigRequest(Shape, frozen=True, kw_only=True):
     allowed_publishers: AllowedPublishers
     code_signing_policies: CodeSigningPolicies | None = None
     tags: dict[str, str] | None = None
+
+
+class CreateEventSourceMappingRequest(Shape, frozen=True, kw_only=True):
+    event_source_arn: str | None = None
+    function_name: str
+    enabled: bool | None = None
+    batch_size: int | None = None
+    filter_criteria: FilterCriteria | None = None
+    kms_key_arn: str | None = None
+    metrics_config: EventSourceMappingMetricsConfig | None = None
+    logging_config: EventSourceMappingLoggingConfig | None = None
+    scaling_config: ScalingConfig | None = None
+    maximum_batching_window_in_seconds: int | None = None
+    parallelization_factor: int | None = None
+    starting_position: str | None = None
+    starting_position_timestamp: Timestamp | None = None
+    destination_config: DestinationConfig | None = None
+    maximum_record_age_in_seconds: int | None = None
+    bisect_batch_on_function_error: bool | None = None
+    maximum_retry_attempts: int | None = None
+    tags: dict[str, str] | None = None
+    tumbling_window_in_seconds: int | None = None
+    topics: list[str] | None = None
+    queues: list[str] | None = None
+    source_access_configurations: list[SourceAccessConfiguration] | None = None
+    self_managed_event_source: SelfManagedEventSource | None = None
+    function_response_types: list[str] | None = None
+    amazon_managed_kafka_event_source_config: AmazonManagedKafkaEventSourceConfig | None = None
+    self_managed_kafka_event_source_config: SelfManagedKafkaEventSourceConfig | None = None
+    document_db_event_source_config: DocumentDBEventSourceConfig | None = None
+    provisioned_poller_config: ProvisionedPollerConfig | None = None
 
 
 class CreateFunctionRequest(Shape, frozen=True, kw_only=True):
@@ -122,6 +163,10 @@ class DeleteCodeSigningConfigRequest(Shape, frozen=True, kw_only=True):
     code_signing_config_arn: str
 
 
+class DeleteEventSourceMappingRequest(Shape, frozen=True, kw_only=True):
+    uuid: str
+
+
 class DeleteFunctionRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
@@ -150,6 +195,11 @@ class DeleteLayerVersionRequest(Shape, frozen=True, kw_only=True):
     version_number: int
 
 
+class DeleteProvisionedConcurrencyConfigRequest(Shape, frozen=True, kw_only=True):
+    function_name: str
+    qualifier: str
+
+
 class GetAccountSettingsRequest(Shape, frozen=True, kw_only=True):
     pass
 
@@ -161,6 +211,10 @@ class GetAliasRequest(Shape, frozen=True, kw_only=True):
 
 class GetCodeSigningConfigRequest(Shape, frozen=True, kw_only=True):
     code_signing_config_arn: str
+
+
+class GetEventSourceMappingRequest(Shape, frozen=True, kw_only=True):
+    uuid: str
 
 
 class GetFunctionRequest(Shape, frozen=True, kw_only=True):
@@ -262,6 +316,13 @@ class ListCodeSigningConfigsRequest(Shape, frozen=True, kw_only=True):
     max_items: int | None = None
 
 
+class ListEventSourceMappingsRequest(Shape, frozen=True, kw_only=True):
+    event_source_arn: str | None = None
+    function_name: str | None = None
+    marker: str | None = None
+    max_items: int | None = None
+
+
 class ListFunctionEventInvokeConfigsRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     marker: str | None = None
@@ -298,6 +359,12 @@ class ListLayerVersionsRequest(Shape, frozen=True, kw_only=True):
 class ListLayersRequest(Shape, frozen=True, kw_only=True):
     compatible_architecture: str | None = None
     compatible_runtime: str | None = None
+    marker: str | None = None
+    max_items: int | None = None
+
+
+class ListProvisionedConcurrencyConfigsRequest(Shape, frozen=True, kw_only=True):
+    function_name: str
     marker: str | None = None
     max_items: int | None = None
 
@@ -352,6 +419,12 @@ class PutFunctionRecursionConfigRequest(Shape, frozen=True, kw_only=True):
     recursive_loop: str
 
 
+class PutProvisionedConcurrencyConfigRequest(Shape, frozen=True, kw_only=True):
+    function_name: str
+    qualifier: str
+    provisioned_concurrent_executions: int
+
+
 class PutRuntimeManagementConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str | None = None
@@ -397,6 +470,31 @@ class UpdateCodeSigningConfigRequest(Shape, frozen=True, kw_only=True):
     description: str | None = None
     allowed_publishers: AllowedPublishers | None = None
     code_signing_policies: CodeSigningPolicies | None = None
+
+
+class UpdateEventSourceMappingRequest(Shape, frozen=True, kw_only=True):
+    uuid: str
+    function_name: str | None = None
+    enabled: bool | None = None
+    batch_size: int | None = None
+    filter_criteria: FilterCriteria | None = None
+    kms_key_arn: str | None = None
+    metrics_config: EventSourceMappingMetricsConfig | None = None
+    logging_config: EventSourceMappingLoggingConfig | None = None
+    scaling_config: ScalingConfig | None = None
+    maximum_batching_window_in_seconds: int | None = None
+    parallelization_factor: int | None = None
+    destination_config: DestinationConfig | None = None
+    maximum_record_age_in_seconds: int | None = None
+    bisect_batch_on_function_error: bool | None = None
+    maximum_retry_attempts: int | None = None
+    tumbling_window_in_seconds: int | None = None
+    source_access_configurations: list[SourceAccessConfiguration] | None = None
+    function_response_types: list[str] | None = None
+    amazon_managed_kafka_event_source_config: AmazonManagedKafkaEventSourceConfig | None = None
+    self_managed_kafka_event_source_config: SelfManagedKafkaEventSourceConfig | None = None
+    document_db_event_source_config: DocumentDBEventSourceConfig | None = None
+    provisioned_poller_config: ProvisionedPollerConfig | None = None
 
 
 class UpdateFunctionCodeRequest(Shape, frozen=True, kw_only=True):

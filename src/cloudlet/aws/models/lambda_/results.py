@@ -15,6 +15,7 @@ from cloudlet.aws.models.lambda_.structures import (
     CodeSigningConfig,
     Concurrency,
     Cors,
+    EventSourceMappingConfiguration,
     FunctionCodeLocation,
     FunctionConfiguration,
     FunctionEventInvokeConfig,
@@ -23,6 +24,7 @@ from cloudlet.aws.models.lambda_.structures import (
     LayerVersionContentOutput,
     LayerVersionsListItem,
     LayersListItem,
+    ProvisionedConcurrencyConfigListItem,
     TagsError,
 )
 from cloudlet.aws.shape import Shape
@@ -165,6 +167,11 @@ class ListCodeSigningConfigsResponse(Shape, frozen=True, kw_only=True):
     code_signing_configs: list[CodeSigningConfig] | None = None
 
 
+class ListEventSourceMappingsResponse(Shape, frozen=True, kw_only=True):
+    next_marker: str | None = None
+    event_source_mappings: list[EventSourceMappingConfiguration] | None = None
+
+
 class ListFunctionEventInvokeConfigsResponse(Shape, frozen=True, kw_only=True):
     function_event_invoke_configs: list[FunctionEventInvokeConfig] | None = None
     next_marker: str | None = None
@@ -195,6 +202,11 @@ class ListLayersResponse(Shape, frozen=True, kw_only=True):
     layers: list[LayersListItem] | None = None
 
 
+class ListProvisionedConcurrencyConfigsResponse(Shape, frozen=True, kw_only=True):
+    provisioned_concurrency_configs: list[ProvisionedConcurrencyConfigListItem] | None = None
+    next_marker: str | None = None
+
+
 class ListTagsResponse(Shape, frozen=True, kw_only=True):
     tags: dict[str, str] | None = None
 
@@ -223,6 +235,15 @@ class PutFunctionCodeSigningConfigResponse(Shape, frozen=True, kw_only=True):
 
 class PutFunctionRecursionConfigResponse(Shape, frozen=True, kw_only=True):
     recursive_loop: str | None = None
+
+
+class PutProvisionedConcurrencyConfigResponse(Shape, frozen=True, kw_only=True):
+    requested_provisioned_concurrent_executions: int | None = None
+    allocated_provisioned_concurrent_executions: int | None = None
+    available_provisioned_concurrent_executions: int | None = None
+    status: str | None = None
+    status_reason: str | None = None
+    last_modified: str | None = None
 
 
 class PutRuntimeManagementConfigResponse(Shape, frozen=True, kw_only=True):

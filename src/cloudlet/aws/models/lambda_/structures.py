@@ -38,6 +38,128 @@ class CodeSigningConfig(Shape, frozen=True, kw_only=True):
     last_modified: str
 
 
+class Filter(Shape, frozen=True, kw_only=True):
+    pattern: str | None = None
+
+
+class FilterCriteria(Shape, frozen=True, kw_only=True):
+    filters: list[Filter] | None = None
+
+
+class EventSourceMappingMetricsConfig(Shape, frozen=True, kw_only=True):
+    metrics: list[str] | None = None
+
+
+class EventSourceMappingLoggingConfig(Shape, frozen=True, kw_only=True):
+    system_log_level: str | None = None
+
+
+class ScalingConfig(Shape, frozen=True, kw_only=True):
+    maximum_concurrency: int | None = None
+
+
+class OnSuccess(Shape, frozen=True, kw_only=True):
+    destination: str | None = None
+
+
+class OnFailure(Shape, frozen=True, kw_only=True):
+    destination: str | None = None
+
+
+class DestinationConfig(Shape, frozen=True, kw_only=True):
+    on_success: OnSuccess | None = None
+    on_failure: OnFailure | None = None
+
+
+class SourceAccessConfiguration(Shape, frozen=True, kw_only=True):
+    type: str | None = None
+    uri: str | None = None
+
+
+class SelfManagedEventSource(Shape, frozen=True, kw_only=True):
+    endpoints: dict[str, list[str]] | None = None
+
+
+class KafkaSchemaRegistryAccessConfig(Shape, frozen=True, kw_only=True):
+    type: str | None = None
+    uri: str | None = None
+
+
+class KafkaSchemaValidationConfig(Shape, frozen=True, kw_only=True):
+    attribute: str | None = None
+
+
+class KafkaSchemaRegistryConfig(Shape, frozen=True, kw_only=True):
+    schema_registry_uri: str | None = None
+    event_record_format: str | None = None
+    access_configs: list[KafkaSchemaRegistryAccessConfig] | None = None
+    schema_validation_configs: list[KafkaSchemaValidationConfig] | None = None
+
+
+class AmazonManagedKafkaEventSourceConfig(Shape, frozen=True, kw_only=True):
+    consumer_group_id: str | None = None
+    schema_registry_config: KafkaSchemaRegistryConfig | None = None
+
+
+class SelfManagedKafkaEventSourceConfig(Shape, frozen=True, kw_only=True):
+    consumer_group_id: str | None = None
+    schema_registry_config: KafkaSchemaRegistryConfig | None = None
+    consumption_mode: str | None = None
+
+
+class DocumentDBEventSourceConfig(Shape, frozen=True, kw_only=True):
+    database_name: str | None = None
+    collection_name: str | None = None
+    full_document: str | None = None
+
+
+class ProvisionedPollerConfig(Shape, frozen=True, kw_only=True):
+    minimum_pollers: int | None = None
+    maximum_pollers: int | None = None
+    poller_group_name: str | None = None
+
+
+class FilterCriteriaError(Shape, frozen=True, kw_only=True):
+    error_code: str | None = None
+    message: str | None = None
+
+
+class EventSourceMappingConfiguration(Shape, frozen=True, kw_only=True):
+    uuid: str | None = None
+    starting_position: str | None = None
+    starting_position_timestamp: Timestamp | None = None
+    batch_size: int | None = None
+    maximum_batching_window_in_seconds: int | None = None
+    parallelization_factor: int | None = None
+    event_source_arn: str | None = None
+    filter_criteria: FilterCriteria | None = None
+    filter_criteria_error: FilterCriteriaError | None = None
+    kms_key_arn: str | None = None
+    metrics_config: EventSourceMappingMetricsConfig | None = None
+    logging_config: EventSourceMappingLoggingConfig | None = None
+    scaling_config: ScalingConfig | None = None
+    function_arn: str | None = None
+    last_modified: Timestamp | None = None
+    last_processing_result: str | None = None
+    state: str | None = None
+    state_transition_reason: str | None = None
+    destination_config: DestinationConfig | None = None
+    topics: list[str] | None = None
+    queues: list[str] | None = None
+    source_access_configurations: list[SourceAccessConfiguration] | None = None
+    self_managed_event_source: SelfManagedEventSource | None = None
+    maximum_record_age_in_seconds: int | None = None
+    bisect_batch_on_function_error: bool | None = None
+    maximum_retry_attempts: int | None = None
+    tumbling_window_in_seconds: int | None = None
+    function_response_types: list[str] | None = None
+    amazon_managed_kafka_event_source_config: AmazonManagedKafkaEventSourceConfig | None = None
+    self_managed_kafka_event_source_config: SelfManagedKafkaEventSourceConfig | None = None
+    document_db_event_source_config: DocumentDBEventSourceConfig | None = None
+    event_source_mapping_arn: str | None = None
+    provisioned_poller_config: ProvisionedPollerConfig | None = None
+
+
 class FunctionCode(Shape, frozen=True, kw_only=True):
     zip_file: bytes | None = None
     s3_bucket: str | None = None
@@ -276,19 +398,6 @@ class Concurrency(Shape, frozen=True, kw_only=True):
     reserved_concurrent_executions: int | None = None
 
 
-class OnSuccess(Shape, frozen=True, kw_only=True):
-    destination: str | None = None
-
-
-class OnFailure(Shape, frozen=True, kw_only=True):
-    destination: str | None = None
-
-
-class DestinationConfig(Shape, frozen=True, kw_only=True):
-    on_success: OnSuccess | None = None
-    on_failure: OnFailure | None = None
-
-
 class FunctionEventInvokeConfig(Shape, frozen=True, kw_only=True):
     last_modified: Timestamp | None = None
     function_arn: str | None = None
@@ -345,6 +454,16 @@ class LayersListItem(Shape, frozen=True, kw_only=True):
     layer_name: str | None = None
     layer_arn: str | None = None
     latest_matching_version: LayerVersionsListItem | None = None
+
+
+class ProvisionedConcurrencyConfigListItem(Shape, frozen=True, kw_only=True):
+    function_arn: str | None = None
+    requested_provisioned_concurrent_executions: int | None = None
+    available_provisioned_concurrent_executions: int | None = None
+    allocated_provisioned_concurrent_executions: int | None = None
+    status: str | None = None
+    status_reason: str | None = None
+    last_modified: str | None = None
 
 
 class LayerVersionContentInput(Shape, frozen=True, kw_only=True):

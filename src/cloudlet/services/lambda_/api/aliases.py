@@ -71,6 +71,7 @@ async def update_alias(ctx: Lambda, req: UpdateAliasRequest) -> AliasConfigurati
         )
         await store.aliases.put(name.account, name.region, f"{name.name}:{req.name}", alias)
         ctx.service.targets.forget(name)
+        await ctx.service.provision(name)
     return _shown(name, alias)
 
 
@@ -90,6 +91,7 @@ async def delete_alias(ctx: Lambda, req: DeleteAliasRequest) -> None:
         store.function(name)
         await store.records.commit(*store.removal(name, req.name))
         ctx.service.targets.forget(name)
+        await ctx.service.provision(name)
 
 
 @operation("ListAliases", resource=function_arn, policy=function_policy)

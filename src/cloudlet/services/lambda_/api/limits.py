@@ -14,18 +14,13 @@ from cloudlet.aws.models.lambda_ import (
     GetAccountSettingsResponse,
     GetFunctionConcurrencyRequest,
     GetFunctionConcurrencyResponse,
-    GetProvisionedConcurrencyConfigRequest,
-    GetProvisionedConcurrencyConfigResponse,
     PutFunctionConcurrencyRequest,
 )
 from cloudlet.aws.service import operation
 from cloudlet.services.lambda_ import deployment
 from cloudlet.services.lambda_.code import UNZIPPED_LIMIT
 from cloudlet.services.lambda_.concurrency import ACCOUNT_LIMIT, UNRESERVED_MINIMUM
-from cloudlet.services.lambda_.errors import (
-    InvalidParameterValue,
-    ProvisionedConcurrencyNotFound,
-)
+from cloudlet.services.lambda_.errors import InvalidParameterValue
 from cloudlet.services.lambda_.names import FunctionName
 from cloudlet.services.lambda_.resources import function_arn, function_policy, named
 from cloudlet.services.lambda_.state import ZIP_BYTES, LambdaService
@@ -73,17 +68,6 @@ async def _reserve(ctx: Lambda, name: FunctionName, reserved: int | None) -> Non
         changed = msgspec.structs.replace(function, reserved_concurrency=reserved)
         ctx.service.targets.concurrency(name).reserve(reserved)
         await store.functions.put(*name.key, changed)
-
-
-@operation("GetProvisionedConcurrencyConfig", resource=function_arn, policy=function_policy)
-async def get_provisioned_concurrency_config(
-    ctx: Lambda, req: GetProvisionedConcurrencyConfigRequest
-) -> GetProvisionedConcurrencyConfigResponse:
-    """No function has provisioned concurrency: cloudlet's environments start in milliseconds."""
-    ctx.service.store.configuration(named(ctx, req))
-    raise ProvisionedConcurrencyNotFound(
-        "No Provisioned Concurrency Config found for this function"
-    )
 
 
 @operation("GetAccountSettings")
