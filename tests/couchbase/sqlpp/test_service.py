@@ -117,7 +117,6 @@ async def test_get_is_read_only(service: QueryService) -> None:
         ({"statement": "SELCT"}, 400, 3000),
         ({"statement": "SELECT * FROM nope"}, 404, 12003),
         ({"prepared": "nope"}, 400, 4040),
-        ({"statement": "SELECT 1", "tximplicit": True}, 501, 1020),
         ({"statement": "SELECT 1", "query_context": "a.b.c.d"}, 400, 10201),
     ],
 )

@@ -140,10 +140,12 @@ class Engine:
     def _compile(self, text: str, context: QueryContext) -> Compiled:
         return self.compile_tree(parse(text), text, context)
 
-    def compile_tree(self, tree: s.Statement, text: str, context: QueryContext) -> Compiled:
+    def compile_tree(
+        self, tree: s.Statement, text: str, context: QueryContext, *, indexes: bool = True
+    ) -> Compiled:
         """Plan a statement that is parsed already."""
         compiled = Compiled(text, tree, context, self.catalog.generation)
-        planner = Planner(self.catalog, context)
+        planner = Planner(self.catalog, context, indexes=indexes)
         try:
             if isinstance(tree, s.Query):
                 compiled.query = planner.query(tree, None)

@@ -143,3 +143,12 @@ def ordered(items: list[_T], key: Callable[[_T], Any]) -> list[_T]:
         runs.append(sorted(items[start : start + _SORT_RUN], key=key))
         pause()
     return list(paced(merge(*runs, key=key), 256))
+
+
+def release(items: set[Any] | dict[Any, Any] | list[Any]) -> None:
+    """Empty a large collection little by little: to free it at once would be one long stop."""
+    take: Callable[[], Any] = items.popitem if isinstance(items, dict) else items.pop
+    while items:
+        for _ in range(min(256, len(items))):
+            take()
+        pause()

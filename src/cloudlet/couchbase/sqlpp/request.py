@@ -19,7 +19,7 @@ _TOLERATED: Final = frozenset(
     atrcollection autoprepare compression controls creds durability_level durability_timeout
     encoding error_limit format kvtimeout log_level max_parallelism namespace numatrs
     pipeline_batch pipeline_cap pretty profile scan_cap scan_vector scan_vectors scan_wait
-    sort_projection txdata txstmtnum txtimeout use_cbo use_fts use_replica
+    sort_projection txstmtnum use_cbo use_fts use_replica
     """.split()  # noqa: SIM905
 )
 _CONSISTENCY: Final = ("not_bounded", "at_plus", "request_plus", "statement_plus")
@@ -45,6 +45,10 @@ class Request:
     preserve_expiry: bool = False
     query_context: tuple[str, str] | None = None
     memory_quota_mb: int = 0
+    txid: str | None = None
+    tximplicit: bool = False
+    txtimeout_s: float | None = None
+    txdata: dict[str, Any] | None = None
     user: str = ""
 
 
@@ -172,9 +176,31 @@ def _consistency(_request: Request, value: Any) -> None:
         raise _bad(1030, f"Unknown scan_consistency value: {value}")
 
 
-def _transaction(_request: Request, value: Any) -> None:
-    if value not in (None, "", False, "false"):
-        raise _bad(1020, f"{value} transaction not yet implemented", http=501)
+def _txid(request: Request, value: Any) -> None:
+    request.txid = _text("txid", value) or None
+
+
+def _tximplicit(request: Request, value: Any) -> None:
+    request.tximplicit = _flag("tximplicit", value)
+
+
+def _txtimeout(request: Request, value: Any) -> None:
+    seconds = parse_duration(value) if type(value) is str else None
+    if seconds is None or seconds < 0:
+        raise _bad(1040, f"Error processing txtimeout - cause: invalid duration {value}")
+    request.txtimeout_s = seconds or None
+
+
+def _txdata(request: Request, value: Any) -> None:
+    found = value
+    if type(value) is str and value:
+        try:
+            found = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            found = value
+    if found and type(found) is not dict:
+        raise _bad(1070, "txdata has to be of type object")
+    request.txdata = found or None
 
 
 _SPECIAL: Final = {
@@ -183,6 +209,8 @@ _SPECIAL: Final = {
     "timeout": _timeout,
     "query_context": _context,
     "scan_consistency": _consistency,
-    "txid": _transaction,
-    "tximplicit": _transaction,
+    "txid": _txid,
+    "tximplicit": _tximplicit,
+    "txtimeout": _txtimeout,
+    "txdata": _txdata,
 }

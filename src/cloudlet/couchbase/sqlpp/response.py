@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -15,9 +16,53 @@ import msgspec
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.durations import format_duration
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 _encode: Final = msgspec.json.Encoder(enc_hook=lambda _missing: None).encode
+
+
+# Arrays and objects of more items than this are encoded in parts, with pauses.
+_LARGE: Final = 256
+
+
+def encoded_value(value: Any) -> bytes:
+    """The value's JSON; a large one is made in parts, with pauses between them."""
+    kind = type(value)
+    if kind is list and has_large_parts(value):
+        parts = []
+        for start in range(0, len(value), _LARGE):
+            some = value[start : start + _LARGE]
+            if any(map(_is_large, some)):
+                for item in some:
+                    parts.append(encoded_value(item))
+                    pause()
+            else:
+                parts.append(_encode(some)[1:-1])
+            pause()
+        return b"[" + b",".join(parts) + b"]"
+    if kind is dict and has_large_parts(value):
+        parts = []
+        for name, item in value.items():
+            parts.append(_encode(name) + b":" + encoded_value(item))
+            pause()
+        return b"{" + b",".join(parts) + b"}"
+    return _encode(value)
+
+
+def has_large_parts(value: Any) -> bool:
+    """Whether the value, or one of its first parts, is a large array or object."""
+    kind = type(value)
+    if kind is list:
+        return len(value) > _LARGE or any(map(_is_large, value[:8]))
+    if kind is dict:
+        return len(value) > _LARGE or any(map(_is_large, islice(value.values(), 32)))
+    return False
+
+
+def _is_large(value: Any) -> bool:
+    kind = type(value)
+    return (kind is list or kind is dict) and len(value) > _LARGE
 
 
 class ResponseBody:
@@ -52,7 +97,7 @@ class ResponseBody:
         """Some more rows."""
         parts = []
         for value in values:
-            encoded = b"null" if value is MISSING else _encode(value)
+            encoded = b"null" if value is MISSING else encoded_value(value)
             self.size += len(encoded)
             parts.append(encoded)
         if not parts:

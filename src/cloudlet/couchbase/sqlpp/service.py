@@ -8,7 +8,7 @@ import binascii
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,10 +22,13 @@ from cloudlet.couchbase.sqlpp.durations import format_duration
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
 from cloudlet.couchbase.sqlpp.execute import parameters_of
 from cloudlet.couchbase.sqlpp.keyspace import Keyspaces
+from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.request import Request, read_request
-from cloudlet.couchbase.sqlpp.response import ResponseBody
+from cloudlet.couchbase.sqlpp.response import ResponseBody, has_large_parts
 from cloudlet.couchbase.sqlpp.system import SystemKeyspaces
+from cloudlet.couchbase.sqlpp.transactions import Transactions
+from cloudlet.couchbase.sqlpp.transactions.registry import KEY_VALUE
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ class QueryService:
         system.add("active_requests", self._active_documents)
         system.add("prepareds", self._prepared_documents)
         self.engine = Engine(Catalog(keyspaces, system), change_roles)
+        self.transactions = Transactions(self.engine)
         self._memory_quota_mb = memory_quota_mb
         self._authenticate = authenticate
         self._active: dict[str, Active] = {}
@@ -148,10 +152,11 @@ class QueryService:
             if request.auto_execute and isinstance(compiled.tree, s.Prepare):
                 kept = self.engine.prepare(compiled.tree, compiled.text, request.query_context)
                 compiled, prepared = kept.compiled, kept.name
-            if isinstance(compiled.tree, s.Execute):
+            key_value = isinstance(compiled.tree, s.Execute) and compiled.tree.name in KEY_VALUE
+            if isinstance(compiled.tree, s.Execute) and not key_value:
                 parameters_of(compiled.tree, request)
                 compiled = self.engine.find_prepared(compiled.tree.name, request.query_context)
-            if request.readonly and not compiled.readonly:
+            if request.readonly and not compiled.readonly and not key_value:
                 raise errors.QueryError(
                     1000,
                     "The server or request is read-only and cannot accept this write statement.",
@@ -175,7 +180,9 @@ class QueryService:
         watcher = asyncio.create_task(_watch(receive, context))
         try:
             signature = compiled.signature if request.signature else None
-            await self._stream(compiled, context, body, body.head(signature, prepared), send)
+            values = self.transactions.run(compiled, request, context)
+            head = body.head(signature, prepared)
+            await self._stream(compiled, values, context, body, head, send)
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
@@ -188,14 +195,24 @@ class QueryService:
         return await self.engine.compile(request.statement or "", request.query_context)
 
     async def _stream(
-        self, compiled: Compiled, context: Context, body: ResponseBody, head: bytes, send: Send
+        self,
+        compiled: Compiled,
+        results: AsyncIterator[list[Any]],
+        context: Context,
+        body: ResponseBody,
+        head: bytes,
+        send: Send,
     ) -> None:
         sender = _Sender(send, head)
         status = "success"
         body.running()
         try:
-            async for values in self.engine.run(compiled, context):
-                await sender.add(body.batch(values))
+            async for values in results:
+                if any(map(has_large_parts, values)):
+                    async for data in driven(map(body.batch, ([v] for v in values)), context):
+                        await sender.add(data)
+                else:
+                    await sender.add(body.batch(values))
         except StoppedError:
             status = "stopped"
         except errors.QueryError as error:

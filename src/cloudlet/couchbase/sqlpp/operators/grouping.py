@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES, Accumulator, Distinct
 from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import hash_key, truth
+
+# Aggregates that keep every value until the end.
+_COLLECTING: Final = frozenset(
+    {
+        "array_agg", "group_as", "median", "stddev", "stddev_pop", "stddev_samp", "variance",
+        "variance_pop", "variance_samp", "var_pop", "var_samp",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Group:
         for row, states in groups.values():
             for call, state in zip(self.aggregates, states, strict=True):
                 row[call.slot] = state.result()
+                pause()
             rows.append(row)
             if len(rows) >= 64:
                 yield rows
@@ -61,7 +71,9 @@ class Group:
 
     def _take(self, batch: list[Row], groups: dict[Any, tuple[Row, list[Accumulator]]]) -> None:
         keys, calls = self.keys, self.aggregates
+        collects = [call.name in _COLLECTING or call.distinct for call in calls]
         for row in batch:
+            pause()
             values = [evaluate(row) for _, evaluate in keys]
             identity = tuple([hash_key(value) for value in values])
             found = groups.get(identity)
@@ -69,10 +81,15 @@ class Group:
                 for (slot, _), value in zip(keys, values, strict=True):
                     row[slot] = value
                 found = groups[identity] = (row, [call.accumulator() for call in calls])
-            for call, state in zip(calls, found[1], strict=True):
+                if row[0].has_quota:
+                    row[0].hold_row(row)
+            for call, state, collecting in zip(calls, found[1], collects, strict=True):
                 if call.condition is not None and truth(call.condition(row)) is not True:
                     continue
-                state.add(1 if call.argument is None else call.argument(row))
+                value = 1 if call.argument is None else call.argument(row)
+                if collecting and row[0].has_quota:
+                    row[0].hold(value)
+                state.add(value)
 
     def explain(self) -> list[dict[str, Any]]:
         """The group step, which needs no initial and final part in one process."""

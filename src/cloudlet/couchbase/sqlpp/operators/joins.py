@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, described
+from cloudlet.couchbase.sqlpp.pausing import release
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
 
@@ -80,10 +81,13 @@ class HashJoin:
     def run(self, seed: Row) -> Batches:
         """Joined rows; with `outer`, left rows without a partner too."""
         table: dict[Any, list[Row]] = {}
+        limited = seed[0].has_quota
         for batch in self.right.run(seed):
             for row in batch:
                 key = _key(self.right_keys, row)
                 if key is not None:
+                    if limited:
+                        seed[0].hold_row(row)
                     table.setdefault(key, []).append(row)
             yield []
         for batch in self.left.run(seed):
@@ -104,11 +108,7 @@ class HashJoin:
                 if self.outer and len(joined) == before:
                     joined.append(left)
             yield joined
-        # Freed in slices: dropping a large table at once would hold the loop.
-        while table:
-            for _ in range(min(BATCH * 4, len(table))):
-                table.popitem()
-            yield []
+        release(table)
 
     def explain(self) -> list[dict[str, Any]]:
         """HashJoin with the build side inside."""

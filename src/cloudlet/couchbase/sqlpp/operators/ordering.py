@@ -11,6 +11,7 @@ from typing import Any, Final
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, RANK, scalar_sort_key
 
 # At most about 2 ms of sorting.
@@ -88,11 +89,17 @@ class Order:
             keep = row_count(self.limit, seed, "LIMIT")
             if self.offset is not None:
                 keep += row_count(self.offset, seed, "OFFSET")
+        context = seed[0]
+        # What a limit lets go again is not counted.
+        limited = context.has_quota and keep is None
         runs: list[list[tuple[Any, int, Row]]] = []
         pending: list[tuple[Any, int, Row]] = []
         count = 0
         for batch in self.source.run(seed):
             for row in batch:
+                if limited:
+                    context.hold_row(row)
+                pause()
                 key = keys[0](row) if len(keys) == 1 else tuple([k(row) for k in keys])
                 pending.append((key, count, row))
                 count += 1

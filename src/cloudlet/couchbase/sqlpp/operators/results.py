@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, QueryPlan, described
+from cloudlet.couchbase.sqlpp.pausing import pause, release
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
 
 
@@ -91,6 +92,7 @@ class Project:
         for batch in self.source.run(seed):
             for row in batch:
                 row[slot] = evaluate(row)
+                pause()
             yield batch
 
     def explain(self) -> list[dict[str, Any]]:
@@ -112,6 +114,7 @@ class Distinct:
         """The first row of every result."""
         seen: set[Any] = set()
         slot = self.slot
+        limited = seed[0].has_quota
         for batch in self.source.run(seed):
             rows = []
             for row in batch:
@@ -119,7 +122,10 @@ class Distinct:
                 if key not in seen:
                     seen.add(key)
                     rows.append(row)
+                    if limited:
+                        seed[0].hold(row[slot])
             yield rows
+        release(seen)
 
     def explain(self) -> list[dict[str, Any]]:
         """Distinct."""
@@ -148,6 +154,8 @@ class SetOperation:
                     if key in seen:
                         continue
                     seen.add(key)
+                    if seed[0].has_quota:
+                        seed[0].hold(value)
                 row = seed.copy()
                 row[self.slot] = value
                 rows.append(row)

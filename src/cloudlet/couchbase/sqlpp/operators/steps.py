@@ -9,6 +9,7 @@ from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.registry import whole
 from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, QueryPlan, described
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, truth
 
 
@@ -24,7 +25,12 @@ class Filter:
         """Those rows."""
         condition = self.condition
         for batch in self.source.run(seed):
-            yield [row for row in batch if truth(condition(row)) is True]
+            rows = []
+            for row in batch:
+                if truth(condition(row)) is True:
+                    rows.append(row)
+                pause()
+            yield rows
 
     def explain(self) -> list[dict[str, Any]]:
         """Filter."""
@@ -47,6 +53,7 @@ class Let:
             for row in batch:
                 for slot, evaluate in variables:
                     row[slot] = evaluate(row)
+                pause()
             yield batch
 
     def explain(self) -> list[dict[str, Any]]:
@@ -76,6 +83,9 @@ class Subqueries:
                     results: list[Any] = []
                     for values in plan.run(row):
                         results.extend(None if v is MISSING else v for v in values)
+                        if row[0].has_quota:
+                            for value in values:
+                                row[0].hold(value)
                         yield []
                     if not plan.reached:
                         cache[id(plan)] = results

@@ -16,7 +16,7 @@ from cloudlet.couchbase.sqlpp.operators.frames import Frame, frame_of, over_fram
 from cloudlet.couchbase.sqlpp.operators.grouping import AggregateCall
 from cloudlet.couchbase.sqlpp.operators.ordering import SortTerm
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
-from cloudlet.couchbase.sqlpp.pausing import ordered, paced, pause
+from cloudlet.couchbase.sqlpp.pausing import ordered, paced, pause, release
 from cloudlet.couchbase.sqlpp.values import hash_key, scalar_sort_key
 
 
@@ -57,6 +57,7 @@ class WindowAggregate:
             for function in self.functions:
                 self._fill(function, partition)
             yield from chunks(partition.rows)
+            release(partition.keys)
 
     def _partitions(self, rows: list[Row]) -> Iterator[Partition]:
         parts: dict[Any, list[Row]] = {}

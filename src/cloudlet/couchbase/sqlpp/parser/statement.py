@@ -16,13 +16,12 @@ from cloudlet.couchbase.sqlpp.parser import (
     primaries,
     queries,
     terms,
+    transactions,
     utilities,
 )
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
-_NOT_YET: Final = frozenset(
-    "BEGIN COMMIT FLUSH ROLLBACK SAVEPOINT SET START TRUNCATE".split()  # noqa: SIM905
-)
+_NOT_YET: Final = frozenset({"FLUSH", "TRUNCATE"})
 
 
 def statement(stream: Stream) -> s.Statement:
@@ -119,7 +118,9 @@ _READERS: Final[dict[str, Callable[[Stream], s.Statement]]] = {
     "ADVISE": _advise,
     "ALTER": utilities.alter,
     "ANALYZE": utilities.statistics,
+    "BEGIN": transactions.control,
     "BUILD": definitions.definition,
+    "COMMIT": transactions.control,
     "CREATE": _define,
     "DELETE": changes.delete,
     "DROP": _define,
@@ -131,6 +132,10 @@ _READERS: Final[dict[str, Callable[[Stream], s.Statement]]] = {
     "MERGE": changes.merge,
     "PREPARE": _prepare,
     "REVOKE": utilities.roles,
+    "ROLLBACK": transactions.control,
+    "SAVEPOINT": transactions.control,
+    "SET": transactions.control,
+    "START": transactions.control,
     "UPDATE": _update,
     "UPSERT": changes.insert,
 }

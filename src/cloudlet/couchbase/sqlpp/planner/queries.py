@@ -28,7 +28,10 @@ from cloudlet.couchbase.sqlpp.tree import Expression
 class Planner:
     """Plans one statement: all its queries share one frame."""
 
-    def __init__(self, catalog: Catalog, context: tuple[str, str] | None) -> None:
+    def __init__(
+        self, catalog: Catalog, context: tuple[str, str] | None, *, indexes: bool = True
+    ) -> None:
+        self._indexes = indexes
         self.catalog = catalog
         self.context = context
         self.frame = Frame()
@@ -52,7 +55,7 @@ class Planner:
             known = self._usable[scan.slot] = [
                 resolved_index(self, index, scan.slot, scan.alias)
                 for index in self.catalog.indexes(scan.keyspace)
-                if not index.is_primary and index.state == "online"
+                if self._indexes and not index.is_primary and index.state == "online"
             ]
             del self.frame.reads[before:]
         return known

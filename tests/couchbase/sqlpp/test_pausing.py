@@ -1,0 +1,135 @@
+"""Queries pause in the middle of anything, wait for the loop, end cleanly, and keep to quotas."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from tests.couchbase.sqlpp.memory import MemoryKeyspaces
+from tests.couchbase.sqlpp.session import Session
+
+from cloudlet.couchbase.sqlpp.context import Context, estimated_bytes
+from cloudlet.couchbase.sqlpp.errors import QueryError
+from cloudlet.couchbase.sqlpp.pausing import driven, ordered, paced, pause, release, wait
+from cloudlet.couchbase.sqlpp.response import encoded_value
+
+
+class Turns:
+    slice_end = 0.0
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def turn(self) -> None:
+        self.count += 1
+        await asyncio.sleep(0)
+
+
+async def test_work_pauses_where_it_stands_and_goes_on() -> None:
+    def deep(level: int) -> int:
+        pause()
+        return 1 + deep(level - 1) if level else 0
+
+    def work() -> Iterator[int]:
+        yield deep(10)
+        yield deep(5)
+
+    turns = Turns()
+    assert [item async for item in driven(work(), turns)] == [10, 5]
+    assert turns.count >= 17
+
+
+async def test_work_can_wait_for_a_coroutine_and_sees_its_error() -> None:
+    async def answer(value: int) -> int:
+        await asyncio.sleep(0)
+        if value < 0:
+            raise ValueError(value)
+        return value * 2
+
+    def work() -> Iterator[int]:
+        yield wait(answer(4))
+        try:
+            wait(answer(-1))
+        except ValueError:
+            yield -1
+
+    assert [item async for item in driven(work(), Turns())] == [8, -1]
+    with pytest.raises(RuntimeError):
+        wait(answer(1))
+
+
+async def test_work_that_is_given_up_is_ended_where_it_stands() -> None:
+    ended = False
+
+    def work() -> Iterator[int]:
+        nonlocal ended
+        try:
+            while True:
+                pause()
+                yield 1
+        finally:
+            ended = True
+
+    async for _ in (items := driven(work(), Turns())):
+        break
+    await items.aclose()
+    assert ended
+
+
+def test_many_items_are_sorted_in_runs_and_stay_stable() -> None:
+    items = [(n * 7919 % 1000, n) for n in range(3000)]
+    assert ordered(items, lambda item: item[0]) == sorted(items, key=lambda item: item[0])
+    assert list(paced(range(200))) == list(range(200))
+    held = {n: n for n in range(1000)}
+    release(held)
+    assert held == {}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT n, s FROM d ORDER BY s",
+        "SELECT s, COUNT(*) FROM d GROUP BY s",
+        "SELECT ARRAY_AGG(s) FROM d",
+        "SELECT DISTINCT s FROM d",
+        "SELECT COUNT(*) FROM d a JOIN d b ON a.n = b.n",
+        "SELECT s, ROW_NUMBER() OVER (ORDER BY s) FROM d",
+        "SELECT s FROM d UNION SELECT s FROM d",
+        "SELECT RAW ARRAY_LENGTH((SELECT RAW s FROM d))",
+        "INSERT INTO e (KEY UUID(), VALUE x) SELECT d AS x FROM d",
+    ],
+)
+async def test_what_holds_too_much_ends_at_the_memory_quota(query: str) -> None:
+    documents = {f"k{n}": {"n": n, "s": str(n) * 200} for n in range(3000)}
+    session = Session(MemoryKeyspaces(d=documents, e={}))
+    compiled = await session.engine.compile(query, None)
+    context = Context(session.engine.catalog, memory_quota_bytes=500_000)
+    with pytest.raises(QueryError) as caught:
+        async for _ in session.engine.run(compiled, context):
+            pass
+    assert caught.value.code == 5500
+
+
+async def test_a_limit_needs_no_memory_for_the_rest() -> None:
+    documents = {f"k{n}": {"n": n, "s": str(n) * 200} for n in range(3000)}
+    session = Session(MemoryKeyspaces(d=documents))
+    compiled = await session.engine.compile("SELECT RAW n FROM d ORDER BY s LIMIT 2", None)
+    context = Context(session.engine.catalog, memory_quota_bytes=500_000)
+    assert [row async for rows in session.engine.run(compiled, context) for row in rows] == [
+        0,
+        1000,
+    ]
+
+
+def test_estimates_grow_with_the_value() -> None:
+    assert estimated_bytes(["x" * 100] * 1000) > 100_000
+    assert estimated_bytes({}) < 100
+
+
+def test_large_values_are_encoded_in_parts_as_at_once() -> None:
+    numbers = {str(n): n for n in range(600)}
+    value = {"a": list(range(1000)), "b": [{"c": [None] * 600}, {}], "d": numbers}
+    assert msgspec.json.decode(encoded_value(value)) == value
+    assert encoded_value([]) == b"[]"
