@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from cloudlet.storage.database import Database
+from cloudlet.storage.database import WAKEN, Database
 
 SCHEMA = ["CREATE TABLE item (id INTEGER PRIMARY KEY, text TEXT NOT NULL)"]
 
@@ -33,6 +34,42 @@ async def test_a_write_is_seen_by_every_reader_after_it(database: Database) -> N
     await database.write(insert("one"))
     assert texts(database) == ["one"]
     assert await database.read(lambda c: c.execute("SELECT count(*) FROM item").get) == 1
+
+
+async def test_the_waiters_of_one_commit_go_on_a_few_at_a_time(database: Database) -> None:
+    """Else what follows their writes would hold the event loop all together."""
+    blocked, turn, woken = threading.Event(), 0, []
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        asyncio.get_running_loop().call_soon(count)
+
+    async def write(text: str) -> None:
+        await database.write(insert(text))
+        woken.append(turn)
+
+    first = database.submit(lambda _: blocked.wait())
+    writes = [asyncio.create_task(write(str(n))) for n in range(40)]
+    await asyncio.sleep(0)
+    count()
+    blocked.set()
+    await asyncio.gather(*writes)
+    assert first.result()
+    assert max(woken.count(one) for one in woken) <= WAKEN
+
+
+async def test_a_write_whose_waiter_has_gone_wakes_the_others(database: Database) -> None:
+    blocked = threading.Event()
+    first = database.submit(lambda _: blocked.wait())
+    writes = [asyncio.create_task(database.write(insert(str(n)))) for n in range(4)]
+    await asyncio.sleep(0)
+    writes[1].cancel()
+    await asyncio.sleep(0)
+    blocked.set()
+    await asyncio.gather(*writes, return_exceptions=True)
+    assert first.result()
+    assert texts(database) == ["0", "2", "3"]
 
 
 async def test_a_write_that_raises_undoes_only_itself(database: Database) -> None:
@@ -87,7 +124,7 @@ def test_migrations_run_once_each_and_newer_files_are_refused(tmp_path: Path) ->
 KILLED = """
 import asyncio, os, sys
 from pathlib import Path
-from cloudlet.storage.database import Database
+from cloudlet.storage.database import WAKEN, Database
 async def main():
     database = Database(Path(sys.argv[1]), [sys.argv[2]])
     for number in range(200):

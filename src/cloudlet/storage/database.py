@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -16,6 +17,9 @@ T = TypeVar("T")
 
 #: The most writes that share one transaction, so that a flood cannot delay its own first answer.
 GROUP_LIMIT = 512
+
+#: Waiters that go on in one turn of the event loop.
+WAKEN = 8
 
 #: Pages of the write-ahead log after which SQLite folds it into the database (4 KiB each).
 CHECKPOINT_PAGES = 4000
@@ -44,6 +48,9 @@ class Database:
         self._readers_lock = threading.Lock()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._arrived: dict[
+            asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Future[Any]]]
+        ] = {}
         self._writer = self._connect()
         self._migrate(migrations)
         self._thread = threading.Thread(target=self._write_loop, name=f"write {path.name}")
@@ -91,8 +98,50 @@ class Database:
         return future
 
     async def write(self, write: Callable[[apsw.Connection], T]) -> T:
-        """Run `write` on the writer thread; return its result once it is on disk."""
-        return await asyncio.wrap_future(self.submit(write))
+        """Run `write` on the writer thread; return its result once it is on disk.
+
+        Those whose writes shared a commit go on a few at a time, so that a large group does not
+        hold the event loop.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        future = self.submit(write)
+
+        def settled(done: Future[T]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._arrive, waiter, done)
+
+        future.add_done_callback(settled)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+
+    def _arrive(self, waiter: asyncio.Future[Any], done: Future[Any]) -> None:
+        loop = waiter.get_loop()
+        arrived = self._arrived.setdefault(loop, [])
+        arrived.append((waiter, done))
+        if len(arrived) == 1:
+            loop.call_soon(self._hand_out, loop)
+
+    def _hand_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake the waiters of some settled writes; the others in the loop's next turns."""
+        arrived = self._arrived[loop]
+        for waiter, done in arrived[:WAKEN]:
+            if waiter.done():
+                continue
+            if done.cancelled():
+                waiter.cancel()
+            elif (error := done.exception()) is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(done.result())
+        del arrived[:WAKEN]
+        if arrived:
+            loop.call_soon(self._hand_out, loop)
+        else:
+            del self._arrived[loop]
 
     async def read(self, read: Callable[[apsw.Connection], T]) -> T:
         """Run `read` on a thread with its own connection: for reads that may take over 1 ms."""
