@@ -114,3 +114,11 @@ def test_an_invalid_template_is_refused_before_anything_is_made(
     refused = sam("deploy", "--template", "refused.yml", "--stack-name", "sam-refused",
                   "--s3-bucket", bucket, "--no-confirm-changeset", fails=True)  # fmt: skip
     assert "AWS::NoSuch::Thing" in refused.stderr
+
+
+def test_sam_makes_its_own_bucket(server: Live, sam: Sam, tmp_path: Path) -> None:
+    (tmp_path / "books" / "own.yml").write_text("Resources: {Log: {Type: 'AWS::Logs::LogGroup'}}")
+    deployed = sam("deploy", "--template", "own.yml", "--stack-name", "sam-own", "--resolve-s3",
+                   "--no-confirm-changeset")  # fmt: skip
+    assert "Successfully created/updated stack - sam-own" in deployed.stdout
+    assert "aws-sam-cli-managed-default-samclisourcebucket" in deployed.stdout
