@@ -1,0 +1,387 @@
+"""SQL++ over 100,000 documents, each query beside the same one in sqlite3 and DuckDB over JSON.
+
+    bench/sqlpp.py [--documents N] [--duckdb DIRECTORY]
+
+DuckDB is no dependency: it is compared where it can be imported (from DIRECTORY, if given).
+Times are medians of five runs in turns; a document server's include HTTP and the answer's JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import http.client
+import json
+import random
+import sqlite3
+import statistics
+import struct
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
+
+KINDS = ["novel", "essay", "poem", "play"]
+REPEATS = 5
+
+# name: SQL++, SQL for sqlite3, SQL for DuckDB
+QUERIES = {
+    "primary scan with filter": (
+        "SELECT RAW COUNT(d.id) FROM docs d WHERE d.price > 990 AND d.stock < 50",
+        "SELECT count(body->>'id') FROM docs WHERE body->>'price' > 990 AND body->>'stock' < 50",
+        (
+            "SELECT count(body->>'id') FROM docs WHERE (body->>'price')::int > 990"
+            " AND (body->>'stock')::int < 50"
+        ),
+    ),
+    "covered index range": (
+        "SELECT RAW SUM(d.year) FROM docs d WHERE d.year BETWEEN 1950 AND 1959",
+        "SELECT sum(body->>'year') FROM docs WHERE body->>'year' BETWEEN 1950 AND 1959",
+        (
+            "SELECT sum((body->>'year')::int) FROM docs"
+            " WHERE (body->>'year')::int BETWEEN 1950 AND 1959"
+        ),
+    ),
+    "group by": (
+        "SELECT d.kind, COUNT(*) AS n, AVG(d.price) AS p FROM docs d GROUP BY d.kind",
+        "SELECT body->>'kind' AS k, count(*), avg(body->>'price') FROM docs GROUP BY k",
+        "SELECT body->>'kind' AS k, count(*), avg((body->>'price')::int) FROM docs GROUP BY k",
+    ),
+    "unnest": (
+        "SELECT t, COUNT(*) AS n FROM docs d UNNEST d.tags AS t GROUP BY t",
+        "SELECT j.value AS t, count(*) FROM docs, json_each(body, '$.tags') AS j GROUP BY t",
+        (
+            "SELECT t, count(*) FROM (SELECT unnest((body->'tags')::varchar[]) AS t FROM docs)"
+            " GROUP BY t"
+        ),
+    ),
+    "join": (
+        (
+            "SELECT a.country, COUNT(*) AS n FROM docs d JOIN authors a ON d.author = a.id"
+            " GROUP BY a.country"
+        ),
+        (
+            "SELECT a.body->>'country' AS c, count(*) FROM docs d JOIN authors a"
+            " ON d.body->>'author' = a.body->>'id' GROUP BY c"
+        ),
+        (
+            "SELECT a.body->>'country' AS c, count(*) FROM docs d JOIN authors a"
+            " ON d.body->>'author' = a.body->>'id' GROUP BY c"
+        ),
+    ),
+    "order, limit": (
+        "SELECT d.id, d.price FROM docs d ORDER BY d.price DESC, d.id LIMIT 20",
+        "SELECT body->>'id' AS i, body->>'price' AS p FROM docs ORDER BY p DESC, i LIMIT 20",
+        "SELECT body->>'id' AS i, (body->>'price')::int AS p FROM docs ORDER BY p DESC, i LIMIT 20",
+    ),
+    "aggregate over a window": (
+        (
+            "SELECT RAW MAX(w.r) FROM (SELECT SUM(d.price) OVER (PARTITION BY d.kind ORDER BY d.id)"
+            " AS r FROM docs d) AS w"
+        ),
+        (
+            "SELECT max(r) FROM (SELECT sum(body->>'price') OVER (PARTITION BY body->>'kind'"
+            " ORDER BY body->>'id') AS r FROM docs)"
+        ),
+        (
+            "SELECT max(r) FROM (SELECT sum((body->>'price')::int) OVER (PARTITION BY body->>'kind'"
+            " ORDER BY body->>'id') AS r FROM docs)"
+        ),
+    ),
+}
+
+
+def documents(count: int) -> list[tuple[str, dict[str, Any]]]:
+    """Books of about 250 bytes."""
+    chance = random.Random(1)
+    return [
+        (
+            f"book{n:06d}",
+            {
+                "id": f"book{n:06d}", "kind": KINDS[chance.randrange(4)],
+                "title": f"The book number {n}", "year": 1900 + chance.randrange(120),
+                "price": chance.randrange(1000), "stock": chance.randrange(100),
+                "author": f"author{chance.randrange(1000):04d}",
+                "tags": [f"tag{chance.randrange(20)}" for _ in range(3)],
+                "publisher": {"name": f"P{chance.randrange(50)}", "city": "Somewhere"},
+            },
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def authors() -> list[tuple[str, dict[str, Any]]]:
+    """The books' authors."""
+    return [
+        (f"author{n:04d}", {"id": f"author{n:04d}", "country": f"C{n % 30}"}) for n in range(1000)
+    ]
+
+
+def pressure() -> str:
+    """The share of the last ten seconds in which some task waited for a processor."""
+    return Path("/proc/pressure/cpu").read_text().split()[1].removeprefix("avg10=") + " %"
+
+
+class Server:
+    """A document server of its own, with its documents in memory."""
+
+    def __init__(self, data: Path) -> None:
+        command = [sys.executable, "-m", "cloudlet.couchbase", "--data", str(data), "--json"]
+        command += ["--bucket", "docs", "--bucket", "authors", "--cache-mb", "1024"]
+        for port in ("--kv-port", "--management-port", "--query-port"):
+            command += [port, "0"]
+        self.process = Popen(command, stdout=PIPE)
+        assert self.process.stdout is not None
+        self.ports = json.loads(self.process.stdout.readline())
+        self.connection = self.connect()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection to the query port."""
+        return http.client.HTTPConnection("127.0.0.1", self.ports["query"], timeout=120)
+
+    def query(
+        self, statement: str, connection: http.client.HTTPConnection | None = None, **more: Any
+    ) -> Any:
+        """The results of a statement."""
+        found = connection or self.connection
+        login = base64.b64encode(b"Administrator:password").decode()
+        headers = {"content-type": "application/json", "authorization": f"Basic {login}"}
+        found.request(
+            "POST", "/query/service", json.dumps({"statement": statement, **more}), headers
+        )
+        answer = json.loads(found.getresponse().read())
+        if answer["status"] != "success":
+            raise RuntimeError(answer)
+        return answer["results"]
+
+    def load(self, bucket: str, rows: list[tuple[str, dict[str, Any]]]) -> None:
+        """Write documents in batches."""
+        for at in range(0, len(rows), 2000):
+            pairs = [{"k": key, "v": value} for key, value in rows[at : at + 2000]]
+            statement = f"UPSERT INTO {bucket} (KEY k, VALUE v) SELECT p.k, p.v FROM $1 AS p"
+            self.query(statement, args=[pairs])
+
+    def stop(self) -> None:
+        """End the process."""
+        self.connection.close()
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def median_ms(run: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """The median of some runs, in milliseconds."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1000
+
+
+def sqlite_of(docs: Any, writers: Any) -> sqlite3.Connection:
+    """The same documents in sqlite3, as JSON text."""
+    connection = sqlite3.connect(":memory:")
+    for table, rows in (("docs", docs), ("authors", writers)):
+        connection.execute(f"CREATE TABLE {table} (id TEXT PRIMARY KEY, body TEXT)")
+        connection.executemany(
+            f"INSERT INTO {table} VALUES (?, ?)", [(key, json.dumps(value)) for key, value in rows]
+        )
+    connection.execute("CREATE INDEX year ON docs (body->>'year')")
+    connection.execute("CREATE INDEX author ON authors (body->>'id')")
+    return connection
+
+
+def duckdb_of(directory: str | None, docs: Any, writers: Any) -> Any:
+    """The same documents in DuckDB; None where it is not there."""
+    if directory:
+        sys.path.insert(0, directory)
+    try:
+        import duckdb  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    connection = duckdb.connect()
+    with tempfile.TemporaryDirectory() as folder:
+        for table, rows in (("docs", docs), ("authors", writers)):
+            path = Path(folder) / f"{table}.csv"
+            path.write_text("".join(f"{key}\x01{json.dumps(value)}\n" for key, value in rows))
+            connection.execute(
+                f"CREATE TABLE {table} AS SELECT column0 AS id, column1::JSON AS body FROM"
+                " read_csv("
+                f"'{path}', delim='\x01', header=false, quote='', escape='', auto_detect=false, "
+                "columns={'column0': 'VARCHAR', 'column1': 'VARCHAR'})"
+            )
+    return connection
+
+
+def rows_of(connection: Any, statement: str) -> Any:
+    """All rows of a statement of sqlite3 or DuckDB."""
+    return connection.execute(statement).fetchall()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """A percentile of times, in milliseconds."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000
+
+
+def look_ups(server: Server, count: int, total: int) -> None:
+    """An index look-up by parameter, prepared, over one connection."""
+    server.query("PREPARE look FROM SELECT d.title FROM docs d WHERE d.id = $1")
+    chance, times = random.Random(2), []
+    login = base64.b64encode(b"Administrator:password").decode()
+    headers = {"content-type": "application/json", "authorization": f"Basic {login}"}
+    for _ in range(count):
+        body = f'{{"prepared":"look","args":["book{chance.randrange(total):06d}"]}}'
+        start = time.perf_counter()
+        server.connection.request("POST", "/query/service", body, headers)
+        answer = server.connection.getresponse().read()
+        times.append(time.perf_counter() - start)
+        assert b'"title"' in answer
+    p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
+    print(f"\nIndex look-up by parameter, prepared, over HTTP: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    print(f"({count} requests; bar: p50 under 1 ms)")
+
+
+class KeyValue:
+    """GETs over the key-value protocol, one at a time."""
+
+    def __init__(self, port: int) -> None:
+        import socket
+
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.call(0x21, b"PLAIN", b"\0Administrator\0password")
+        self.call(0x89, b"docs")
+
+    def call(self, opcode: int, key: bytes, value: bytes = b"") -> int:
+        """The status of one request's answer."""
+        head = struct.pack(
+            ">BBHBBHIIQ", 0x80, opcode, len(key), 0, 0, 0, len(key) + len(value), 0, 0
+        )
+        self.socket.sendall(head + key + value)
+        header = self._read(24)
+        self._read(struct.unpack(">I", header[8:12])[0])
+        return int(struct.unpack(">H", header[6:8])[0])
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            data += self.socket.recv(count - len(data))
+        return data
+
+
+def beside_a_long_query(server: Server, total: int) -> None:
+    """KV latencies alone and while a query of about ten seconds runs."""
+    store, chance = KeyValue(server.ports["kv"]), random.Random(3)
+
+    def gets(until: Callable[[], bool]) -> list[float]:
+        times = []
+        while not until():
+            key = f"book{chance.randrange(total):06d}".encode()
+            start = time.perf_counter()
+            assert store.call(0x00, key) == 0
+            times.append(time.perf_counter() - start)
+            time.sleep(0.0005)
+        return times
+
+    end = time.monotonic() + 3
+    alone = gets(lambda: time.monotonic() > end)
+    statement = (
+        "SELECT a.kind, COUNT(*) AS n, SUM(b.price) AS s FROM docs a JOIN docs b "
+        "ON a.author = b.author WHERE LOWER(a.title) LIKE '%1%' GROUP BY a.kind"
+    )
+    began = time.monotonic()
+
+    def long_query() -> None:
+        connection = server.connect()
+        with contextlib.suppress(RuntimeError):  # the time is up
+            server.query(statement, connection, timeout="10s")
+        connection.close()
+
+    thread = threading.Thread(target=long_query)
+    thread.start()
+    beside = gets(lambda: not thread.is_alive())
+    took = time.monotonic() - began
+    print(f"\nKV GETs beside a query of {took:.1f} s: p50 {percentile(beside, 0.5):.2f} ms, "
+          f"p99 {percentile(beside, 0.99):.2f} ms, max {percentile(beside, 1):.1f} ms "
+          f"(alone: p50 {percentile(alone, 0.5):.2f}, p99 {percentile(alone, 0.99):.2f}; "
+          "bar: p99 under 10 ms)")  # fmt: skip
+
+
+def write_cost(server: Server, rows: list[tuple[str, dict[str, Any]]]) -> None:
+    """Acknowledged writes with and without indexes: the cost of keeping them."""
+    some = rows[:10_000]
+
+    def rewritten(mark: int) -> Callable[[], None]:
+        changed = [(key, {**value, "year": value["year"] + mark}) for key, value in some]
+        return lambda: server.load("authors", changed)
+
+    plain = median_ms(rewritten(1), 3)
+    for number, keys in enumerate(("year", "kind, price", "ALL tags")):
+        server.query(f"CREATE INDEX w{number} ON authors({keys})")
+    indexed = median_ms(rewritten(2), 3)
+    print(f"\nUPSERT of 10,000 documents, acknowledged on disk: {plain:.0f} ms without indexes, "
+          f"{indexed:.0f} ms with three ({indexed / plain - 1:+.0%})")  # fmt: skip
+
+
+def main() -> None:
+    """Load, measure, print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--duckdb")
+    options = parser.parse_args()
+    docs, writers = documents(options.documents), authors()
+    print(f"SQL++, {len(docs):,} documents; pressure at the start: {pressure()}")
+    lite, duck = sqlite_of(docs, writers), duckdb_of(options.duckdb, docs, writers)
+    if duck is None:
+        print("DuckDB is not installed here: left out.")
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        try:
+            start = time.perf_counter()
+            server.load("docs", docs)
+            server.load("authors", writers)
+            print(f"loaded in {time.perf_counter() - start:.1f} s")
+            start = time.perf_counter()
+            server.query("CREATE INDEX year ON docs(year)")
+            print(f"first index built in {time.perf_counter() - start:.1f} s")
+            server.query("CREATE INDEX id ON docs(id)")
+            server.query("CREATE INDEX author ON authors(id)")
+            compare(server, lite, duck, len(docs))
+            look_ups(server, 2000, len(docs))
+            beside_a_long_query(server, len(docs))
+            write_cost(server, docs)
+        finally:
+            server.stop()
+    print(f"\npressure at the end: {pressure()}")
+
+
+def compare(server: Server, lite: sqlite3.Connection, duck: Any, total: int) -> None:
+    """The table of queries."""
+    print("\n| query | SQL++ ms | documents/s | sqlite3 ms | ratio | DuckDB ms | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name, (ours, theirs, ducks) in QUERIES.items():
+        server.query(ours)
+        mine = median_ms(partial(server.query, ours))
+        other = median_ms(partial(rows_of, lite, theirs), 3)
+        cells = [
+            f"{mine:.1f}",
+            f"{total / mine * 1000:,.0f}",
+            f"{other:.1f}",
+            f"{mine / other:.2f}",
+        ]
+        if duck is not None:
+            third = median_ms(partial(rows_of, duck, ducks), 3)
+            cells += [f"{third:.1f}", f"{mine / third:.1f}"]
+        else:
+            cells += ["-", "-"]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
