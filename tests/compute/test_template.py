@@ -186,3 +186,55 @@ async def test_templates_count_as_environments(make_bench: Any) -> None:
     await settle(bench)
     assert json.dumps(await bench.call(second))
     await until(lambda: len(bench.compute.snapshot()) + len(bench.compute._templates) <= 2)
+
+
+SNAPPED = """
+import os, uuid, snapshot_restore_py as hooks
+from snapshot_restore_py import register_before_snapshot, register_after_restore
+made, calls = str(uuid.uuid4()), []
+@register_before_snapshot
+def first(): calls.append("before 1")
+@register_before_snapshot
+def second(): calls.append("before 2")
+register_after_restore(calls.append, "after 1")
+register_after_restore(calls.append, "after 2")
+kind, key = os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], os.environ.get("AWS_ACCESS_KEY_ID")
+def handler(event, context):
+    stream = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+    return [made, calls, kind, key, stream == context.log_stream_name]
+"""
+
+
+async def test_a_snapshot_is_initialised_once_and_its_hooks_run_in_aws_order(bench: Any) -> None:
+    spec = bench.function(SNAPPED, snap_start=True, version="1")
+    state = await bench.compute.prepare_snapshot(spec)
+    assert (state.optimised, state.reason) == (True, "")
+    answers = [await anew(bench, spec) for _ in range(2)]
+    assert [s.origin for s in bench.compute.snapshot()] == ["template"]
+    assert answers[0] == answers[1]
+    assert answers[0][1:] == [
+        ["before 2", "before 1", "after 1", "after 2"], "snap-start", "ASIAEXAMPLE", True,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import time\n" + THREAD, "1 threads run beside the first"),
+        ("import socket\ns = socket.socket()\n", "a socket is open"),
+        ("1 / 0\n", "the initialisation failed: ZeroDivisionError: division by zero"),
+        ("import nowhere\n", "Runtime.ImportModuleError"),
+    ],
+)
+async def test_a_snapshot_that_cannot_be_forked_says_why(
+    bench: Any, source: str, reason: str
+) -> None:
+    source += "def handler(event, context):\n    return event\n"
+    spec = bench.function(source, snap_start=True, version="1")
+    state = await bench.compute.prepare_snapshot(spec)
+    assert not state.optimised
+    assert reason in state.reason
+    node = bench.function("exports.handler = async () => 1;", "n", runtime="nodejs20.x", key="n:1")
+    assert not (await bench.compute.prepare_snapshot(node)).optimised
+    if "1 /" not in source and "nowhere" not in source:
+        assert await bench.call(spec, 7) == 7

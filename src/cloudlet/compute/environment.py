@@ -38,6 +38,8 @@ class EnvironmentSpec:
     function_name: str
     version: str
     credentials_valid_s: float = 12 * 3600.0
+    snap_start: bool = False  # of a published version: fork its environments initialised
+    system_log_level: str = ""  # of the platform's lines in JSON; "" writes them as text
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -99,6 +101,14 @@ class EnvironmentState:
     age_s: float
     invocations: int
     origin: str  # "zygote" | "template": a fork of the version's imports
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotState:
+    """Whether a version's environments start from its initialised template, else why not."""
+
+    optimised: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _OPTIONS = {
 }
 _MAINS = {"node": "prestarted", "java": "prestarted"}  # else the module of the family's name
 _PARTS = {
-    "python": ("learning", "template"),
+    "python": ("learning", "snapstart", "template"),
     "provided": ("http", "peers", "extensions", "api"),
 }  # modules of inside/ beside main
 STORE = "/var/lib/store"

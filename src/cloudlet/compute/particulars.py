@@ -19,6 +19,7 @@ def of(spec: EnvironmentSpec, code_root: Path | None) -> dict[str, Any]:
         "layers": [_inside(layer, code_root) for layer in spec.layers],
         "tmp_mb": spec.tmp_mb,
         "memory_mb": spec.memory_mb,
+        "snap_start": spec.snap_start,
     }
 
 
@@ -34,7 +35,10 @@ def _inside(path: Path, code_root: Path | None) -> str:
 
 def environ(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:
     """The variables of the function and AWS's reserved ones, without credentials."""
-    return {**_defaults(spec, runtime), **spec.variables}
+    values = {**_defaults(spec, runtime), **spec.variables}
+    if spec.snap_start:
+        values["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
+    return values
 
 
 def _defaults(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:

@@ -22,6 +22,7 @@ from cloudlet.compute.environment import (
     Invocation,
     LogSink,
     Outcome,
+    SnapshotState,
     StreamedOutcome,
     TemplateState,
 )
@@ -261,6 +262,25 @@ class Compute:
         """What became of learning the imports of each version in use."""
         return self._templates.states()
 
+    async def prepare_snapshot(self, spec: EnvironmentSpec) -> SnapshotState:
+        """Initialise a published version once, so that its environments are forked from that.
+
+        Not optimised, with the reason, where that cannot be: other runtimes than Python's, no
+        user namespaces, an initialisation that fails, or leaves threads, sockets or files open.
+        Such versions start in the ordinary way. User code must make what is unique to an
+        environment (identifiers, generators of its own, connections) in its handler or in a hook
+        after the restore; `random`, numpy's global generator and OpenSSL's are seeded anew.
+        """
+        runtime = await self._runtimes.find(spec.runtime)
+        zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
+        if runtime.family != "python":
+            return SnapshotState(False, f"SnapStart is not supported for {spec.runtime}")
+        if not self.level().namespaces:
+            return SnapshotState(False, "this machine refuses user namespaces")
+        environ = {**particulars.environ(spec, runtime), **credentials}
+        message = self._particulars(spec, runtime)
+        return await self._templates.snapshot(spec, zygote, self._cgroups, message, environ)
+
     # --- scaling ----------------------------------------------------------------------------
     def _scale(self, pool: _Pool) -> None:
         """Start an environment for each who waits, as far as the limits allow."""
@@ -310,6 +330,8 @@ class Compute:
         try:
             runtime = (await self._runtimes.find(spec.runtime)).sized(spec.memory_mb)
             zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
+            if spec.snap_start and self._templates.of(spec.key) is None:
+                await self.prepare_snapshot(spec)
             ended: Ended | None = None
             for phase in ("init", "invoke"):  # AWS repeats a failed initialisation, once
                 sandbox = await self._take(zygote, spec)

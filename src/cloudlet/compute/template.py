@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.compute.environment import EnvironmentSpec, TemplateState
+from cloudlet.compute.environment import EnvironmentSpec, SnapshotState, TemplateState
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.forker import Forker, Keeper
 from cloudlet.compute.memory import CgroupMeter, CgroupRoot, PolledMeter, host_pid
@@ -131,6 +131,7 @@ class _Entry:
     status: str = "preparing"
     reason: str = ""
     template: Template | None = None
+    expires: float = 0.0
     work: asyncio.Task[None] | None = field(default=None)
 
 
@@ -157,6 +158,9 @@ class Templates:
         if not entry.template.alive:
             self.refuse(key, "its process ended")
             return None
+        if entry.spec.snap_start and entry.expires < perf_counter():
+            self.forget(key)  # it was initialised with credentials; the next has new ones
+            return None
         return entry.template
 
     def learn(
@@ -176,6 +180,24 @@ class Templates:
             **message, "environ": environ, "modules": learned.modules, "changed": learned.changed,
         }  # fmt: skip
         entry.work = asyncio.get_running_loop().create_task(self._make(entry, zygote, content))
+
+    async def snapshot(
+        self, spec: EnvironmentSpec, zygote: Forker, cgroups: CgroupRoot | None,
+        message: Mapping[str, Any], environ: Mapping[str, str],
+    ) -> SnapshotState:  # fmt: skip
+        """Make the template that has initialised the function, unless there is one; `environ`
+        has credentials, as AWS gives them to an initialisation.
+        """
+        entry = self._entries.get(spec.key)
+        if entry is None:
+            template = Template(spec, cgroups, Reserve(self._reserve, "python", floor=1))
+            entry = self._entries[spec.key] = _Entry(spec, 0, template=template)
+            entry.expires = perf_counter() + spec.credentials_valid_s / 2
+            content = {**message, "environ": environ, "modules": [], "changed": {}}
+            entry.work = asyncio.get_running_loop().create_task(self._make(entry, zygote, content))
+        if entry.work is not None:
+            await asyncio.shield(entry.work)
+        return SnapshotState(entry.status == "ready", entry.reason)
 
     async def _make(self, entry: _Entry, zygote: Forker, content: dict[str, Any]) -> None:
         assert entry.template is not None

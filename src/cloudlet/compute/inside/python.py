@@ -24,6 +24,7 @@ OWN_FILE = "/var/runtime/bootstrap.py"
 
 confinement: Any = None
 learning: Any = None
+snapstart: Any = None
 
 
 class CognitoIdentity:
@@ -206,6 +207,7 @@ def prepare() -> None:
     vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
     os.environ.clear()
     set_up_logging()
+    snapstart.provide()
     importlib.util.find_spec("_cloudlet_absent")  # touches what an import needs
     json.loads(json.dumps({"a": [1, None, "text"]}))
 
@@ -295,7 +297,7 @@ def begin(channel: Any, config: dict[str, Any], spec: dict[str, Any], forked: bo
         else:
             become_function(config, spec)
         modules, environ, started = set(sys.modules), dict(os.environ), time.perf_counter()
-        handler = find_handler(spec["handler"])
+        handler = snapstart.restored() if snapstart.initialised else find_handler(spec["handler"])
         report = b""
         if spec["learn_ms"] and (time.perf_counter() - started) * 1000 > spec["learn_ms"]:
             report = learn(spec, modules, environ)

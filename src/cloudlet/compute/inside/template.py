@@ -30,6 +30,7 @@ kernel: Any = None
 confinement: Any = None
 environment: Any = None
 learning: Any = None
+snapstart: Any = None
 
 _RIGHTS = (18, 21)  # CAP_SYS_CHROOT and CAP_SYS_ADMIN: what setns(2) asks for
 _NAMESPACES = ("mnt", "ipc", "uts", "pid")
@@ -133,7 +134,11 @@ def grow(config: dict[str, Any], spec: dict[str, Any], control: Any) -> None:
     environment.prepare()
     environment.become_function(config, spec)
     started = time.perf_counter()
-    reason = import_all(spec) or learning.unforkable((0, 1, 2, _SOCKET, _OWN_PIDS))
+    if spec["snap_start"]:
+        reason = snapstart.initialise(spec["handler"])
+    else:
+        reason = import_all(spec)
+    reason = reason or learning.unforkable((0, 1, 2, _SOCKET, _OWN_PIDS))
     if reason:
         control.send(reason[:4000].encode("utf-8", "replace"))
         os._exit(0)
