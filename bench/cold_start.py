@@ -1,7 +1,9 @@
 """Cold starts of fresh sandboxed Python environments, with and without the reserve of blanks, and
-the rate of warm invocations. One run; prints the machine's CPU pressure beside the numbers.
+the rate of warm invocations; and, where the packages lie in a folder, a function with heavy
+imports, from its version's template and in a plain interpreter. One run; prints the machine's CPU
+pressure beside the numbers.
 
-    .venv/bin/python bench/cold_start.py [RUNS]
+    .venv/bin/python bench/cold_start.py [RUNS] [FOLDER OF boto3, couchbase, pydantic, numpy]
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import compileall
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +29,8 @@ def handler(event, context):
     return {"statusCode": 200, "body": json.dumps(event)}
 """
 WARM_CALLS = 20_000
+IMPORTS = "import boto3, couchbase.cluster, pydantic, numpy\n"
+PLAIN_RUNS = 20
 
 
 class Discard:
@@ -56,10 +62,13 @@ def line(name: str, values: list[float], unit: str = "ms") -> None:
 
 
 class Rig:
-    def __init__(self, root: Path, reserve: int | None) -> None:
+    def __init__(self, root: Path, reserve: int | None, packages: Path | None = None) -> None:
         self.code = root / "code" / "fn"
-        self.code.mkdir(parents=True)
-        (self.code / "app.py").write_text(SOURCE)
+        if packages is None:
+            self.code.mkdir(parents=True)
+        else:
+            shutil.copytree(packages, self.code)
+        (self.code / "app.py").write_text((IMPORTS if packages else "") + SOURCE)
         compileall.compile_dir(self.code, quiet=1)
         self.compute = Compute(
             data=root / "data", logs=Discard(), code_root=root / "code", reserve=reserve
@@ -68,9 +77,16 @@ class Rig:
     def spec(self, key: str) -> EnvironmentSpec:
         return EnvironmentSpec(
             key=key, runtime=f"python3.{sys.version_info.minor}", handler="app.handler",
-            code=self.code, layers=(), memory_mb=128, timeout_s=10, tmp_mb=512, variables={},
+            code=self.code, layers=(), memory_mb=512, timeout_s=10, tmp_mb=512, variables={},
             credentials=credentials, log_group="/aws/lambda/fn", function_name="fn", version="1",
         )  # fmt: skip
+
+    def end_idle(self) -> None:
+        """End the environments, keep the template."""
+        for pool in list(self.compute._pools.values()):
+            for sandbox in list(pool.idle):
+                pool.idle.remove(sandbox)
+                sandbox.kill()
 
 
 INVOCATION = Invocation("00000000-0000-0000-0000-000000000000", "arn", b'{"a": 1}', None, "")
@@ -94,6 +110,49 @@ async def cold(runs: int, reserve: int | None, pause_s: float) -> list[float]:
                 await asyncio.sleep(pause_s)
         finally:
             await rig.compute.stop()
+    return took
+
+
+async def learned(runs: int, packages: Path) -> tuple[list[float], float]:
+    """(first responses of environments forked from the template, the first environment's)."""
+    took: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        rig = Rig(Path(folder), None, packages)
+        await rig.compute.start()
+        spec = rig.spec("heavy")
+        try:
+            started = time.perf_counter()
+            await rig.compute.invoke(spec, INVOCATION)
+            first = (time.perf_counter() - started) * 1000
+            while (state := rig.compute.templates()[0]).status == "preparing":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            assert state.status == "ready", state
+            for _ in range(runs):
+                rig.end_idle()
+                await asyncio.sleep(0.05)
+                started = time.perf_counter()
+                outcome = await rig.compute.invoke(spec, INVOCATION)
+                took.append((time.perf_counter() - started) * 1000)
+                assert outcome.init_ms is not None
+        finally:
+            await rig.compute.stop()
+    return took, first
+
+
+def plain(packages: Path) -> list[float]:
+    """A plain interpreter that makes the same imports."""
+    took: list[float] = []
+    for _ in range(PLAIN_RUNS):
+        started = time.perf_counter()
+        command = [
+            sys.executable,
+            "-I",
+            "-c",
+            f"import sys; sys.path[:0] = [{str(packages)!r}]; {IMPORTS}",
+        ]
+        subprocess.run(command, check=True)
+        took.append((time.perf_counter() - started) * 1000)
     return took
 
 
@@ -121,11 +180,17 @@ async def warm(connections: int) -> tuple[list[float], float]:
 
 
 async def main() -> None:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.2f}, before: {pressure()}")
     line("cold, blanks in reserve", await cold(runs, None, 0.05))
     line("cold, blanks, back to back", await cold(runs, None, 0.0))
     line("cold, no reserve", await cold(runs, 0, 0.05))
+    if len(sys.argv) > 2:
+        packages = Path(sys.argv[2])
+        took, first = await learned(runs, packages)
+        line("heavy imports, plain interpreter", plain(packages))
+        print(f"{'heavy imports, first environment':<34} {first:8.1f} ms")
+        line("heavy imports, from the template", took)
     for connections in (1, 8):
         took, rate = await warm(connections)
         line(f"warm, {connections} at a time ({rate:,.0f}/s)", took, "us")
