@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 
@@ -180,3 +181,32 @@ def test_provisioned_environments_are_ready_before_they_are_asked_for(functions:
     functions.client.delete_provisioned_concurrency_config(**wanted)
     with pytest.raises(ClientError):
         functions.client.get_provisioned_concurrency_config(**wanted)
+
+
+def test_logs_in_json_have_levels(functions: Functions) -> None:
+    name = functions.create(
+        "import logging\n"
+        "log = logging.getLogger('mine')\n"
+        "def handler(event, context):\n"
+        "    log.info('quiet')\n"
+        "    log.warning('loud %s', 1, extra={'book': 7})\n"
+        "    print('plain')\n"
+        "    raise ValueError('no')",
+        LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "LogGroup": "/mine/a"},
+    )
+    shown = functions.client.get_function_configuration(FunctionName=name)["LoggingConfig"]
+    assert (shown["LogFormat"], shown["SystemLogLevel"]) == ("JSON", "INFO")
+    answer = functions.client.invoke(FunctionName=name, LogType="Tail")
+    lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    assert "plain" in lines
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    kinds = [one["type"] for one in found if "type" in one]
+    assert kinds == ["platform.start", "platform.report"]
+    own = [one for one in found if "level" in one]
+    assert [(one["level"], one["message"]) for one in own] == [
+        ("WARNING", "loud 1"),
+        ("ERROR", "[ERROR] ValueError: no"),
+    ]
+    assert (own[0]["book"], own[0]["logger"]) == (7, "mine")
+    assert own[1]["errorType"] == "ValueError"
+    assert own[0]["requestId"] == answer["ResponseMetadata"]["RequestId"]

@@ -42,9 +42,9 @@ def test_a_line_without_end_is_cut() -> None:
 
 def test_the_tail_is_the_last_four_kilobytes_of_this_invocation() -> None:
     _, log = make()
-    log.begin("START")
+    log.begin(["START"])
     log.output(b"before\n")
-    log.begin("START again")
+    log.begin(["START again"])
     assert log.tail() == b"START again\n"
     for number in range(20_000):
         log.output(b"line %d\n" % number)

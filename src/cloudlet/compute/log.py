@@ -23,10 +23,11 @@ class EnvironmentLog:
         self._tail: list[str] = []
         self._tail_bytes = 0
 
-    def begin(self, line: str) -> None:
-        """Start an invocation's tail with its START line."""
+    def begin(self, lines: list[str]) -> None:
+        """Start an invocation's tail with its first lines."""
         self._tail, self._tail_bytes = [], 0
-        self.lines([line])
+        if lines:
+            self.lines(lines)
 
     def output(self, data: bytes) -> int:
         """Take what the function wrote, return the number of events it made; an unfinished line

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cloudlet.compute import particulars, report
+from cloudlet.compute import particulars, platform_log, report
 from cloudlet.compute.environment import (
     EnvironmentSpec,
     EnvironmentState,
@@ -398,8 +398,7 @@ class Compute:
         phase: str,
     ) -> Ended | None:
         log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
-        region = spec.variables.get("AWS_REGION", "us-east-1")
-        log.lines([report.init_start(spec.runtime, runtime.found, region)])
+        log.lines(platform_log.begun(spec, runtime))
         environ = {**particulars.environ(spec, runtime), **credentials}
         environ["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
         isolated = self.level().namespaces
@@ -421,7 +420,9 @@ class Compute:
             sandbox.kill()
             status = "timeout" if ended.timed_out else "error"
             init_ms = sandbox.init_ms or 0.0
-            log.lines([report.init_report(init_ms, phase, status, ended.error_type)])
+            log.lines(
+                platform_log.initialisation_failed(spec, init_ms, phase, status, ended.error_type)
+            )
         return ended
 
     def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.compute import freezing, report
+from cloudlet.compute import freezing, platform_log, report
 from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.log import EnvironmentLog
@@ -156,7 +156,7 @@ class Sandbox:
         self._streamed_bytes = -1
         self.status = "busy"
         self.invocations += 1
-        self.log.begin(f"START RequestId: {invocation.request_id} Version: {spec.version}")
+        self.log.begin(platform_log.start(spec, invocation.request_id))
         header = _encode(
             {
                 "id": invocation.request_id,
@@ -196,21 +196,8 @@ class Sandbox:
         peak = meter.peak_bytes() if self.status != "dead" else self._last_peak
         used_mb = min(memory_mb, max(1, math.ceil((peak + self.shared_bytes) / _MB)))
         init_ms, self.init_ms = self.init_ms, None
-        log.lines(
-            [
-                *(lines or ()),
-                f"END RequestId: {request_id}",
-                report.report(
-                    request_id,
-                    duration_ms=duration_ms,
-                    memory_mb=memory_mb,
-                    used_mb=used_mb,
-                    init_ms=init_ms,
-                    status=status,
-                    error_type=error_type,
-                ),
-            ]
-        )
+        end = platform_log.End(request_id, duration_ms, used_mb, init_ms, status, error_type)
+        log.lines([*(lines or ()), *platform_log.end(job.spec, end)])
         if not job.future.done():
             job.future.set_result(
                 Outcome(
@@ -228,7 +215,7 @@ class Sandbox:
     def fail_job(self, job: Job, ended: Ended) -> None:
         """Answer an invocation with the failure of this environment's initialisation."""
         assert self.log is not None
-        self.log.begin(f"START RequestId: {job.invocation.request_id} Version: {job.spec.version}")
+        self.log.begin(platform_log.start(job.spec, job.invocation.request_id))
         self._started = perf_counter()
         self._job = job
         request_id = job.invocation.request_id

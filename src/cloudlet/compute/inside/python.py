@@ -125,6 +125,45 @@ def set_up_logging() -> None:
     logging.getLogger().addHandler(handler)
 
 
+class JsonFormatter(logging.Formatter):
+    """Records in the log format JSON ("Working with structured JSON logs")."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object; what a record carries beyond logging's own attributes is in it."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        document: dict[str, Any] = {
+            "timestamp": "%sZ" % stamp,
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, error, trace = record.exc_info
+            document["stackTrace"] = traceback.format_tb(trace)
+            document["errorType"] = kind.__name__
+            document["errorMessage"] = str(error)
+        extra = {name: value for name, value in vars(record).items() if name not in OWN_ATTRIBUTES}
+        document.update(extra)
+        document["requestId"] = RequestFilter.request_id
+        return json.dumps(document, default=str, ensure_ascii=False)
+
+
+OWN_ATTRIBUTES = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
+    "aws_request_id", "message", "asctime", "taskName",
+}  # fmt: skip
+LEVELS = {"TRACE": 10, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
+
+
+def configure_logging() -> None:
+    """The function's own log format and level, once its variables are known."""
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") != "JSON":
+        return
+    root = logging.getLogger()
+    root.setLevel(LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", ""), 20))
+    for handler in root.handlers:
+        handler.setFormatter(JsonFormatter())
+
+
 def make_response(result: object) -> bytes:
     """The handler's result as JSON."""
     try:
@@ -150,8 +189,12 @@ def error_document(error: BaseException, request_id: str) -> bytes:
         while frames and frames[0].filename == OWN_FILE:
             frames.pop(0)
         trace = traceback.format_list(frames)
-    write_event("[ERROR] %s: %s\nTraceback (most recent call last):\n%s"
-                % (kind, message, "".join(trace)))  # fmt: skip
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        fields = {"errorType": kind, "errorMessage": message, "stackTrace": trace}
+        logging.getLogger().error("[ERROR] %s: %s", kind, message, extra=fields)
+    else:
+        write_event("[ERROR] %s: %s\nTraceback (most recent call last):\n%s"
+                    % (kind, message, "".join(trace)))  # fmt: skip
     document = {
         "errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace,
     }  # fmt: skip
@@ -216,6 +259,7 @@ def become_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
     """Environment variables, import path."""
     os.environ.update(spec["environ"])
     time.tzset()
+    configure_logging()
     isolated = config["mode"] == "namespaces"
     task = "/var/task" if isolated else spec["code"]
     roots = ["/opt"] if isolated else list(reversed(spec["layers"]))

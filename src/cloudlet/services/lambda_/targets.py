@@ -194,6 +194,7 @@ class Targets:
             function_name=name.name,
             version=configuration.version,
             credentials_valid_s=float(VALID_S),
+            system_log_level=configuration.system_log_level,
         )
 
     def _variables(

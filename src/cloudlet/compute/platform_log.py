@@ -1,0 +1,127 @@
+"""The platform's own log lines around invocations, in the format and from the level on that the
+function's logging configuration says.
+
+Text after "Lambda log structure"; JSON after "Working with structured JSON logs" and the table of
+levels in "System log level event mapping" (AWS Lambda Developer Guide).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudlet.compute import report
+from cloudlet.compute.environment import EnvironmentSpec
+from cloudlet.compute.runtimes import Runtime
+
+_LEVELS = ("DEBUG", "INFO", "WARN")
+
+
+def begun(spec: EnvironmentSpec, runtime: Runtime) -> list[str]:
+    """What an environment's log begins with: the runtime, and whether it is the exact one."""
+    region = spec.variables.get("AWS_REGION", "us-east-1")
+    line = report.init_start(spec.runtime, runtime.found, region)
+    note = f"{spec.runtime} is served by version {runtime.found}, the nearest on this machine"
+    if not spec.system_log_level:
+        return [line] if runtime.exact else [line, f"[WARNING] {note}"]
+    version, arn = line.removeprefix("INIT_START Runtime Version: ").split(
+        "\tRuntime Version ARN: "
+    )
+    record = {
+        "initializationType": spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        "phase": "init",
+        "runtimeVersion": version,
+        "runtimeVersionArn": arn,
+        "functionName": spec.function_name,
+        "functionVersion": spec.version,
+    }
+    lines = _json(spec, "INFO", "platform.initStart", record)
+    if not runtime.exact:
+        lines += _json(spec, "WARN", "platform.runtimeNote", {"message": note})
+    return lines
+
+
+def initialisation_failed(
+    spec: EnvironmentSpec, init_ms: float, phase: str, status: str, error_type: str | None
+) -> list[str]:
+    """The report of an initialisation that failed."""
+    if not spec.system_log_level:
+        return [report.init_report(init_ms, phase, status, error_type)]
+    record: dict[str, Any] = {
+        "initializationType": spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        "phase": phase,
+        "status": status,
+        "metrics": {"durationMs": round(init_ms, 3)},
+    }
+    if error_type:
+        record["errorType"] = error_type
+    return _json(spec, "WARN", "platform.initReport", record)
+
+
+def start(spec: EnvironmentSpec, request_id: str) -> list[str]:
+    """The beginning of an invocation."""
+    if not spec.system_log_level:
+        return [f"START RequestId: {request_id} Version: {spec.version}"]
+    record = {"requestId": request_id, "version": spec.version}
+    return _json(spec, "INFO", "platform.start", record)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an invocation went."""
+
+    request_id: str
+    duration_ms: float
+    used_mb: int
+    init_ms: float | None
+    status: str | None  # None: it succeeded
+    error_type: str | None
+
+
+def end(spec: EnvironmentSpec, end: End) -> list[str]:
+    """The end of an invocation, and its report."""
+    if not spec.system_log_level:
+        return [
+            f"END RequestId: {end.request_id}",
+            report.report(
+                end.request_id,
+                duration_ms=end.duration_ms,
+                memory_mb=spec.memory_mb,
+                used_mb=end.used_mb,
+                init_ms=end.init_ms,
+                status=end.status,
+                error_type=end.error_type,
+            ),
+        ]
+    metrics: dict[str, Any] = {
+        "durationMs": round(end.duration_ms, 3),
+        "billedDurationMs": report.billed(end.duration_ms),
+        "memorySizeMB": spec.memory_mb,
+        "maxMemoryUsedMB": end.used_mb,
+    }
+    if end.init_ms is not None:
+        metrics["initDurationMs"] = round(end.init_ms, 3)
+    record: dict[str, Any] = {
+        "requestId": end.request_id,
+        "metrics": metrics,
+        "status": end.status or "success",
+    }
+    if end.error_type:
+        record["errorType"] = end.error_type
+    level = "INFO" if end.status is None else "WARN"
+    done = {"requestId": end.request_id, "status": record["status"]}
+    return [
+        *_json(spec, "DEBUG" if level == "INFO" else "WARN", "platform.runtimeDone", done),
+        *_json(spec, level, "platform.report", record),
+    ]
+
+
+def _json(spec: EnvironmentSpec, level: str, kind: str, record: dict[str, Any]) -> list[str]:
+    """The line, unless the function's level for system logs is above it."""
+    if _LEVELS.index(level) < _LEVELS.index(spec.system_log_level):
+        return []
+    now = datetime.now(UTC)
+    time = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+    return [json.dumps({"time": time, "type": kind, "record": record}, separators=(",", ":"))]
