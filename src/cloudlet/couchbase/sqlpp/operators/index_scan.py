@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
+from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.indexes import IndexData
 from cloudlet.couchbase.sqlpp.indexes.entries import HIGHEST, Item, part_value
 from cloudlet.couchbase.sqlpp.keyspace import IndexDefinition, KeyspaceName
@@ -279,5 +280,53 @@ class IndexCount:
         entry = self.scan.scan_entry()
         entry["index_group_aggs"] = {
             "aggregates": [{"aggregate": "COUNT", "expr": text} for text in self.aggregates]
+        }
+        return [entry]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryAggregate:
+    """One aggregate over a part of the entries' key; None counts every entry."""
+
+    name: str
+    slot: int
+    place: int | None
+    text: str
+
+
+@dataclass(slots=True)
+class IndexAggregates:
+    """Aggregates over index spans without a group: one row, made of the entries alone."""
+
+    scan: IndexScan
+    calls: list[EntryAggregate]
+
+    def run(self, seed: Row) -> Batches:
+        """The row."""
+        states = [AGGREGATES[call.name]() for call in self.calls]
+        pairs = [(state, call.place) for state, call in zip(states, self.calls, strict=True)]
+        for items in self.scan.items(seed):
+            for state, place in pairs:
+                add = state.add
+                if place is None:
+                    for _ in items:
+                        add(1)
+                    continue
+                at = place * 2
+                for item in items:
+                    add(part_value(item[at], item[at + 1]))
+            yield []
+        row = seed.copy()
+        for state, call in zip(states, self.calls, strict=True):
+            row[call.slot] = state.result()
+        yield [row]
+
+    def explain(self) -> list[dict[str, Any]]:
+        """IndexScan3 with the aggregates in it."""
+        entry = self.scan.scan_entry()
+        entry["index_group_aggs"] = {
+            "aggregates": [
+                {"aggregate": call.name.upper(), "expr": call.text} for call in self.calls
+            ]
         }
         return [entry]

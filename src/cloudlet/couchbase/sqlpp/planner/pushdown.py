@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import tree
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import constant
 from cloudlet.couchbase.sqlpp.operators import grouping, scans
 from cloudlet.couchbase.sqlpp.operators.base import Operator
 from cloudlet.couchbase.sqlpp.operators.index_ranges import KeyRange, RangeEnd
-from cloudlet.couchbase.sqlpp.operators.index_scan import IndexCount, IndexScan
+from cloudlet.couchbase.sqlpp.operators.index_scan import (
+    EntryAggregate,
+    IndexAggregates,
+    IndexCount,
+    IndexScan,
+)
 from cloudlet.couchbase.sqlpp.operators.prelude import CountScan
 from cloudlet.couchbase.sqlpp.planner import spans
 from cloudlet.couchbase.sqlpp.planner.access import Access, Term
 from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates
 from cloudlet.couchbase.sqlpp.render import render
+
+# Aggregates that are taken of index entries as they are read, without rows.
+_OF_ENTRIES: Final = frozenset({"count", "countn", "sum", "avg", "mean", "min", "max"})
 
 Bounds = tuple[Any, Any, str | None, str | None]
 
@@ -68,6 +76,22 @@ def aggregated(access: Access, group: grouping.Group, aggregates: Aggregates) ->
         return IndexCount(scan, tuple(slot for _, slot in calls), texts)
     if len(calls) == 1 and calls[0][0].name in ("min", "max"):
         _first_only(found, scan, calls[0][0])
+        return group
+    places = {part.expression: at for at, part in enumerate(found.index.parts)}
+    if scan.covered is not None and all(
+        call.name in _OF_ENTRIES and (call.argument is None or call.argument in places)
+        for call, _ in calls
+    ):
+        entries = [
+            EntryAggregate(
+                call.name,
+                slot,
+                places[call.argument] if call.argument is not None else None,
+                render_argument(call),
+            )
+            for call, slot in calls
+        ]
+        return IndexAggregates(scan, entries)
     return group
 
 
