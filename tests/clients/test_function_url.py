@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from tests.clients.functions import Functions, package
+from tests.clients.functions import Functions, package, unique
 from tests.clients.live import Live
 
 pytestmark = pytest.mark.clients
@@ -166,3 +167,37 @@ def test_browsers_get_cors_headers(functions: Functions) -> None:
     assert response.headers["access-control-allow-methods"] == "PUT"
     response, _ = url.ask("PUT", "/", Origin="https://a.example")
     assert response.headers["access-control-allow-origin"] == "*"
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return 'from a template'"
+      FunctionUrlConfig:
+        AuthType: NONE
+        Cors: {AllowOrigins: ["*"]}
+Outputs:
+  Url:
+    Value: !GetAtt FunctionUrl.FunctionUrl
+"""
+
+
+def test_a_template_makes_a_url(functions: Functions) -> None:
+    client, name = functions.live.client("cloudformation"), unique("stack")
+    client.create_stack(
+        StackName=name,
+        TemplateBody=TEMPLATE,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    (output,) = client.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    id_ = urlsplit(output["OutputValue"]).netloc.partition(".")[0]
+    with urllib.request.urlopen(f"{functions.live.endpoint}/_aws/lambda-url/{id_}/") as answer:
+        assert answer.read() == b'"from a template"'
+    client.delete_stack(StackName=name)
+    client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
