@@ -26,6 +26,7 @@ PARTS = {
     "cold_start": "Cold start of an execution environment",
     "save_to_answer": "`cloudlet dev`: from a saved handler to its answer",
     "rest_api": "Warm invocations, and peers",
+    "kv": "Documents by key, beside memcached",
 }
 PREFACE = """# Results
 
