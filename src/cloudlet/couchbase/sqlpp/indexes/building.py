@@ -21,7 +21,6 @@ from cloudlet.couchbase.sqlpp.keyspace import (
     IndexDefinition,
     IndexEntries,
     Keyspace,
-    KeyspaceName,
     Keyspaces,
     UnknownKeyspaceError,
 )
