@@ -89,7 +89,10 @@ class Endpoint:
                 if answered is not None:
                     return answered
             call.codec = codec_of(self.cloud.model(service.name))
-            response = await self._perform(call)
+            formed = None
+            if service.form is not None and request.method == "POST":
+                formed = await service.form(request, call.request_id)
+            response = await self._perform(call) if formed is None else formed
         except AWSError as error:
             response = _refuse(call, error)
         except BodyTooLarge as error:

@@ -119,6 +119,9 @@ class Service(Generic[S]):
     finish: Callable[[Request, Response], None] | None = None
     #: Answers a request before authentication, or None: S3's CORS preflight.
     preflight: Callable[[Request], Response | None] | None = None
+    #: Answers a browser's form, which is signed by its own fields, under this request id; None for
+    #: one that is not for it: S3's upload by POST.
+    form: Callable[[Request, str], Awaitable[Response | None]] | None = None
 
     def __post_init__(self) -> None:
         self.prefix = self.prefix or self.name

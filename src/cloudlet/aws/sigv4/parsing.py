@@ -73,7 +73,7 @@ def _from_header(request: Request, authorization: str) -> Claim | None:
         fields[name] = value
     return Claim(
         algorithm=algorithm,
-        scope=_scope(fields.get("Credential", "")),
+        scope=scope_of(fields.get("Credential", "")),
         signed_headers=tuple(fields.get("SignedHeaders", "").lower().split(";")),
         signature=fields.get("Signature", ""),
         stamp=request.headers.get("x-amz-date") or _http_date(request.headers.get("date")),
@@ -90,7 +90,7 @@ def _from_query(query: dict[str, str]) -> Claim | None:
         return None
     return Claim(
         algorithm=query.get("X-Amz-Algorithm", ""),
-        scope=_scope(query.get("X-Amz-Credential", "")),
+        scope=scope_of(query.get("X-Amz-Credential", "")),
         signed_headers=tuple(query.get("X-Amz-SignedHeaders", "").lower().split(";")),
         signature=query.get("X-Amz-Signature", ""),
         stamp=query.get("X-Amz-Date", ""),
@@ -100,7 +100,8 @@ def _from_query(query: dict[str, str]) -> Claim | None:
     )
 
 
-def _scope(credential: str) -> Scope | None:
+def scope_of(credential: str) -> Scope | None:
+    """The scope that a credential is made of; None where it cannot be read."""
     parts = credential.rsplit("/", 4)  # an access key id has no slash, but a caller's may
     if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
         return None

@@ -61,6 +61,7 @@ class SigningKeys:
 
 
 _signing_keys = SigningKeys()
+signing_key = _signing_keys.of
 
 
 def verify(

@@ -17,6 +17,7 @@ from cloudlet.services.s3.api import (
     writing,
 )
 from cloudlet.services.s3.cors import Cors
+from cloudlet.services.s3.forms import Forms
 from cloudlet.services.s3.store import S3
 from cloudlet.services.s3.website import Website
 
@@ -38,4 +39,5 @@ def build(parts: Parts) -> Service[S3]:
         reset=state.reset,
         finish=cors.finish,
         preflight=cors.preflight,
+        form=Forms(state),
     )  # fmt: skip
