@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -175,10 +175,16 @@ class IndexKeeper:
         self._progress[index.id] = reached
 
 
-async def _in_slices(work: Iterator[None]) -> None:
-    """Run an iterator's steps, giving way to the event loop between slices."""
+async def _in_slices(work: Generator[None, None, None]) -> None:
+    """Run a generator's steps, giving way to the event loop between slices.
+
+    It is closed when this is cancelled: others wait until an index is no longer busy.
+    """
     end = monotonic() + _SLICE_S
-    for _ in work:
-        if monotonic() >= end:
-            await asyncio.sleep(0)
-            end = monotonic() + _SLICE_S
+    try:
+        for _ in work:
+            if monotonic() >= end:
+                await asyncio.sleep(0)
+                end = monotonic() + _SLICE_S
+    finally:
+        work.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -112,7 +112,7 @@ class IndexData:
             return False
         return self._uid == keyspace.uid and self._reached >= keyspace.high_seqno
 
-    def catch_up(self, keyspace: Keyspace) -> Iterator[None]:
+    def catch_up(self, keyspace: Keyspace) -> Generator[None, None, None]:
         """Take in all changes so far, with a tick after every batch."""
         while self._busy:
             yield
