@@ -73,7 +73,7 @@ class Url:
     def signed(self, credentials: Credentials, path: str = "/") -> tuple[int, bytes]:
         request = AWSRequest("GET", f"http://{self.host}:{self.live.port}{path}")
         SigV4Auth(credentials, "lambda", "us-east-1").add_auth(request)
-        response, body = self.ask("GET", path, **dict(request.headers))
+        response, body = self.ask("GET", path, b"", **dict(request.headers))
         return response.status, body
 
 
@@ -161,7 +161,11 @@ def test_browsers_get_cors_headers(functions: Functions) -> None:
         functions, name, Cors={"AllowOrigins": ["*"], "AllowMethods": ["PUT"], "MaxAge": 5}
     ).make_public(functions, name)
     response, _ = url.ask(
-        "OPTIONS", "/", Origin="https://a.example", **{"Access-Control-Request-Method": "PUT"}
+        "OPTIONS",
+        "/",
+        b"",
+        Origin="https://a.example",
+        **{"Access-Control-Request-Method": "PUT"},
     )
     assert response.status == 200
     assert response.headers["access-control-allow-methods"] == "PUT"
