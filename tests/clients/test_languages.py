@@ -16,7 +16,7 @@ from tests.clients.live import Live
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
 
-SOURCES = Path(__file__).parent / "functions"
+SOURCES = Path(__file__).parent / "languages"
 PYTHON = """
 import os, time
 def handler(event, context):

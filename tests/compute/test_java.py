@@ -6,7 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -107,8 +107,9 @@ public class Many {
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("java")
     (folder / "Many.java").write_text(SOURCE)
-    command = ["javac", "-nowarn", "--release", "8", "-cp", jvm.BOOTSTRAP, "-d", folder / "out"]
-    subprocess.run([*command, folder / "Many.java"], check=True, capture_output=True)
+    command = ["javac", "-nowarn", "--release", "8", "-cp", str(jvm.BOOTSTRAP)]
+    command += ["-d", str(folder / "out"), str(folder / "Many.java")]
+    subprocess.run(command, check=True, capture_output=True)
     return folder / "out"
 
 
@@ -127,12 +128,12 @@ def many(bench: Any, classes: Path) -> Any:
 @needs_java
 @needs_compiler
 class TestHandlers:
-    ORDER = {  # noqa: RUF012
+    ORDER: ClassVar[dict[str, Any]] = {
         "URL": "a", "points": [{"x": 1, "y": 2, "unknown": 3}], "kinds": {"k": "GOOD"},
         "price": 1.10, "when": 1577836800000, "data": "aGk=", "inner": {"URL": "ä\n\U0001f600"},
     }  # fmt: skip
 
-    ANSWERS = (
+    ANSWERS: ClassVar[tuple[Any, ...]] = (
         ("pojo", "", ORDER, ORDER | {"points": [{"x": 1, "y": 2}]}),
         ("text", "", "id: ", "id: request-1"),
         ("number", "", 41, 42),
@@ -168,7 +169,7 @@ class TestHandlers:
         assert event.splitlines()[1] == "java.lang.IllegalStateException: outer"
         assert "Caused by: java.io.IOException: inner" in event
 
-    FAILURES = (
+    FAILURES: ClassVar[tuple[Any, ...]] = (
         ("deep", "", None, "java.lang.IllegalStateException", "outer"),
         ("missing", "", None, "java.lang.NoSuchMethodException", "No public method named"),
         ("", "Absent", None, "java.lang.ClassNotFoundException", "Class not found: example"),
