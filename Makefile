@@ -20,6 +20,7 @@ check: setup     ## Lint, formatting, types, and whether generated files are fre
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python scripts/models.py --check
+	$(BIN)/python scripts/operations.py --check
 
 fmt: setup       ## Format and mend what can be mended
 	$(BIN)/ruff check --fix
@@ -33,6 +34,7 @@ soak: setup      ## The tests that take longer
 
 models: setup    ## Write AWS's models and their structs anew
 	$(BIN)/python scripts/models.py
+	$(BIN)/python scripts/operations.py
 	$(BIN)/ruff format --quiet src/cloudlet/aws/models
 
 lock: setup      ## Pin the requirements anew
