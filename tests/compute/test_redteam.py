@@ -47,7 +47,12 @@ def storm(family: str, identity: str, mode: str) -> dict[str, Any]:
 @pytest.mark.parametrize("family", ["python", "node"])
 @pytest.mark.parametrize(
     ("identity", "mode"),
-    [("root", "namespaces"), ("ordinary user", "namespaces"), ("ordinary user", "plain")],
+    [
+        ("root", "namespaces"),
+        ("ordinary user", "namespaces"),
+        # Nothing but the clock bounds a fork bomb there: it slows the whole machine down.
+        pytest.param("ordinary user", "plain", marks=pytest.mark.soak),
+    ],
 )
 def test_the_server_and_other_functions_survive(family: str, identity: str, mode: str) -> None:
     if mode == "namespaces" and not LEVEL.namespaces:
