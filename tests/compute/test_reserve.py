@@ -54,11 +54,11 @@ def test_blanks_wait_for_an_idle_machine_but_not_for_ever(
     for _ in range(25):
         clock.now += 0.1
         if source == "pressure":
-            stalled += 50_000
+            stalled += 90_000
         runnable = 1000
         allowed.append(idleness.allows())
-    assert sum(allowed) == 2
-    assert allowed.index(True) in (9, 10)
+    assert 4 <= sum(allowed) <= 5
+    assert allowed.index(True) in (4, 5)
     clock.now += 0.1
     runnable = 0
     assert idleness.allows()

@@ -53,10 +53,12 @@ def find_root() -> tuple[CgroupRoot | None, str]:
         memory = _make(Path("/sys/fs/cgroup/memory"), paths["memory"], name)
         if memory is None:
             return None, "cgroup v1 memory is not writable"
+        # A group without a real-time budget of its own takes no real-time process in.
+        real_time = os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
         made = {
             controller: _make(Path("/sys/fs/cgroup") / controller, paths[controller], name)
             for controller in ("pids", "cpu")
-            if controller in paths
+            if controller in paths and (controller != "cpu" or not real_time)
         }
         cpu = made.get("cpu")
         if cpu is not None:  # as many ordinary processes' part as there are processors

@@ -2,7 +2,7 @@
 
 The wanted number follows the arrivals: each start counts, and counts half after `_HALF_LIFE_S`.
 Blanks are made one at a time and only while the processors have nothing better to do; on a
-machine that is never idle at most one a second.
+machine that is never idle at most two a second.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _FLOOR = 2
 # megabytes of its own, one of another runtime a whole process.
 _CEILING_PYTHON, _CEILING = 8, 2
 _STEP_S = 0.02
-_PATIENCE_S = 1.0
-_STALLED = 0.2  # part of the time in which a runnable task waited for a processor
+_PATIENCE_S = 0.5
+_STALLED = 0.5  # part of the time in which a runnable task waited for a processor
 _PRESSURE = Path("/proc/pressure/cpu")
 _LOAD = Path("/proc/loadavg")
 
