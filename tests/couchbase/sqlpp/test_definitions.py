@@ -23,7 +23,7 @@ async def test_a_deferred_index_is_used_when_built(session: Session) -> None:
     await session("CREATE PRIMARY INDEX p ON books WITH {'defer_build': true}")
     assert await session("SELECT RAW state FROM system:indexes") == ["deferred"]
     await session("BUILD INDEX ON books (p)")
-    states = []
+    states: list[str] = []
     while states[-1:] != ["online"]:
         states += await session("SELECT RAW state FROM system:indexes")
         await asyncio.sleep(0)

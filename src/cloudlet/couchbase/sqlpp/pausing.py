@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from heapq import merge
 from itertools import islice
 from time import monotonic
@@ -103,7 +103,7 @@ def wait(awaitable: Coroutine[Any, Any, _T]) -> _T:
     return awaited.result  # type: ignore[no-any-return]
 
 
-async def driven(items: Iterable[_T], turns: Turns) -> AsyncIterator[_T]:
+async def driven(items: Iterable[_T], turns: Turns) -> AsyncGenerator[_T, None]:
     """The items of a synchronous iterator, with turns for others in between and inside."""
     worker = _Worker(items, turns)
     try:
