@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 from cloudlet.compute.environment import EnvironmentSpec, Invocation
@@ -117,8 +117,8 @@ class Arena:
         return str(document["errorType"]) if document else "done"
 
     async def beside(
-        self, spec: EnvironmentSpec, work: Awaitable[list[str]]
-    ) -> tuple[list[str], list[float]]:
+        self, spec: EnvironmentSpec, work: Awaitable[Sequence[str]]
+    ) -> tuple[Sequence[str], list[float]]:
         """The work's result, and how long calls took while it ran."""
         stop = asyncio.Event()
         calls = asyncio.ensure_future(self.calls(spec, stop))
@@ -155,8 +155,8 @@ async def main() -> None:
             _, found["before"] = await arena.beside(quiet, asyncio.sleep(seconds, [""]))
             if alone:
                 for name, text in attacks.items():
-                    work = asyncio.gather(arena.assault(name, text, seconds))
-                    (ending,), took = await arena.beside(quiet, work)
+                    assault = asyncio.gather(arena.assault(name, text, seconds))
+                    (ending,), took = await arena.beside(quiet, assault)
                     found[name] = [ending, took]
                     await asyncio.sleep(0.3)
             else:
