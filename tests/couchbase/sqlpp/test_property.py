@@ -99,3 +99,40 @@ def test_where_agrees_with_the_obvious_evaluation(
     scanned, indexed = asyncio.run(both())
     assert scanned == wanted
     assert sorted(indexed) == wanted
+
+
+def ranked(value: Any) -> Any:
+    return (0,) if value is UNKNOWN else (ORDER[type(value)], value if value is not None else 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(documents=DOCUMENTS)
+def test_groups_agree_with_the_obvious_evaluation(documents: list[dict[str, Any]]) -> None:
+    session = Session(MemoryKeyspaces(d={f"{n:02d}": doc for n, doc in enumerate(documents)}))
+    statement = (
+        "SELECT d.x, COUNT(*) AS c, SUM(d.y) AS s, MIN(d.z) AS m, COUNT(DISTINCT d.z) AS z "
+        "FROM d GROUP BY d.x ORDER BY d.x"
+    )
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for document in documents:
+        groups.setdefault(ranked(document.get("x", UNKNOWN)), []).append(document)
+    wanted = []
+    for rank in sorted(groups):
+        members = groups[rank]
+        numbers = [m["y"] for m in members if type(m.get("y")) in (int, float)]
+        zs = [m["z"] for m in members if m.get("z") is not None]
+        row: dict[str, Any] = {"c": len(members), "s": sum(numbers) if numbers else None}
+        row["m"] = min(zs, key=ranked, default=None)
+        row["z"] = len({ranked(z) for z in zs})
+        if "x" in members[0]:
+            row["x"] = members[0]["x"]
+        wanted.append(row)
+
+    async def both() -> tuple[list[Any], list[Any]]:
+        scanned = await session(statement)
+        await session("CREATE INDEX i ON d(x INCLUDE MISSING, y, z)")
+        return scanned, await session(statement)
+
+    scanned, indexed = asyncio.run(both())
+    assert scanned == wanted
+    assert indexed == wanted

@@ -85,8 +85,7 @@ def typed(*kinds: frozenset[type]) -> Callable[[Run], Run]:
                     return run(value)
                 return MISSING if value is MISSING else None
 
-            one.__signature__ = inspect.signature(run)  # type: ignore[attr-defined]
-            return one
+            return _described(one, run)
 
         def many(*values: Any) -> Any:
             fits = True
@@ -97,10 +96,16 @@ def typed(*kinds: frozenset[type]) -> Callable[[Run], Run]:
                 fits = fits and type(value) in kind
             return run(*values) if fits else None
 
-        many.__signature__ = inspect.signature(run)  # type: ignore[attr-defined]
-        return many
+        return _described(many, run)
 
     return wrap
+
+
+def _described(wrapped: Run, run: Run) -> Run:
+    """The wrapper with the signature and the description of what it wraps."""
+    wrapped.__signature__ = inspect.signature(run)  # type: ignore[attr-defined]
+    wrapped.__doc__, wrapped.__module__ = run.__doc__, run.__module__
+    return wrapped
 
 
 def whole(value: Any) -> int | None:
