@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import time
@@ -19,20 +20,23 @@ async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
         await asyncio.sleep(0.01)
 
 
-def descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *descendants(child)]
+def descendants(pid: int) -> set[int]:
+    """Every process below `pid`; those that end meanwhile may be among them or not."""
+    found: set[int] = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found |= {child} | descendants(child)
     return found
 
 
 def held_bytes() -> int:
     """What this process and all it started hold for themselves."""
     total = 0
-    for pid in [os.getpid(), *descendants(os.getpid())]:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += int(text.split("Pss:", 1)[1].split()[0]) * 1024
+    for pid in {os.getpid()} | descendants(os.getpid()):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(text.split("Pss:", 1)[1].split()[0]) * 1024
     return total
 
 
@@ -44,21 +48,22 @@ async def test_a_burst_of_sleeping_invocations_runs_at_once(make_bench: Any) -> 
     answers = await asyncio.gather(*(bench.call(spec, 1) for _ in range(32)))
     took_s = time.perf_counter() - started
     assert answers == [1] * 32
-    assert took_s < 1.6
+    assert took_s < 6  # at once, not one after the other; bench/ measures how fast
 
 
 async def test_from_zero_and_back_to_zero(make_bench: Any) -> None:
     """500 simultaneous short calls succeed; idle time later nothing of them is left."""
+    others = descendants(os.getpid())
     bench = await make_bench(idle_s=0.5, max_environments=64)
     spec = bench.function(SLEEP)
     await bench.call(spec, 0)
-    await until(lambda: not bench.compute._zygotes and not descendants(os.getpid()))
+    await until(lambda: not bench.compute._zygotes and descendants(os.getpid()) <= others)
     gc.collect()
     before = held_bytes()
     answers = await asyncio.gather(*(bench.call(spec, 0) for _ in range(500)))
     assert answers == [0] * 500
     assert len(bench.compute.snapshot()) <= 64
-    await until(lambda: not bench.compute._zygotes and not descendants(os.getpid()))
+    await until(lambda: not bench.compute._zygotes and descendants(os.getpid()) <= others)
     bench.log.events.clear()
     gc.collect()
     assert held_bytes() - before < 10 * _MB

@@ -217,3 +217,14 @@ async def test_flattened_keys_match_conditions_on_one_element(session: Session) 
         (scan, *_) = await plan_of(session, statement)
         assert len(scan["scan"]["spans"][0]["range"]) == 2
         assert await session(statement) == found
+
+
+@pytest.mark.parametrize("definition", ["(ALL t)", "(DISTINCT ARRAY v FOR v IN t END)"])
+async def test_two_conditions_may_hold_for_two_elements(session: Session, definition: str) -> None:
+    await session("UPSERT INTO books VALUES ('f', {'t': [false, 0]})")
+    await session(f"CREATE INDEX i ON books{definition}")
+    statement = (
+        "SELECT RAW META().id FROM books WHERE ANY v IN t SATISFIES v >= -1 END"
+        " AND ANY v IN t SATISFIES v < -1 END"
+    )
+    assert await session(statement) == ["f"]

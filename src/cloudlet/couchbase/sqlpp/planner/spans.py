@@ -152,9 +152,10 @@ def _choices(part: Expression) -> tuple[Expression, ...]:
 def _span(index: UsableIndex, parts: Parts, slot: int, unnested: Unnested) -> Span:
     span = Span([], exact=True)
     said: list[Expression] = []
+    element: list[object] = []
     open_ended = False
     for key in index.parts:
-        found = _range(parts, key, slot, unnested, said)
+        found = _range(parts, key, slot, unnested, said, element)
         leads = not span.ranges and not index.include_missing
         if found is None or (leads and found.low is not None and found.low.value == _MISSING):
             break
@@ -171,12 +172,19 @@ def _span(index: UsableIndex, parts: Parts, slot: int, unnested: Unnested) -> Sp
 
 
 def _range(
-    parts: Parts, key: Part, slot: int, unnested: Unnested, said: list[Expression]
+    parts: Parts,
+    key: Part,
+    slot: int,
+    unnested: Unnested,
+    said: list[Expression],
+    element: list[object],
 ) -> Range | None:
     found = Range()
     for part in parts:
         bounds = _bounds(part, key, slot, unnested)
         if not bounds:
+            continue
+        if key.array is not None and not _of_one_element(part, element):
             continue
         if found.point or (bounds[0][0] == "in" and (found.low or found.high)):
             continue  # one value already: the rest is checked on what is found
@@ -184,6 +192,18 @@ def _range(
         if taken:
             said.append(part)
     return found if found.low or found.high or found.among is not None else None
+
+
+def _of_one_element(part: Expression, element: list[object]) -> bool:
+    """Whether a conjunct speaks of the array's element that the span is about.
+
+    Two ANYs may hold for two elements, so their ranges must not be laid over each other; the
+    first that speaks takes the span. Conditions on an UNNEST's alias are all of one element.
+    """
+    whose: object = part if isinstance(part, tree.Quantified) else "unnest"
+    if not element:
+        element.append(whose)
+    return element[0] is whose
 
 
 def _take(found: Range, kind: str, value: Expression) -> bool:
