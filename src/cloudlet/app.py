@@ -19,7 +19,7 @@ from cloudlet.aws.endpoint import Endpoint
 from cloudlet.compute.environment import LogSink
 from cloudlet.compute.pool import Compute
 from cloudlet.config import Settings
-from cloudlet.couchbase.options import DocumentServerOptions
+from cloudlet.couchbase.options import options_for
 from cloudlet.couchbase.supervisor import DocumentServer
 from cloudlet.credentials import Credentials, credentials_for
 from cloudlet.front.asgi import FrontDoor
@@ -95,27 +95,7 @@ class App:
         self.documents: DocumentServer | None = None
         if not wanted.enabled or wanted.remote:
             return
-        self.documents = DocumentServer(
-            DocumentServerOptions(
-                data=self.data / "couchbase",
-                host=self.settings.host,
-                kv_port=wanted.kv_port,
-                management_port=wanted.management_port,
-                query_port=wanted.query_port,
-                username=wanted.username,
-                password=wanted.password,
-                buckets=wanted.buckets,
-                acknowledge=wanted.acknowledge,
-                cache_mb=wanted.cache_mb,
-                bucket_names_authenticate=wanted.bucket_names_authenticate,
-                tls=wanted.tls,
-                kv_tls_port=wanted.kv_tls_port,
-                management_tls_port=wanted.management_tls_port,
-                query_tls_port=wanted.query_tls_port,
-                tls_certificate=wanted.tls_certificate,
-                tls_key=wanted.tls_key,
-            )
-        )
+        self.documents = DocumentServer(options_for(self.settings))
         await self.documents.start()
         self._stack.push_async_callback(self.documents.stop)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 _MB = 1 << 20
 SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
 
@@ -40,7 +42,13 @@ def held_bytes() -> int:
     return total
 
 
-async def test_a_burst_of_sleeping_invocations_runs_at_once(make_bench: Any) -> None:
+@pytest.mark.parametrize(
+    "within_s",
+    [6, pytest.param(1.6, marks=pytest.mark.soak)],  # the bar is for a machine of its own
+)
+async def test_a_burst_of_sleeping_invocations_runs_at_once(
+    make_bench: Any, within_s: float
+) -> None:
     bench = await make_bench()
     spec = bench.function(SLEEP, memory_mb=1769)
     await bench.call(spec, 0)
@@ -48,7 +56,7 @@ async def test_a_burst_of_sleeping_invocations_runs_at_once(make_bench: Any) -> 
     answers = await asyncio.gather(*(bench.call(spec, 1) for _ in range(32)))
     took_s = time.perf_counter() - started
     assert answers == [1] * 32
-    assert took_s < 6  # at once, not one after the other; bench/ measures how fast
+    assert took_s < within_s
 
 
 async def test_from_zero_and_back_to_zero(make_bench: Any) -> None:

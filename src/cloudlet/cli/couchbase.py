@@ -66,7 +66,7 @@ def serve(
         use_remote(remote, username or "Administrator", password or "password")
         return
     from cloudlet.couchbase.__main__ import run
-    from cloudlet.couchbase.options import DocumentServerOptions
+    from cloudlet.couchbase.options import options_for
 
     settings = settings_from(
         port=0 if port == 0 else None,
@@ -77,27 +77,7 @@ def serve(
         couchbase__username=username,
         couchbase__password=password,
     )
-    wanted = settings.couchbase
-    options = DocumentServerOptions(
-        data=settings.data / "couchbase",
-        host=settings.host,
-        kv_port=wanted.kv_port,
-        management_port=wanted.management_port,
-        query_port=wanted.query_port,
-        username=wanted.username,
-        password=wanted.password,
-        buckets=wanted.buckets,
-        acknowledge=wanted.acknowledge,
-        cache_mb=wanted.cache_mb,
-        bucket_names_authenticate=wanted.bucket_names_authenticate,
-        tls=wanted.tls,
-        kv_tls_port=wanted.kv_tls_port,
-        management_tls_port=wanted.management_tls_port,
-        query_tls_port=wanted.query_tls_port,
-        tls_certificate=wanted.tls_certificate,
-        tls_key=wanted.tls_key,
-    )
-    raise typer.Exit(run(options, None, described if as_json else announced))
+    raise typer.Exit(run(options_for(settings), None, described if as_json else announced))
 
 
 def _addresses(options: DocumentServerOptions, ports: Ports) -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from cloudlet.config import Settings
+
 Acknowledge = Literal["persisted", "memory"]
 
 
@@ -47,3 +49,27 @@ class Ports(msgspec.Struct, frozen=True):
     kv_tls: int = 0
     management_tls: int = 0
     query_tls: int = 0
+
+
+def options_for(settings: Settings) -> DocumentServerOptions:
+    """The options that the settings ask for; its data is `couchbase/` in the data directory."""
+    wanted = settings.couchbase
+    return DocumentServerOptions(
+        data=settings.data / "couchbase",
+        host=settings.host,
+        kv_port=wanted.kv_port,
+        management_port=wanted.management_port,
+        query_port=wanted.query_port,
+        username=wanted.username,
+        password=wanted.password,
+        buckets=wanted.buckets,
+        acknowledge=wanted.acknowledge,
+        cache_mb=wanted.cache_mb,
+        bucket_names_authenticate=wanted.bucket_names_authenticate,
+        tls=wanted.tls,
+        kv_tls_port=wanted.kv_tls_port,
+        management_tls_port=wanted.management_tls_port,
+        query_tls_port=wanted.query_tls_port,
+        tls_certificate=wanted.tls_certificate,
+        tls_key=wanted.tls_key,
+    )

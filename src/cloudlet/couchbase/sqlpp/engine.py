@@ -21,8 +21,8 @@ from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.defined import path_text
 from cloudlet.couchbase.sqlpp.definitions import define
 from cloudlet.couchbase.sqlpp.inferring import inferred
-from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
 from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
+from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import parse
 from cloudlet.couchbase.sqlpp.parser.functions import names
 from cloudlet.couchbase.sqlpp.pausing import driven

@@ -13,7 +13,7 @@ from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.registry import whole
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, QueryPlan, described
+from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, QueryPlan, described
 from cloudlet.couchbase.sqlpp.operators.scans import keyspace_details
 from cloudlet.couchbase.sqlpp.pausing import driven, pause
 from cloudlet.couchbase.sqlpp.system import ReadOnlyError

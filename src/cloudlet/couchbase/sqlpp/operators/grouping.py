@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES, Accumulator, Distinct
-from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, described
+from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import hash_key, truth

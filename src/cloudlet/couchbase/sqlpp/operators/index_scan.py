@@ -13,8 +13,8 @@ from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.indexes import IndexData
 from cloudlet.couchbase.sqlpp.indexes.entries import HIGHEST, Item, part_value
 from cloudlet.couchbase.sqlpp.keyspace import IndexDefinition, KeyspaceName
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, described
 from cloudlet.couchbase.sqlpp.operators.index_ranges import Interval, KeyRange, intervals
+from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, described
 from cloudlet.couchbase.sqlpp.operators.scans import fetch_and_filter, keyspace_details, passing
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
 from cloudlet.couchbase.sqlpp.values import MISSING, truth

@@ -10,12 +10,18 @@ from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.keyspace import KeyExistsError, Keyspace, KeyspaceName
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, QueryPlan, described
 from cloudlet.couchbase.sqlpp.operators.changes import (
     Returning,
     new_document,
     target_details,
     written,
+)
+from cloudlet.couchbase.sqlpp.operators.operator import (
+    BATCH,
+    Batches,
+    Operator,
+    QueryPlan,
+    described,
 )
 from cloudlet.couchbase.sqlpp.pausing import driven, pause
 

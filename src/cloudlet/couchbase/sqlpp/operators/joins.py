@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, described
+from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
 from cloudlet.couchbase.sqlpp.pausing import release
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 

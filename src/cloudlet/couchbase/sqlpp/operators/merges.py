@@ -10,7 +10,6 @@ from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Operator
 from cloudlet.couchbase.sqlpp.operators.changes import (
     Returning,
     new_document,
@@ -18,6 +17,7 @@ from cloudlet.couchbase.sqlpp.operators.changes import (
     written,
 )
 from cloudlet.couchbase.sqlpp.operators.inserts import inserted
+from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Operator
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
 from cloudlet.couchbase.sqlpp.operators.updates import Changes, changed_row, removed, replaced
 from cloudlet.couchbase.sqlpp.pausing import driven, pause

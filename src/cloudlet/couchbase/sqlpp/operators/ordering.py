@@ -9,7 +9,7 @@ from functools import total_ordering
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, Operator, described
+from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, RANK, scalar_sort_key

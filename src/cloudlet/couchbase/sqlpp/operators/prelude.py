@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
-from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, described
+from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.scans import keyspace_details
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.registry import whole
-from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, QueryPlan, described
+from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, QueryPlan, described
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.keyspace import Entry, KeyspaceName
-from cloudlet.couchbase.sqlpp.operators.base import BATCH, Batches, QueryPlan, described
+from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, QueryPlan, described
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, truth
 

@@ -17,13 +17,13 @@ from cloudlet.couchbase.sqlpp.keyspace import (
     Keyspace,
     KeyspaceName,
 )
-from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator
 from cloudlet.couchbase.sqlpp.operators.changes import (
     Returning,
     expiration_of,
     target_details,
     written_all,
 )
+from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, is_binary, truth
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.window import WINDOW_FUNCTIONS, Partition
-from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.frames import Frame, frame_of, over_frames
 from cloudlet.couchbase.sqlpp.operators.grouping import AggregateCall
+from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.ordering import SortTerm
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
 from cloudlet.couchbase.sqlpp.pausing import ordered, paced, pause, release

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloudlet.couchbase.sqlpp import tree
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.operators import index_scan, scans
-from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.operators.operator import Operator
 from cloudlet.couchbase.sqlpp.operators.term_scan import Remaining, TermScan
 from cloudlet.couchbase.sqlpp.planner import costs, spans
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of

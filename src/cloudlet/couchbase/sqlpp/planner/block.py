@@ -13,7 +13,7 @@ from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.operators import grouping, ordering, results, scans, steps
-from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
+from cloudlet.couchbase.sqlpp.operators.operator import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
 from cloudlet.couchbase.sqlpp.operators.term_scan import Remaining
 from cloudlet.couchbase.sqlpp.planner import access, exclusion, pushdown, sources, window

@@ -11,7 +11,7 @@ from cloudlet.couchbase.sqlpp.evaluation import Evaluate, compile_expression
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import constant
 from cloudlet.couchbase.sqlpp.evaluation.ranges import Bindings
 from cloudlet.couchbase.sqlpp.operators import changes, inserts, merges, scans, steps, updates
-from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
+from cloudlet.couchbase.sqlpp.operators.operator import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.planner import sources
 from cloudlet.couchbase.sqlpp.planner.block import Block
 from cloudlet.couchbase.sqlpp.planner.queries import Planner

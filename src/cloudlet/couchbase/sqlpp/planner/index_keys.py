@@ -12,7 +12,7 @@ from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
 from cloudlet.couchbase.sqlpp.indexes import IndexData, KeyPart
 from cloudlet.couchbase.sqlpp.keyspace import IndexDefinition
-from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
+from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import parse_expression, parse_index_key
 from cloudlet.couchbase.sqlpp.planner.conditions import slots_of
 from cloudlet.couchbase.sqlpp.planner.resolver import QueryPlanner, Resolver

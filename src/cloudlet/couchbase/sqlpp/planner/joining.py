@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
-from cloudlet.couchbase.sqlpp.operators.base import Batches, Operator
+from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator
 
 # What looking one left row up costs, in rows read for the table.
 _LOOKUP: Final = 8

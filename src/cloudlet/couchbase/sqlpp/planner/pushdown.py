@@ -7,7 +7,6 @@ from typing import Any, Final
 from cloudlet.couchbase.sqlpp import tree
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import constant
 from cloudlet.couchbase.sqlpp.operators import grouping, scans
-from cloudlet.couchbase.sqlpp.operators.base import Operator
 from cloudlet.couchbase.sqlpp.operators.index_ranges import KeyRange, RangeEnd
 from cloudlet.couchbase.sqlpp.operators.index_scan import (
     EntryAggregate,
@@ -15,6 +14,7 @@ from cloudlet.couchbase.sqlpp.operators.index_scan import (
     IndexCount,
     IndexScan,
 )
+from cloudlet.couchbase.sqlpp.operators.operator import Operator
 from cloudlet.couchbase.sqlpp.operators.prelude import CountScan
 from cloudlet.couchbase.sqlpp.planner import spans
 from cloudlet.couchbase.sqlpp.planner.access import Access, Term

@@ -11,7 +11,7 @@ from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.evaluation.calls import InlineCall
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators import ordering, results, scans, steps
-from cloudlet.couchbase.sqlpp.operators.base import Operator, QueryPlan
+from cloudlet.couchbase.sqlpp.operators.operator import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
 from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
 from cloudlet.couchbase.sqlpp.parser import parse_body

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
-from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.operators.operator import Operator
 from cloudlet.couchbase.sqlpp.operators.recursion import Recursive
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope

@@ -15,7 +15,7 @@ from cloudlet.couchbase.sqlpp.defined import UserFunction
 from cloudlet.couchbase.sqlpp.evaluation.calls import InlineQuery, SequenceValue
 from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
-from cloudlet.couchbase.sqlpp.operators.base import QueryPlan
+from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import windows
 from cloudlet.couchbase.sqlpp.planner.reads import root_read
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope

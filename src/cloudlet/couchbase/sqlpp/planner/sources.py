@@ -9,7 +9,7 @@ from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators import joins, scans
-from cloudlet.couchbase.sqlpp.operators.base import Operator
+from cloudlet.couchbase.sqlpp.operators.operator import Operator
 from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
 from cloudlet.couchbase.sqlpp.planner import access, costs
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from cloudlet.couchbase.sqlpp import tree
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
 from cloudlet.couchbase.sqlpp.operators import frames, ordering, windows
-from cloudlet.couchbase.sqlpp.operators.base import Operator
 from cloudlet.couchbase.sqlpp.operators.grouping import AggregateCall
+from cloudlet.couchbase.sqlpp.operators.operator import Operator
 from cloudlet.couchbase.sqlpp.parser.windows import FUNCTIONS
 from cloudlet.couchbase.sqlpp.render import render
 from cloudlet.couchbase.sqlpp.tree import Expression

@@ -56,11 +56,6 @@ class Task:
                 return None
             raise
 
-    def offers(self, service: str, operation: str) -> bool:
-        """Whether cloudlet has the operation."""
-        found = self.cloud.services.get(service)
-        return found is not None and operation in found.operations
-
     def arn(self, service: str, resource: str, *, region: bool = True) -> str:
         """An ARN in the stack's account."""
         return f"arn:aws:{service}:{self.region if region else ''}:{self.account}:{resource}"
