@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.couchbase.sqlpp.memory import MemoryKeyspaces
 from tests.couchbase.sqlpp.session import Session
@@ -67,7 +67,26 @@ def sortable(rows: list[Any]) -> list[str]:
     return sorted(repr(sorted(r.items()) if isinstance(r, dict) else r) for r in rows)
 
 
+def of_x(condition: str) -> Any:
+    """An example with one index, for conditions on one field."""
+    return example(
+        documents=[{}, {"x": None}, {"x": 1}, {"x": 3}],
+        condition=condition,
+        shape=SHAPES[0],
+        indexes=["(x)"],
+        later=[{"x": None}],
+    )
+
+
 @settings(max_examples=250, deadline=None)
+@of_x("(d.x IS NOT NULL AND d.x IS NULL)")
+@of_x("(d.x > 1 AND d.x IS NULL)")
+@of_x("(d.x IS NOT MISSING AND d.x < 2)")
+@of_x("(d.x IS NOT MISSING AND d.x IS NOT NULL)")
+@of_x("(d.x IS NOT MISSING AND d.x IS NULL)")
+@of_x("(d.x IS NULL AND d.x IS NOT NULL)")
+@of_x("(d.x IN [1, 2] AND d.x IS NOT NULL)")
+@of_x("(d.x < 3 AND d.x > 1)")
 @given(
     documents=DOCUMENTS,
     condition=CONDITIONS,

@@ -32,6 +32,10 @@ class End:
     unknown: bool = False
 
 
+_KNOWN: Final = End(_NULL, False, unknown=True)
+_THERE: Final = End(_NULL, True, unknown=True)
+
+
 @dataclass(slots=True)
 class Range:
     """What is known of one part of the key."""
@@ -186,8 +190,6 @@ def _range(
             continue
         if key.array is not None and not _of_one_element(part, element):
             continue
-        if found.point or (bounds[0][0] == "in" and (found.low or found.high)):
-            continue  # one value already: the rest is checked on what is found
         taken = all(_take(found, kind, value) for kind, value in bounds)
         if taken:
             said.append(part)
@@ -207,31 +209,49 @@ def _of_one_element(part: Expression, element: list[object]) -> bool:
 
 
 def _take(found: Range, kind: str, value: Expression) -> bool:
-    if kind == "in":
-        found.among = value
-        return True
-    if kind == "=":
-        if found.low is not None or found.high is not None:
+    """Narrow the range; whether it then says all that the bound says.
+
+    What the range said before it must go on saying: a bound replaces only what it implies.
+    """
+    if kind in ("known", "there"):
+        return _take_presence(found, kind, value)
+    if found.point:
+        return False  # one value already: the rest is checked on what is found
+    open_below = found.low is None or found.low.unknown
+    if kind in ("in", "="):
+        if found.high is not None or not open_below:
             return False
-        found.low = found.high = End(value, True)
+        if kind == "in":
+            found.low, found.among = None, value
+        else:
+            found.low = found.high = End(value, True)
         return True
     if kind == "is":
+        there = found.low == _THERE and value == _NULL
+        if found.high is not None or not (found.low is None or there):
+            return False
         found.low = found.high = End(value, True, unknown=True)
         return True
-    if kind in (">", ">=", "known"):
-        if found.low is not None:
-            return kind == "known"
-        found.low = End(value, kind == ">=", unknown=kind == "known")
-        return True
-    if kind == "there":
-        if found.low is None:
-            found.low = End(value, True, unknown=True)
+    if kind in (">", ">="):
+        if not open_below:
+            return False
+        found.low = End(value, kind == ">=")
         return True
     if found.high is not None:
         return False
     found.high = End(value, kind == "<=")
-    if found.low is None:
-        found.low = End(_NULL, False, unknown=True)
+    if found.low is None or found.low == _THERE:
+        found.low = _KNOWN
+    return True
+
+
+def _take_presence(found: Range, kind: str, value: Expression) -> bool:
+    """IS NOT NULL and IS NOT MISSING: any comparison, and any list, says as much."""
+    if found.point:
+        low = found.low
+        return low is None or not low.unknown or (kind == "there" and low.value == value)
+    if found.low is None or (kind == "known" and found.low == _THERE):
+        found.low = _KNOWN if kind == "known" else _THERE
     return True
 
 
