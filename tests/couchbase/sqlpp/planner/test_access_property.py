@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -67,26 +68,37 @@ def sortable(rows: list[Any]) -> list[str]:
     return sorted(repr(sorted(r.items()) if isinstance(r, dict) else r) for r in rows)
 
 
-def of_x(condition: str) -> Any:
-    """An example with one index, for conditions on one field."""
-    return example(
-        documents=[{}, {"x": None}, {"x": 1}, {"x": 3}],
-        condition=condition,
-        shape=SHAPES[0],
-        indexes=["(x)"],
-        later=[{"x": None}],
-    )
+Test = Callable[..., None]
+
+
+def of_x(*conditions: str) -> Callable[[Test], Test]:
+    """Examples with one index, for conditions on one field."""
+
+    def given_too(test: Test) -> Test:
+        for condition in conditions:
+            test = example(
+                documents=[{}, {"x": None}, {"x": 1}, {"x": 3}],
+                condition=condition,
+                shape=SHAPES[0],
+                indexes=["(x)"],
+                later=[{"x": None}],
+            )(test)
+        return test
+
+    return given_too
 
 
 @settings(max_examples=250, deadline=None)
-@of_x("(d.x IS NOT NULL AND d.x IS NULL)")
-@of_x("(d.x > 1 AND d.x IS NULL)")
-@of_x("(d.x IS NOT MISSING AND d.x < 2)")
-@of_x("(d.x IS NOT MISSING AND d.x IS NOT NULL)")
-@of_x("(d.x IS NOT MISSING AND d.x IS NULL)")
-@of_x("(d.x IS NULL AND d.x IS NOT NULL)")
-@of_x("(d.x IN [1, 2] AND d.x IS NOT NULL)")
-@of_x("(d.x < 3 AND d.x > 1)")
+@of_x(
+    "(d.x IS NOT NULL AND d.x IS NULL)",
+    "(d.x > 1 AND d.x IS NULL)",
+    "(d.x IS NOT MISSING AND d.x < 2)",
+    "(d.x IS NOT MISSING AND d.x IS NOT NULL)",
+    "(d.x IS NOT MISSING AND d.x IS NULL)",
+    "(d.x IS NULL AND d.x IS NOT NULL)",
+    "(d.x IN [1, 2] AND d.x IS NOT NULL)",
+    "(d.x < 3 AND d.x > 1)",
+)
 @given(
     documents=DOCUMENTS,
     condition=CONDITIONS,
