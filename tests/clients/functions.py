@@ -74,9 +74,11 @@ class Functions:
         answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **given)
         return json.loads(answer["Payload"].read())
 
-    def lines(self, name: str, pattern: str = "", *, count: int = 1) -> list[str]:
+    def lines(
+        self, name: str, pattern: str = "", *, count: int = 1, within_s: float = 10
+    ) -> list[str]:
         """The function's log lines that match, once there are `count` of them."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             try:
                 found = self.logs.filter_log_events(

@@ -37,3 +37,23 @@ def test_time_out() -> None:
         "errorMessage": "RequestId: id Error: Task timed out after 3.00 seconds",
     }
     assert line.endswith("Z id Task timed out after 3.00 seconds")
+
+
+def test_the_initialisation_is_billed() -> None:
+    line = report.report("id", duration_ms=10.4, memory_mb=128, used_mb=20, init_ms=100.2)
+    assert line == (
+        "REPORT RequestId: id\tDuration: 10.40 ms\tBilled Duration: 111 ms\tMemory Size: 128 MB\t"
+        "Max Memory Used: 20 MB\tInit Duration: 100.20 ms\t"
+    )
+
+
+def test_a_restoration_is_reported_as_such() -> None:
+    line = report.report(
+        "id", duration_ms=10.4, memory_mb=128, used_mb=20, init_ms=3.25, restored=True
+    )
+    assert line.endswith("Restore Duration: 3.25 ms\tBilled Restore Duration: 4 ms\t")
+    assert "Billed Duration: 14 ms" in line
+    assert report.restore_report(3.25) == "RESTORE_REPORT Restore Duration: 3.25 ms"
+    assert report.restore_start("python3.12", "3.12.1", "eu-west-1").startswith(
+        "RESTORE_START Runtime Version: python:3.12.1\tRuntime Version ARN: arn:aws:lambda:"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.compute.errors import RestoreFailed
 from cloudlet.compute.isolation import probe
 
 LEVEL = probe(
@@ -215,6 +216,13 @@ async def test_a_snapshot_is_initialised_once_and_its_hooks_run_in_aws_order(ben
     assert answers[0][1:] == [
         ["before 2", "before 1", "after 1", "after 2"], "snap-start", "ASIAEXAMPLE", True,
     ]  # fmt: skip
+    started, restored, begun, *_, reported = bench.log.texts[-5:]
+    assert started.startswith("RESTORE_START Runtime Version: python")
+    assert restored.startswith("RESTORE_REPORT Restore Duration: ")
+    assert begun.startswith("START RequestId: ")
+    assert "\tRestore Duration: " in reported
+    assert "\tBilled Restore Duration: " in reported
+    assert "Init Duration" not in reported
 
 
 @pytest.mark.parametrize(
@@ -222,19 +230,48 @@ async def test_a_snapshot_is_initialised_once_and_its_hooks_run_in_aws_order(ben
     [
         ("import time\n" + THREAD, "1 threads run beside the first"),
         ("import socket\ns = socket.socket()\n", "a socket is open"),
-        ("1 / 0\n", "the initialisation failed: ZeroDivisionError: division by zero"),
-        ("import nowhere\n", "Runtime.ImportModuleError"),
+        ("open('/tmp/x', 'w').close()\n", "an import leaves files in /tmp"),
     ],
 )
 async def test_a_snapshot_that_cannot_be_forked_says_why(
     bench: Any, source: str, reason: str
 ) -> None:
-    source += "def handler(event, context):\n    return event\n"
+    source = SNAPPED.replace("def handler", source + "def handler")
     spec = bench.function(source, snap_start=True, version="1")
     state = await bench.compute.prepare_snapshot(spec)
-    assert not state.optimised
+    assert (state.optimised, state.failure) == (False, "")
     assert reason in state.reason
+    calls = (await bench.call(spec, 7))[1]
+    assert calls == ["before 2", "before 1", "after 1", "after 2"]
+
+
+async def test_other_runtimes_have_no_snapshots(bench: Any) -> None:
     node = bench.function("exports.handler = async () => 1;", "n", runtime="nodejs20.x", key="n:1")
-    assert not (await bench.compute.prepare_snapshot(node)).optimised
-    if "1 /" not in source and "nowhere" not in source:
-        assert await bench.call(spec, 7) == 7
+    state = await bench.compute.prepare_snapshot(node)
+    assert (state.optimised, state.failure) == (False, "")
+    assert "nodejs20.x" in state.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "failure", "reason"),
+    [
+        ("1 / 0\n", "ZeroDivisionError", "ZeroDivisionError: division by zero"),
+        ("import nowhere\n", "Runtime.ImportModuleError", "No module named 'nowhere'"),
+        ("import os\nos._exit(3)\n", "Runtime.ExitError", "its process ended"),
+    ],
+)
+async def test_an_initialisation_that_fails_makes_no_snapshot(
+    bench: Any, source: str, failure: str, reason: str
+) -> None:
+    spec = bench.function(source, snap_start=True, version="1")
+    state = await bench.compute.prepare_snapshot(spec)
+    assert (state.optimised, state.failure) == (False, failure)
+    assert reason in state.reason
+
+
+async def test_a_hook_that_fails_after_the_restore_is_the_platforms_error(bench: Any) -> None:
+    source = SNAPPED + "@register_after_restore\ndef third(): raise ValueError('no')\n"
+    spec = bench.function(source, snap_start=True, version="1")
+    assert (await bench.compute.prepare_snapshot(spec)).optimised
+    with pytest.raises(RestoreFailed, match="ValueError"):
+        await bench.call(spec)

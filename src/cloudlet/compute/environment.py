@@ -105,10 +105,15 @@ class EnvironmentState:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotState:
-    """Whether a version's environments start from its initialised template, else why not."""
+    """Whether a version's environments start from its initialised template, else why not.
+
+    `failure` is the type of the error where the function's own initialisation failed, "" where
+    only the snapshot is refused.
+    """
 
     optimised: bool
     reason: str
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,5 +15,13 @@ class SandboxFailed(ComputeError):
     """An environment could not be built (for example a mount was refused); carries the reason."""
 
 
+class RestoreFailed(ComputeError):
+    """A restored environment failed before its first invocation: a hook of it raised."""
+
+
+class RestoreTimedOut(RestoreFailed):
+    """The hooks after a restore took longer than AWS's ten seconds."""
+
+
 class ComputeStopped(ComputeError):
     """The platform is shutting down."""

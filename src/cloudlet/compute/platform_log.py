@@ -19,28 +19,40 @@ from cloudlet.compute.runtimes import Runtime
 _LEVELS = ("DEBUG", "INFO", "WARN")
 
 
-def begun(spec: EnvironmentSpec, runtime: Runtime) -> list[str]:
-    """What an environment's log begins with: the runtime, and whether it is the exact one."""
+def begun(spec: EnvironmentSpec, runtime: Runtime, *, restored: bool = False) -> list[str]:
+    """What an environment's log begins with: the runtime, and whether it is the exact one.
+
+    `restored`: it comes from a version's snapshot.
+    """
     region = spec.variables.get("AWS_REGION", "us-east-1")
-    line = report.init_start(spec.runtime, runtime.found, region)
+    start = report.restore_start if restored else report.init_start
+    line = start(spec.runtime, runtime.found, region)
     note = f"{spec.runtime} is served by version {runtime.found}, the nearest on this machine"
     if not spec.system_log_level:
         return [line] if runtime.exact else [line, f"[WARNING] {note}"]
-    version, arn = line.removeprefix("INIT_START Runtime Version: ").split(
-        "\tRuntime Version ARN: "
-    )
+    version, arn = line.partition("Runtime Version: ")[2].split("\tRuntime Version ARN: ")
     record = {
-        "initializationType": spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        "phase": "init",
         "runtimeVersion": version,
         "runtimeVersionArn": arn,
         "functionName": spec.function_name,
         "functionVersion": spec.version,
     }
-    lines = _json(spec, "INFO", "platform.initStart", record)
+    if not restored:
+        kind = spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+        record = {"initializationType": kind, "phase": "init", **record}
+    event = "platform.restoreStart" if restored else "platform.initStart"
+    lines = _json(spec, "INFO", event, record)
     if not runtime.exact:
         lines += _json(spec, "WARN", "platform.runtimeNote", {"message": note})
     return lines
+
+
+def restoration(spec: EnvironmentSpec, restore_ms: float, status: str | None = None) -> list[str]:
+    """How restoring an environment from a snapshot ended; `status` where it failed."""
+    if not spec.system_log_level:
+        return [report.restore_report(restore_ms, status)]
+    record = {"status": status or "success", "metrics": {"durationMs": round(restore_ms, 3)}}
+    return _json(spec, "WARN" if status else "INFO", "platform.restoreReport", record)
 
 
 def initialisation_failed(
@@ -78,6 +90,7 @@ class End:
     init_ms: float | None
     status: str | None  # None: it succeeded
     error_type: str | None
+    restored: bool = False  # init_ms is a restoration's
 
 
 def end(spec: EnvironmentSpec, end: End) -> list[str]:
@@ -91,17 +104,21 @@ def end(spec: EnvironmentSpec, end: End) -> list[str]:
                 memory_mb=spec.memory_mb,
                 used_mb=end.used_mb,
                 init_ms=end.init_ms,
+                restored=end.restored,
                 status=end.status,
                 error_type=end.error_type,
             ),
         ]
     metrics: dict[str, Any] = {
         "durationMs": round(end.duration_ms, 3),
-        "billedDurationMs": report.billed(end.duration_ms),
+        "billedDurationMs": report.billed(end.duration_ms, end.init_ms),
         "memorySizeMB": spec.memory_mb,
         "maxMemoryUsedMB": end.used_mb,
     }
-    if end.init_ms is not None:
+    if end.init_ms is not None and end.restored:
+        metrics["restoreDurationMs"] = round(end.init_ms, 3)
+        metrics["billedRestoreDurationMs"] = report.billed(end.init_ms)
+    elif end.init_ms is not None:
         metrics["initDurationMs"] = round(end.init_ms, 3)
     record: dict[str, Any] = {
         "requestId": end.request_id,

@@ -26,7 +26,13 @@ from cloudlet.compute.environment import (
     StreamedOutcome,
     TemplateState,
 )
-from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
+from cloudlet.compute.errors import (
+    ComputeError,
+    ComputeStopped,
+    RestoreFailed,
+    RestoreTimedOut,
+    SandboxFailed,
+)
 from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
@@ -266,10 +272,11 @@ class Compute:
         """Initialise a published version once, so that its environments are forked from that.
 
         Not optimised, with the reason, where that cannot be: other runtimes than Python's, no
-        user namespaces, an initialisation that fails, or leaves threads, sockets or files open.
-        Such versions start in the ordinary way. User code must make what is unique to an
-        environment (identifiers, generators of its own, connections) in its handler or in a hook
-        after the restore; `random`, numpy's global generator and OpenSSL's are seeded anew.
+        user namespaces, an initialisation that leaves threads, sockets or files open. Such
+        versions start in the ordinary way. An initialisation that fails is a `failure`. User code
+        must make what is unique to an environment (identifiers, generators of its own,
+        connections) in its handler or in a hook after the restore; `random`, numpy's global
+        generator and OpenSSL's are seeded anew.
         """
         runtime = await self._runtimes.find(spec.runtime)
         zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
@@ -338,6 +345,10 @@ class Compute:
                 ended = await self._initialise(pool, sandbox, spec, runtime, credentials, phase)
                 if ended is None:
                     break
+                if sandbox.restored(spec):
+                    raise (RestoreTimedOut if ended.timed_out else RestoreFailed)(
+                        f"the restoration failed: {ended.error_type or 'it took too long'}"
+                    )
                 if sandbox.forked_from_template:
                     self._templates.refuse(spec.key, "an environment forked from it failed")
             zygote.refill_later()
@@ -398,7 +409,8 @@ class Compute:
         phase: str,
     ) -> Ended | None:
         log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
-        log.lines(platform_log.begun(spec, runtime))
+        restored = sandbox.restored(spec)
+        log.lines(platform_log.begun(spec, runtime, restored=restored))
         environ = {**particulars.environ(spec, runtime), **credentials}
         environ["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
         isolated = self.level().namespaces
@@ -416,13 +428,16 @@ class Compute:
         pool.all.add(sandbox)
         limit_s = INIT_LIMIT_S if phase == "init" else spec.timeout_s
         ended = await sandbox.assign(spec, message, log, limit_s)
-        if ended is not None:
-            sandbox.kill()
-            status = "timeout" if ended.timed_out else "error"
-            init_ms = sandbox.init_ms or 0.0
+        init_ms = sandbox.init_ms or 0.0
+        status = None if ended is None else "timeout" if ended.timed_out else "error"
+        if restored:
+            log.lines(platform_log.restoration(spec, init_ms, status))
+        elif ended is not None and status is not None:
             log.lines(
                 platform_log.initialisation_failed(spec, init_ms, phase, status, ended.error_type)
             )
+        if ended is not None:
+            sandbox.kill()
         return ended
 
     def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:

@@ -33,6 +33,17 @@ def init_start(runtime: str, found: str, region: str) -> str:
     )
 
 
+def restore_start(runtime: str, found: str, region: str) -> str:
+    """The first line of an environment that is restored from a snapshot."""
+    return "RESTORE" + init_start(runtime, found, region).removeprefix("INIT")
+
+
+def restore_report(restore_ms: float, status: str | None = None) -> str:
+    """The end of a restoration; `status` where it failed."""
+    line = f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms"
+    return line + (f"\tStatus: {status}" if status else "")
+
+
 def init_report(init_ms: float, phase: str, status: str, error_type: str | None = None) -> str:
     """The line that tells of an initialisation that failed; `phase` is init, or invoke where it
     was the repetition.
@@ -48,16 +59,24 @@ def report(
     memory_mb: int,
     used_mb: int,
     init_ms: float | None,
+    restored: bool = False,
     status: str | None = None,
     error_type: str | None = None,
 ) -> str:
-    """The REPORT line; tabs and trailing tab as AWS writes them."""
+    """The REPORT line; tabs and trailing tab as AWS writes them.
+
+    `restored`: `init_ms` is what restoring the environment from a snapshot took.
+    """
     line = (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
-        f"Billed Duration: {billed(duration_ms)} ms\tMemory Size: {memory_mb} MB\t"
+        f"Billed Duration: {billed(duration_ms, init_ms)} ms\tMemory Size: {memory_mb} MB\t"
         f"Max Memory Used: {used_mb} MB\t"
     )
-    if init_ms is not None:
+    if init_ms is not None and restored:
+        line += (
+            f"Restore Duration: {init_ms:.2f} ms\tBilled Restore Duration: {billed(init_ms)} ms\t"
+        )
+    elif init_ms is not None:
         line += f"Init Duration: {init_ms:.2f} ms\t"
     if status is not None:
         line += f"Status: {status}\t"
@@ -66,9 +85,11 @@ def report(
     return line
 
 
-def billed(duration_ms: float) -> int:
-    """Rounded up to a whole millisecond, at least one."""
-    return max(1, math.ceil(duration_ms))
+def billed(duration_ms: float, init_ms: float | None = None) -> int:
+    """With the initialisation or restoration, which AWS bills since August 2025; rounded up to a
+    whole millisecond, at least one.
+    """
+    return max(1, math.ceil(duration_ms + (init_ms or 0.0)))
 
 
 def document(error_type: str, message: str) -> bytes:

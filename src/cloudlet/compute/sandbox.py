@@ -145,6 +145,10 @@ class Sandbox:
             self.status = "idle"
         return ended
 
+    def restored(self, spec: EnvironmentSpec) -> bool:
+        """Whether it comes from the snapshot of a version whose SnapStart is on."""
+        return self.forked_from_template and spec.snap_start
+
     # --- invocations ------------------------------------------------------------------------
     def run(self, job: Job) -> None:
         """Send the request; the answer reaches the job's future."""
@@ -196,7 +200,10 @@ class Sandbox:
         peak = meter.peak_bytes() if self.status != "dead" else self._last_peak
         used_mb = min(memory_mb, max(1, math.ceil((peak + self.shared_bytes) / _MB)))
         init_ms, self.init_ms = self.init_ms, None
-        end = platform_log.End(request_id, duration_ms, used_mb, init_ms, status, error_type)
+        restored = init_ms is not None and self.restored(job.spec)
+        end = platform_log.End(
+            request_id, duration_ms, used_mb, init_ms, status, error_type, restored
+        )
         log.lines([*(lines or ()), *platform_log.end(job.spec, end)])
         if not job.future.done():
             job.future.set_result(
@@ -206,7 +213,7 @@ class Sandbox:
                     log_tail=log.tail(),
                     log_stream=log.stream,
                     duration_ms=duration_ms,
-                    billed_ms=report.billed(duration_ms),
+                    billed_ms=report.billed(duration_ms, init_ms),
                     init_ms=init_ms,
                     max_memory_mb=used_mb,
                 )

@@ -33,6 +33,9 @@ from cloudlet.compute.sandbox import Sandbox
 LEARN_FROM_MS = 20.0  # imports that take less are not worth a process
 SWITCH = "CLOUDLET_LEARN_IMPORTS"
 _START_S = 30.0
+#: "Init phase": of SnapStart, 130 seconds or the function's time-out, whichever is longer.
+_SNAPSHOT_S = 130.0
+_FAILED = "the initialisation failed: "  # as inside/snapstart.py begins it
 _MAX_NAMES_BYTES = 150_000
 _KEEPER_MB = 64
 
@@ -56,6 +59,7 @@ class Template(Forker):
         self._pidfd = -1
         self._meter: CgroupMeter | None = None
         self._shared_bytes = 0
+        self._limit_s = max(_SNAPSHOT_S, spec.timeout_s) if spec.snap_start else _START_S
 
     async def start(self, zygote: Forker, message: dict[str, Any]) -> None:
         """Fork it from the zygote and wait for its imports; raises SandboxFailed with the reason
@@ -73,10 +77,16 @@ class Template(Forker):
             ready = self._listen(ours)
             self._pidfd = await self._keeper.forked
             ours.send(json.dumps(message).encode())
-            self.import_ms = float((await asyncio.wait_for(ready, _START_S))["import_ms"])
-        except (TimeoutError, OSError) as error:
+            self.import_ms = float((await asyncio.wait_for(ready, self._limit_s))["import_ms"])
+        except TimeoutError:
             await self.stop()
-            raise SandboxFailed(f"the imports did not end in time ({error})") from None
+            if self.spec.snap_start:
+                late = f"Sandbox.Timedout: it took longer than {self._limit_s:.0f} seconds"
+                raise SandboxFailed(_FAILED + late) from None
+            raise SandboxFailed("the imports did not end in time") from None
+        except OSError as error:
+            await self.stop()
+            raise SandboxFailed(f"it did not start: {error}") from None
         except BaseException:
             await self.stop()
             raise
@@ -197,6 +207,9 @@ class Templates:
             entry.work = asyncio.get_running_loop().create_task(self._make(entry, zygote, content))
         if entry.work is not None:
             await asyncio.shield(entry.work)
+        if entry.status == "refused" and entry.reason.startswith(_FAILED):
+            why = entry.reason.removeprefix(_FAILED)
+            return SnapshotState(False, why, why.partition(":")[0])
         return SnapshotState(entry.status == "ready", entry.reason)
 
     async def _make(self, entry: _Entry, zygote: Forker, content: dict[str, Any]) -> None:

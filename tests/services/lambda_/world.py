@@ -20,6 +20,7 @@ from cloudlet.compute.environment import (
     EnvironmentSpec,
     Invocation,
     Outcome,
+    SnapshotState,
     StreamedOutcome,
 )
 from cloudlet.compute.errors import RuntimeUnavailable
@@ -56,6 +57,8 @@ class FakeCompute:
     ready: dict[str, int] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     inexact: set[str] = field(default_factory=set)
+    snapshots: dict[str, SnapshotState] = field(default_factory=dict)  # by handler
+    prepared: list[str] = field(default_factory=list)
 
     async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
         self.invocations.append((spec, invocation))
@@ -85,6 +88,12 @@ class FakeCompute:
             prefixes=(),
             stdlib=(),
         )
+
+    async def prepare_snapshot(self, spec: EnvironmentSpec) -> SnapshotState:
+        assert spec.snap_start
+        self.prepared.append(spec.key)
+        await asyncio.sleep(0)
+        return self.snapshots.get(spec.handler, SnapshotState(True, ""))
 
     async def provision(self, spec: EnvironmentSpec, count: int) -> None:
         self.ready[spec.key] = count

@@ -341,7 +341,10 @@ def begin(channel: Any, config: dict[str, Any], spec: dict[str, Any], forked: bo
         else:
             become_function(config, spec)
         modules, environ, started = set(sys.modules), dict(os.environ), time.perf_counter()
-        handler = snapstart.restored() if snapstart.initialised else find_handler(spec["handler"])
+        if spec["snap_start"]:
+            handler = snapstart.restored(spec["handler"])
+        else:
+            handler = find_handler(spec["handler"])
         report = b""
         if spec["learn_ms"] and (time.perf_counter() - started) * 1000 > spec["learn_ms"]:
             report = learn(spec, modules, environ)

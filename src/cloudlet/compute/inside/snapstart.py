@@ -14,6 +14,9 @@ from typing import Any
 
 environment: Any = None
 
+FAILED = "the initialisation failed: "
+ENDED = FAILED + "Runtime.ExitError: its process ended"
+
 _before: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
 _after: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
 initialised: list[Any] = []  # the handler, in a template and its forks
@@ -47,14 +50,20 @@ def initialise(handler: str) -> str:
         for func, args, kwargs in reversed(_before):
             func(*args, **kwargs)
     except environment.Fault as error:
-        return "the initialisation failed: %s: %s" % (error.kind, error.message)
+        return FAILED + "%s: %s" % (error.kind, error.message)
     except BaseException as error:
-        return "the initialisation failed: %s: %s" % (type(error).__name__, error)
+        return FAILED + "%s: %s" % (type(error).__name__, error)
     return ""
 
 
-def restored() -> Any:
-    """Run the hooks of a restore; the handler."""
+def restored(handler: str) -> Any:
+    """Run the hooks of a restore; the handler. Without a snapshot, where one was refused, the
+    restoration follows at once on the initialisation.
+    """
+    if not initialised:
+        initialised.append(environment.find_handler(handler))
+        for func, args, kwargs in reversed(_before):
+            func(*args, **kwargs)
     for func, args, kwargs in _after:
         func(*args, **kwargs)
     return initialised[0]

@@ -79,7 +79,9 @@ def keep(config: dict[str, Any], fds: list[int], zygote: Any) -> None:
         if not answer.startswith(_READY):
             raise ValueError
     except ValueError:
-        reason = answer.decode("utf-8", "replace") or "it ended during the imports"
+        reason = answer.decode("utf-8", "replace") or (
+            snapstart.ENDED if spec["snap_start"] else "it ended during the imports"
+        )
         control.send(json.dumps({"fatal": reason}).encode())
         os._exit(0)
     control.send(json.dumps(ready).encode())
@@ -138,7 +140,7 @@ def grow(config: dict[str, Any], spec: dict[str, Any], control: Any) -> None:
         reason = snapstart.initialise(spec["handler"])
     else:
         reason = import_all(spec)
-    reason = reason or learning.unforkable((0, 1, 2, _SOCKET, _OWN_PIDS))
+    reason = reason or left_files() or learning.unforkable((0, 1, 2, _SOCKET, _OWN_PIDS))
     if reason:
         control.send(reason[:4000].encode("utf-8", "replace"))
         os._exit(0)
@@ -168,13 +170,18 @@ def import_all(spec: dict[str, Any]) -> str:
         )
     if learning.changed(environ) != spec["changed"]:
         return "the function changes its environment variables while it is initialised"
-    for folder in ("/tmp", "/dev/shm"):
-        if os.listdir(folder):
-            return "an import leaves files in %s" % folder
     origins = learning.Origins("/var/task", spec["handler"])
     own = [n for n, module in list(sys.modules.items()) if origins.is_own(n, module)]
     if own:
         return "an import reaches the function's own module %s" % own[0]
+    return ""
+
+
+def left_files() -> str:
+    """The folder in which files were left, that an environment would not have, or ""."""
+    for folder in ("/tmp", "/dev/shm"):
+        if os.listdir(folder):
+            return "an import leaves files in %s" % folder
     return ""
 
 

@@ -24,7 +24,7 @@ from cloudlet.aws.models.lambda_ import (
 from cloudlet.compute.errors import RuntimeUnavailable
 from cloudlet.compute.pool import Compute
 from cloudlet.services.lambda_.errors import InvalidParameterValue, Validation
-from cloudlet.services.lambda_.model import ConfigurationRecord
+from cloudlet.services.lambda_.model import ConfigurationRecord, SnapshotRecord
 from cloudlet.services.lambda_.names import LATEST, FunctionName
 
 RUNTIMES = frozenset(
@@ -78,9 +78,6 @@ def check_supported(request: Any) -> None:
     vpc = getattr(request, "vpc_config", None)
     if vpc is not None and (vpc.subnet_ids or vpc.security_group_ids):
         raise InvalidParameterValue("cloudlet does not attach functions to a VPC yet.")
-    snap_start = getattr(request, "snap_start", None)
-    if snap_start is not None and snap_start.apply_on == "PublishedVersions":
-        raise InvalidParameterValue("cloudlet does not support SnapStart yet.")
 
 
 async def served(
@@ -193,6 +190,9 @@ def given(request: CreateFunctionRequest | UpdateFunctionConfigurationRequest) -
         "memory_mb": request.memory_size,
         "tmp_mb": request.ephemeral_storage.size if request.ephemeral_storage else None,
         "tracing": request.tracing_config.mode if request.tracing_config else None,
+        "snap_start": request.snap_start.apply_on == "PublishedVersions"
+        if request.snap_start
+        else None,
         "dead_letter": (request.dead_letter_config.target_arn or "")
         if request.dead_letter_config
         else None,
@@ -240,7 +240,7 @@ def shown(
     version = configuration.version
     if qualified is None:
         qualified = version != LATEST
-    variables = configuration.variables
+    variables, snapshot = configuration.variables, configuration.snapshot
     members: dict[str, Any] = {
         "function_name": name.name,
         "function_arn": f"{name.arn}:{version}" if qualified else name.arn,
@@ -259,8 +259,6 @@ def shown(
         "revision_id": configuration.revision_id,
         "layers": [Layer(arn=use.arn, code_size=use.code.size) for use in configuration.layers]
         or None,
-        "state": "Active",
-        "last_update_status": "Successful",
         "package_type": "Zip",
         "architectures": [configuration.architecture],
         "ephemeral_storage": EphemeralStorage(size=configuration.tmp_mb),
@@ -280,9 +278,32 @@ def shown(
         )
         if configuration.runtime_note
         else None,
-        "snap_start": SnapStartResponse(apply_on="None", optimization_status="Off"),
+        "snap_start": SnapStartResponse(
+            apply_on="PublishedVersions" if configuration.snap_start else "None",
+            optimization_status="On" if snapshot and snapshot.status == "on" else "Off",
+        ),
+        **_state(snapshot),
     }
     return FunctionConfiguration(**(members | overrides))
+
+
+def _state(snapshot: SnapshotRecord | None) -> dict[str, Any]:
+    """The state of a version, which depends on its snapshot where it has SnapStart."""
+    active = {"state": "Active", "last_update_status": "Successful"}
+    if snapshot is None or snapshot.status == "on":
+        return active
+    if snapshot.status == "pending":
+        return CREATING
+    if snapshot.status == "off":
+        return active | {"state_reason": f"SnapStart is off for this version: {snapshot.reason}."}
+    return {
+        "state": "Failed",
+        "state_reason": snapshot.reason,
+        "state_reason_code": snapshot.code,
+        "last_update_status": "Failed",
+        "last_update_status_reason": snapshot.reason,
+        "last_update_status_reason_code": snapshot.code,
+    }
 
 
 #: How a function shows itself in the answer to its creation; the next look finds it active.

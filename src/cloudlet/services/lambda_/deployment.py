@@ -23,6 +23,7 @@ from cloudlet.services.lambda_.model import (
     LayerUse,
 )
 from cloudlet.services.lambda_.names import LATEST, FunctionName, layer_name
+from cloudlet.services.lambda_.snapshots import PENDING
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import Store, revision
 from cloudlet.storage.records import Change
@@ -106,6 +107,7 @@ def publish(
         version=number,
         revision_id=revision(),
         description=function.latest.description if description is None else description,
+        snapshot=PENDING if function.latest.snap_start else None,
     )
     function = msgspec.structs.replace(function, next_version=function.next_version + 1)
     account, region = name.account, name.region
@@ -123,4 +125,5 @@ def _same(version: ConfigurationRecord, latest: ConfigurationRecord) -> bool:
         revision_id=latest.revision_id,
         modified=latest.modified,
         description=latest.description,
+        snapshot=None,
     )

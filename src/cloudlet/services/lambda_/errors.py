@@ -135,6 +135,27 @@ class RecursiveInvocation(LambdaError):
         )
 
 
+class SnapStartNotReady(LambdaError):
+    """The version's snapshot is being taken."""
+
+    code = "SnapStartNotReadyException"
+    status = 409
+
+
+class SnapStartFailed(LambdaError):
+    """A hook after the restore raised."""
+
+    code = "SnapStartException"
+    status = 400
+
+
+class SnapStartTimeout(LambdaError):
+    """The hooks after the restore took too long."""
+
+    code = "SnapStartTimeoutException"
+    status = 408
+
+
 class CodeVerificationFailed(LambdaError):
     """The code is not signed as the function's code signing configuration asks."""
 

@@ -14,15 +14,23 @@ from cloudlet.compute.environment import (
     Outcome,
     StreamedOutcome,
 )
-from cloudlet.compute.errors import ComputeError, RuntimeUnavailable
+from cloudlet.compute.errors import (
+    ComputeError,
+    RestoreFailed,
+    RestoreTimedOut,
+    RuntimeUnavailable,
+)
 from cloudlet.compute.pool import Compute
 from cloudlet.services.lambda_ import lineage
 from cloudlet.services.lambda_.asynchronous import Event, Events, EventSettings
 from cloudlet.services.lambda_.errors import (
     InvalidRuntime,
+    LambdaError,
     RecursiveInvocation,
     RequestEntityTooLarge,
     ServiceFailure,
+    SnapStartFailed,
+    SnapStartTimeout,
 )
 from cloudlet.services.lambda_.targets import Target, Targets
 
@@ -146,7 +154,14 @@ def _invocation(
     return Invocation(request_id, target.arn, payload, client_context, trace_id)
 
 
-def _failure(target: Target, error: ComputeError) -> InvalidRuntime | ServiceFailure:
+def _failure(target: Target, error: ComputeError) -> LambdaError:
+    if isinstance(error, RestoreTimedOut):
+        return SnapStartTimeout("Lambda couldn't restore the snapshot within the timeout limit.")
+    if isinstance(error, RestoreFailed):
+        return SnapStartFailed(
+            "The afterRestore() runtime hook encountered an error. For more information, check the"
+            " Amazon CloudWatch logs."
+        )
     if isinstance(error, RuntimeUnavailable):
         return InvalidRuntime(str(error))
     log.error("%s could not run", target.arn, exc_info=error)

@@ -20,6 +20,14 @@ class LayerUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: CodeRecord
 
 
+class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a published version's snapshot; `code` is AWS's StateReasonCode."""
+
+    status: str  # "pending" | "on" | "off" | "failed"
+    reason: str = ""
+    code: str = ""
+
+
 class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version's configuration, or that of $LATEST."""
 
@@ -44,6 +52,8 @@ class ConfigurationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     application_log_level: str = ""
     system_log_level: str = ""
     dead_letter: str = ""  # the ARN of a queue or a topic
+    snap_start: bool = False  # for versions published from now on
+    snapshot: SnapshotRecord | None = None  # of a version that was published so
 
 
 class FunctionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -27,6 +27,7 @@ from cloudlet.services.lambda_.errors import (
 from cloudlet.services.lambda_.invoker import Invoker
 from cloudlet.services.lambda_.model import CodeRecord, ConfigurationRecord, Signing
 from cloudlet.services.lambda_.names import FunctionName
+from cloudlet.services.lambda_.snapshots import Snapshots
 from cloudlet.services.lambda_.sources.pollers import Pollers
 from cloudlet.services.lambda_.store import Store
 from cloudlet.services.lambda_.targets import Targets, environment_key
@@ -53,12 +54,17 @@ class LambdaService:
     destinations: Destinations
     pollers: Pollers
     strict_runtimes: bool = False
+    snapshots: Snapshots = field(init=False)
     _signing_key: bytes = b""
     _sweep: asyncio.Task[None] | None = None
     _retired: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _changing: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = field(
         default_factory=WeakValueDictionary
     )
+
+    def __post_init__(self) -> None:
+        """Take what only this can make."""
+        self.snapshots = Snapshots(self.store, self.compute, self.targets, self.changing)
 
     async def served(self, runtime: str | None, handler: str | None) -> str:
         """Check runtime and handler; a note where the machine lacks the exact version."""
@@ -130,6 +136,7 @@ class LambdaService:
         self.events.start(
             self.invoker.run_event, self.invoker.event_settings, self.destinations.deliver
         )
+        self.snapshots.start()
         self.pollers.start()
         named = {(account, region, id_.partition(":")[0])
                  for account, region, id_, _ in self.store.provisioned.everywhere()}  # fmt: skip
@@ -141,12 +148,14 @@ class LambdaService:
         if self._sweep is not None:
             self._sweep.cancel()
             await asyncio.gather(self._sweep, return_exceptions=True)
+        await self.snapshots.stop()
         await self.pollers.stop()
         await self.events.stop()
         self.events.queue.close()
 
     async def reset(self) -> None:
         """The records are gone: end what runs, drop what waits, free all code."""
+        await self.snapshots.stop()
         await self.pollers.reset()
         await self.events.clear()
         for environment in self.compute.snapshot():

@@ -16,7 +16,13 @@ from cloudlet.services.lambda_.asynchronous import EventSettings
 from cloudlet.services.lambda_.code import CodeStore
 from cloudlet.services.lambda_.concurrency import AccountConcurrency, FunctionConcurrency
 from cloudlet.services.lambda_.configuration import log_group
-from cloudlet.services.lambda_.errors import AccessDenied, ResourceNotFound
+from cloudlet.services.lambda_.errors import (
+    AccessDenied,
+    LambdaError,
+    ResourceConflict,
+    ResourceNotFound,
+    SnapStartNotReady,
+)
 from cloudlet.services.lambda_.model import ConfigurationRecord
 from cloudlet.services.lambda_.names import LATEST, FunctionName, from_arn
 from cloudlet.services.lambda_.roles import VALID_S, as_role, credentials_of
@@ -41,6 +47,7 @@ class Target:
     concurrency: FunctionConcurrency
     events: EventSettings
     may_loop: bool  # recursive loops are allowed
+    state: str = "Active"  # else there are no versions to run: "Pending", "Failed"
     _allowed: set[tuple[str, str, str]] = field(default_factory=set)
 
     def event_settings(self) -> EventSettings:
@@ -50,9 +57,11 @@ class Target:
         return self.events
 
     def choose(self) -> EnvironmentSpec:
-        """The version that runs this time."""
+        """The version that runs this time; raises AWS's error where it is not ready to."""
         if len(self.versions) == 1:
             return self.versions[0][1]
+        if not self.versions:
+            raise not_invocable(self.state)
         share = random.random()  # noqa: S311 - not a secret
         return next(spec for bound, spec in self.versions if share < bound)
 
@@ -92,6 +101,30 @@ class Target:
         )
         if not decision.allowed:
             raise AccessDenied(authorisation.message(principal, INVOKE, self.arn, decision))
+
+
+def invocable(configuration: ConfigurationRecord) -> str:
+    """The State of a version, "Active" if it can be invoked."""
+    status = configuration.snapshot.status if configuration.snapshot else "on"
+    return {"pending": "Pending", "failed": "Failed"}.get(status, "Active")
+
+
+def not_invocable(state: str) -> LambdaError:
+    """The error of an invocation of a version that is not Active ("Troubleshooting SnapStart")."""
+    if state == "Pending":
+        return SnapStartNotReady(
+            "Lambda is initializing your function. It will be ready to invoke once your function"
+            " state becomes ACTIVE."
+        )
+    return not_now(state)
+
+
+def not_now(state: str) -> ResourceConflict:
+    """The error of an operation that needs an active version."""
+    return ResourceConflict(
+        "The operation cannot be performed at this time. The function is currently in the following"
+        f" state: {state}"
+    )
 
 
 class Targets:
@@ -152,6 +185,11 @@ class Targets:
             alias = self._store.alias(name, qualifier)
             for version, weight in alias.weights.items():
                 shares = [(weight, self._store.version(name, version)), (1.0, configuration)]
+        state = next(
+            (s for _, version in shares if (s := invocable(version)) != "Active"), "Active"
+        )
+        if state != "Active":
+            shares = []
         config = self._store.event_config(name)
         return Target(
             name=name,
@@ -168,6 +206,7 @@ class Targets:
                 dead_letter=configuration.dead_letter,
             ),
             may_loop=self._store.function(name).recursion == "Allow",
+            state=state,
         )
 
     def spec(self, name: FunctionName, configuration: ConfigurationRecord) -> EnvironmentSpec:
@@ -195,6 +234,8 @@ class Targets:
             version=configuration.version,
             credentials_valid_s=float(VALID_S),
             system_log_level=configuration.system_log_level,
+            snap_start=configuration.snapshot is not None
+            and configuration.snapshot.status in ("pending", "on"),
         )
 
     def _variables(

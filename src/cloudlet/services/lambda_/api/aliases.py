@@ -22,6 +22,7 @@ from cloudlet.services.lambda_.names import LATEST, FunctionName
 from cloudlet.services.lambda_.resources import function_arn, function_policy, named
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import Store, check_revision, page, revision
+from cloudlet.services.lambda_.targets import invocable, not_now
 
 Lambda = Context[LambdaService]
 
@@ -32,7 +33,7 @@ async def create_alias(ctx: Lambda, req: CreateAliasRequest) -> AliasConfigurati
     name = named(ctx, req)
     store = ctx.service.store
     async with ctx.service.changing(name):
-        store.version(name, req.function_version)
+        _check_active(store, name, req.function_version)
         id_ = f"{name.name}:{req.name}"
         if store.aliases.get(name.account, name.region, id_) is not None:
             raise ResourceConflict(f"Alias already exists: {name.arn}:{req.name}")
@@ -58,7 +59,7 @@ async def update_alias(ctx: Lambda, req: UpdateAliasRequest) -> AliasConfigurati
         before = store.alias(name, req.name)
         check_revision(req.revision_id, before.revision_id)
         version = req.function_version or before.version
-        store.version(name, version)
+        _check_active(store, name, version)
         weights = before.weights
         if req.routing_config is not None:
             weights = _weights(store, name, version, req.routing_config)
@@ -130,8 +131,15 @@ def _weights(
             raise InvalidParameterValue(
                 "$LATEST is not supported for an alias pointing to more than 1 version"
             )
-        store.version(name, additional)
+        _check_active(store, name, additional)
     return weights
+
+
+def _check_active(store: Store, name: FunctionName, version: str) -> None:
+    """A version that is being made, or could not be, gets no alias."""
+    state = invocable(store.version(name, version))
+    if state != "Active":
+        raise not_now(state)
 
 
 def _shown(name: FunctionName, alias: AliasRecord) -> AliasConfiguration:

@@ -17,7 +17,7 @@ from cloudlet.aws.models.lambda_ import (
     ListFunctionsResponse,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.lambda_ import deployment
+from cloudlet.services.lambda_ import deployment, snapshots
 from cloudlet.services.lambda_.configuration import (
     CREATING,
     check_request,
@@ -77,6 +77,7 @@ async def create_function(ctx: Lambda, req: CreateFunctionRequest) -> FunctionCo
                 architecture=_architecture(req.architectures),
                 runtime_note=note,
             )
+            snapshots.check(latest)
             await deployment.unpack(ctx.service, latest)
             function = FunctionRecord(latest=latest, tags=req.tags or {}, code_signing=signing)
             changes = [Change(store.functions, *name.key, function)]
@@ -85,6 +86,7 @@ async def create_function(ctx: Lambda, req: CreateFunctionRequest) -> FunctionCo
                 _, version, changes = deployment.publish(store, name, function)
             await store.records.commit(*changes)
         ctx.service.targets.forget(name)
+        ctx.service.snapshots.take(name, version)
     return shown(name, version, qualified=False, **CREATING)
 
 

@@ -57,6 +57,7 @@ async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
         raise InvalidParameterValue("cloudlet does not support tenants and durable executions yet.")
     name = named(ctx, req)
     target = ctx.service.targets.of(name.qualified_arn)
+    spec = target.choose()
     payload = req.payload or b"{}"
     check_size(payload, SYNCHRONOUS_BYTES, "RequestResponse")
     check_json(payload)
@@ -67,7 +68,6 @@ async def invoke(ctx: Lambda, req: InvocationRequest) -> InvocationResponse:
     if req.invocation_type == "Event":
         await ctx.service.invoker.enqueue(target, payload, trace_id)
         return InvocationResponse(status_code=202)
-    spec = target.choose()
     outcome = await ctx.service.invoker.run(
         target,
         spec,

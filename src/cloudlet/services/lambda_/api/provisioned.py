@@ -119,6 +119,10 @@ def _check(ctx: Lambda, name: FunctionName, wanted: int) -> None:
         raise InvalidParameterValue(
             "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
         )
+    if store.configuration(name).snap_start:
+        raise InvalidParameterValue(
+            "Provisioned Concurrency is not supported for SnapStart enabled functions."
+        )
     others = 0
     for _, record in store.provisioned.scan(name.account, name.region, f"{name.name}:"):
         if record.qualifier == name.qualifier:

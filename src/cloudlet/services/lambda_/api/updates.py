@@ -13,7 +13,7 @@ from cloudlet.aws.models.lambda_ import (
     UpdateFunctionConfigurationRequest,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.lambda_ import deployment
+from cloudlet.services.lambda_ import deployment, snapshots
 from cloudlet.services.lambda_.configuration import (
     UPDATING,
     check_request,
@@ -102,6 +102,7 @@ async def _update(
     latest = msgspec.structs.replace(
         before, **changed, revision_id=revision(), modified=timestamp()
     )
+    snapshots.check(latest)
     await deployment.unpack(ctx.service, latest)
     function = msgspec.structs.replace(function, latest=latest)
     changes = [Change(store.functions, *name.key, function)]
@@ -111,6 +112,7 @@ async def _update(
         changes = published or changes
     await store.records.commit(*changes)
     await ctx.service.retire(name, before)
+    ctx.service.snapshots.take(name, version)
     return shown(name, version, **UPDATING)
 
 

@@ -39,6 +39,7 @@ async def publish_version(ctx: Lambda, req: PublishVersionRequest) -> FunctionCo
         if changes:
             await store.records.commit(*changes)
             ctx.service.targets.forget(name)
+            ctx.service.snapshots.take(name, version)
     return shown(name, version)
 
 
