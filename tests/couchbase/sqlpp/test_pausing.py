@@ -12,8 +12,9 @@ from tests.couchbase.sqlpp.session import Session
 
 from cloudlet.couchbase.sqlpp.context import Context, estimated_bytes
 from cloudlet.couchbase.sqlpp.errors import QueryError
-from cloudlet.couchbase.sqlpp.pausing import driven, ordered, paced, pause, release, wait
+from cloudlet.couchbase.sqlpp.pausing import driven, paced, pause, release, wait
 from cloudlet.couchbase.sqlpp.response import encoded_value
+from cloudlet.couchbase.sqlpp.sorting import ordered
 
 
 class Turns:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace
-from cloudlet.couchbase.sqlpp.pausing import ordered, pause
+from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.sorting import ordered
 from cloudlet.couchbase.sqlpp.values import TYPE_NAMES, hash_key, scalar_sort_key
 
 _SCHEMA: Final = "http://json-schema.org/draft-06/schema"

@@ -9,7 +9,6 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from heapq import merge
 from itertools import islice
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
@@ -18,8 +17,6 @@ from greenlet import getcurrent, greenlet
 
 _PAUSED: Final = object()
 _DONE: Final = object()
-# What Python sorts in well under a time slice.
-_SORT_RUN: Final = 512
 
 _T = TypeVar("_T")
 
@@ -134,19 +131,13 @@ def paced(items: Iterable[_T], every: int = 64) -> Iterator[_T]:
         pause()
 
 
-def ordered(items: list[_T], key: Callable[[_T], Any]) -> list[_T]:
-    """The items sorted (stable), with pauses where there are many."""
-    if len(items) <= _SORT_RUN:
-        return sorted(items, key=key)
-    runs = []
-    for start in range(0, len(items), _SORT_RUN):
-        runs.append(sorted(items[start : start + _SORT_RUN], key=key))
-        pause()
-    return list(paced(merge(*runs, key=key), 256))
-
-
 def release(items: set[Any] | dict[Any, Any] | list[Any]) -> None:
     """Empty a large collection little by little: to free it at once would be one long stop."""
+    if isinstance(items, list):
+        while items:
+            del items[-256:]
+            pause()
+        return
     take: Callable[[], Any] = items.popitem if isinstance(items, dict) else items.pop
     while items:
         for _ in range(min(256, len(items))):

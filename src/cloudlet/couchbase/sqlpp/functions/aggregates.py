@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from cloudlet.couchbase.sqlpp.pausing import ordered, paced
+from cloudlet.couchbase.sqlpp.pausing import paced
+from cloudlet.couchbase.sqlpp.sorting import ordered
 from cloudlet.couchbase.sqlpp.values import (
     MISSING,
     compare,
@@ -16,18 +17,29 @@ from cloudlet.couchbase.sqlpp.values import (
     scalar_sort_key,
 )
 
+_NUMBERS: Final = frozenset({int, float})
 
-class Accumulator(Protocol):
+
+class Accumulator:
     """The state of one aggregate of one group."""
+
+    __slots__ = ()
 
     def add(self, value: Any) -> None:
         """Take one row's value."""
+        raise NotImplementedError
+
+    def add_all(self, values: list[Any]) -> None:
+        """Take some values, a few hundred at most."""
+        for value in values:
+            self.add(value)
 
     def result(self) -> Any:
         """The aggregate of what was taken."""
+        raise NotImplementedError
 
 
-class Count:
+class Count(Accumulator):
     """COUNT: how many values are known."""
 
     __slots__ = ("_count",)
@@ -39,6 +51,10 @@ class Count:
         """Count a value that is neither NULL nor MISSING."""
         if value is not None and value is not MISSING:
             self._count += 1
+
+    def add_all(self, values: list[Any]) -> None:
+        """Count those that are neither NULL nor MISSING."""
+        self._count += len(values) - values.count(None) - values.count(MISSING)
 
     def result(self) -> int:
         """How many."""
@@ -55,8 +71,12 @@ class CountNumbers(Count):
         if is_number(value):
             self._count += 1
 
+    def add_all(self, values: list[Any]) -> None:
+        """Count the numbers."""
+        self._count += sum(map(is_number, values))
 
-class Sum:
+
+class Sum(Accumulator):
     """SUM of the numbers; NULL where there are none."""
 
     __slots__ = ("_count", "_sum")
@@ -71,6 +91,13 @@ class Sum:
         if kind is int or kind is float:
             self._sum += value
             self._count += 1
+
+    def add_all(self, values: list[Any]) -> None:
+        """Add the numbers."""
+        if not _NUMBERS.issuperset(map(type, values)):
+            values = [value for value in values if is_number(value)]
+        self._sum += sum(values)
+        self._count += len(values)
 
     def result(self) -> Any:
         """The sum."""
@@ -87,7 +114,7 @@ class Mean(Sum):
         return number(self._sum / self._count) if self._count else None
 
 
-class Extreme:
+class Extreme(Accumulator):
     """MIN or MAX in collation order."""
 
     __slots__ = ("_best", "_sign")
@@ -103,12 +130,21 @@ class Extreme:
         if self._best is None or compare(value, self._best) * self._sign > 0:
             self._best = value
 
+    def add_all(self, values: list[Any]) -> None:
+        """Keep the best one; numbers and texts among themselves Python compares."""
+        kinds = set(map(type, values))
+        if kinds and (kinds <= _NUMBERS or kinds == {str}):
+            self.add(max(values) if self._sign > 0 else min(values))
+            return
+        for value in values:
+            self.add(value)
+
     def result(self) -> Any:
         """The best value, NULL without any."""
         return self._best
 
 
-class Members:
+class Members(Accumulator):
     """GROUP AS: the group's rows, in their order."""
 
     __slots__ = ("_values",)
@@ -120,12 +156,16 @@ class Members:
         """Keep the row."""
         self._values.append(value)
 
+    def add_all(self, values: list[Any]) -> None:
+        """Keep the rows."""
+        self._values += values
+
     def result(self) -> Any:
         """The array."""
         return self._values
 
 
-class Collect:
+class Collect(Accumulator):
     """ARRAY_AGG: all values but MISSING, sorted as Couchbase sorts them; NULL without any."""
 
     __slots__ = ("_values",)
@@ -143,7 +183,7 @@ class Collect:
         return ordered(self._values, scalar_sort_key) if self._values else None
 
 
-class Spread:
+class Spread(Accumulator):
     """MEDIAN, STDDEV and VARIANCE with their variants, over the numbers."""
 
     __slots__ = ("_calculate", "_values")
@@ -165,7 +205,7 @@ class Spread:
         return None if found is None else number(found)
 
 
-class Distinct:
+class Distinct(Accumulator):
     """Any aggregate over its distinct values."""
 
     __slots__ = ("_inner", "_seen")

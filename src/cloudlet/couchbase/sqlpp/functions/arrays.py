@@ -15,7 +15,8 @@ from cloudlet.couchbase.sqlpp.functions.registry import (
     typed,
     whole,
 )
-from cloudlet.couchbase.sqlpp.pausing import ordered, paced
+from cloudlet.couchbase.sqlpp.pausing import paced
+from cloudlet.couchbase.sqlpp.sorting import ordered
 from cloudlet.couchbase.sqlpp.values import (
     MISSING,
     compare,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.functions.registry import whole
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, is_number, number
 
 Arguments = list[list[Any]]
@@ -16,28 +19,45 @@ Results = Iterator[Any]
 WindowFunction = Callable[..., Results]
 
 
+@dataclass(frozen=True, slots=True)
 class Partition:
-    """The rows of one partition in order; `keys` are their sort keys, none without ORDER BY."""
+    """The rows of one partition in order.
 
-    def __init__(self, rows: list[Row], keys: list[Any], order: list[Any]) -> None:
-        self.rows = rows
-        self.keys = keys
-        self.order = order
-        self._starts: list[int] | None = None
+    `starts` says where each group of rows that the order holds equal begins: one group of all
+    rows without ORDER BY.
+    """
 
-    def group_starts(self) -> list[int]:
-        """Where each group of rows with equal order values begins."""
-        if self._starts is None:
-            keys = self.keys
-            self._starts = [0, *(at for at in range(1, len(keys)) if keys[at] != keys[at - 1])]
-        return self._starts
+    rows: list[Row]
+    starts: list[int]
+    order: list[Any]
+
+    def groups(self) -> Iterator[tuple[int, int]]:
+        """Every group as rows [start, end)."""
+        start = 0
+        for end in self.starts[1:]:
+            yield start, end
+            start = end
+        yield start, len(self.rows)
 
     def peers(self, at: int) -> tuple[int, int]:
         """The rows [start, end) that are equal to a row by the order; all without one."""
-        starts = self.group_starts()
+        starts = self.starts
         group = bisect_right(starts, at) - 1
         following = starts[group + 1] if group + 1 < len(starts) else len(self.rows)
         return starts[group], following
+
+
+def group_starts(columns: list[list[Any]]) -> list[int]:
+    """Where the values of ordered columns change, and 0."""
+    starts = [0]
+    for low in range(1, len(columns[0]), 256):
+        high = min(low + 256, len(columns[0]))
+        changed: set[int] = set()
+        for keys in columns:
+            changed.update(at for at in range(low, high) if keys[at] != keys[at - 1])
+        starts += sorted(changed)
+        pause()
+    return starts
 
 
 WINDOW_FUNCTIONS: Final[dict[str, WindowFunction]] = {}
@@ -60,32 +80,31 @@ def row_number(partition: Partition, _arguments: Arguments, **_options: Any) -> 
 @_window("rank")
 def rank(partition: Partition, _arguments: Arguments, **_options: Any) -> Results:
     """One more than the number of rows before the row's equals."""
-    for at in range(len(partition.rows)):
-        yield partition.peers(at)[0] + 1
+    for start, end in partition.groups():
+        yield from repeat(start + 1, end - start)
 
 
 @_window("dense_rank")
 def dense_rank(partition: Partition, _arguments: Arguments, **_options: Any) -> Results:
     """The number of the row's group of equals from 1."""
-    starts = partition.group_starts()
-    for at in range(len(partition.rows)):
-        yield bisect_right(starts, at)
+    for number_, (start, end) in enumerate(partition.groups(), 1):
+        yield from repeat(number_, end - start)
 
 
 @_window("percent_rank")
 def percent_rank(partition: Partition, _arguments: Arguments, **_options: Any) -> Results:
     """The rank less one over the rows less one."""
     total = len(partition.rows)
-    for at in range(total):
-        yield number(partition.peers(at)[0] / (total - 1)) if total > 1 else 0
+    for start, end in partition.groups():
+        yield from repeat(number(start / (total - 1)) if total > 1 else 0, end - start)
 
 
 @_window("cume_dist")
 def cume_dist(partition: Partition, _arguments: Arguments, **_options: Any) -> Results:
     """The share of rows up to and with the row's equals."""
     total = len(partition.rows)
-    for at in range(total):
-        yield number(partition.peers(at)[1] / total)
+    for start, end in partition.groups():
+        yield from repeat(number(end / total), end - start)
 
 
 @_window("ntile")

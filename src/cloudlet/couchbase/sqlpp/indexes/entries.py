@@ -7,7 +7,7 @@ Python compares entries as the collation compares keys. A descending part has bo
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import total_ordering
 from typing import Any, Final
 
@@ -89,6 +89,15 @@ def part_value(rank: int, value: Any) -> Any:
         found = value.value
         return found.obj if rank < -4 else found
     return None if rank else MISSING
+
+
+def part_values(items: Sequence[Item], place: int) -> list[Any]:
+    """The values of one part of neighbouring entries, a page at most."""
+    at = place * 2
+    first, last = (items[0][at], items[-1][at]) if items else (0, 0)
+    if place == 0 and first == last and 1 < first < 5:  # the order says so of all between
+        return [item[1] for item in items]
+    return [part_value(item[at], item[at + 1]) for item in items]
 
 
 class SortedEntries:

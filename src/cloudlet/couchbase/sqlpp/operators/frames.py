@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate
+from cloudlet.couchbase.sqlpp.functions.aggregates import Accumulator
 from cloudlet.couchbase.sqlpp.functions.registry import whole
 from cloudlet.couchbase.sqlpp.functions.window import Partition
 from cloudlet.couchbase.sqlpp.operators.grouping import AggregateCall
 from cloudlet.couchbase.sqlpp.pausing import pause
-from cloudlet.couchbase.sqlpp.values import is_number, truth
+from cloudlet.couchbase.sqlpp.sorting import evaluated
+from cloudlet.couchbase.sqlpp.values import is_number
 
 #: The rows [start, end) of the partition, less those of `holes`.
 Extent = tuple[int, int, range | None]
@@ -40,6 +43,12 @@ class Frame:
         """The frame of every row in turn."""
         if not partition.rows:
             return
+        if (found := self.growing(partition)) is not None:
+            done = 0
+            for end in found:
+                yield from repeat((0, end, None), end - done)
+                done = end
+            return
         ends = _UNITS[self.unit](partition)
         first, last = self._offsets(partition)
         total = len(partition.rows)
@@ -47,6 +56,19 @@ class Frame:
             start = _limit(self.start, first, at, ends, total, is_end=False)
             end = _limit(self.end, last, at, ends, total, is_end=True)
             yield max(0, start), min(total, end), self._hole(partition, at)
+
+    def growing(self, partition: Partition) -> Iterable[int] | None:
+        """The frames' ends, each once, where they begin with the partition and only grow."""
+        if self.exclude != "no others" or self.start.kind != "unbounded preceding":
+            return None
+        total = len(partition.rows)
+        if self.end.kind == "unbounded following":
+            return (total,)
+        if self.end.kind != "current":
+            return None
+        if self.unit == "rows":
+            return range(1, total + 1)
+        return (end for _, end in partition.groups())
 
     def members(self, extent: Extent, at: int) -> Iterator[int]:
         """The rows of a row's extent, in order."""
@@ -101,7 +123,7 @@ def _rows(_partition: Partition) -> Ends:
 
 
 def _groups(partition: Partition) -> Ends:
-    starts = partition.group_starts()
+    starts = partition.starts
     total = len(partition.rows)
 
     def ends(at: int, distance: int, is_end: bool) -> int:
@@ -121,7 +143,7 @@ def _range(partition: Partition) -> Ends:
     """By the distance of the ORDER BY value; rows whose value is no number see their equals."""
     term = partition.order[0]
     sign = -1 if term.descending else 1
-    values = [term.evaluate(row) for row in partition.rows]
+    values = evaluated(term.evaluate, partition.rows)
     numeric = [at for at, value in enumerate(values) if is_number(value)]
     low = numeric[0] if numeric else 0
     keys = [values[at] * sign for at in numeric]
@@ -144,12 +166,34 @@ _SO_FAR = Frame("range", Bound("unbounded preceding", None), Bound("current", No
 
 def frame_of(frame: Frame | None, partition: Partition) -> Frame:
     """The frame, or the default: with an order up to the row's equals, else everything."""
-    return frame or (_SO_FAR if partition.keys else _WHOLE)
+    return frame or (_SO_FAR if partition.order else _WHOLE)
 
 
-def over_frames(call: AggregateCall, frame: Frame, partition: Partition) -> Iterator[Any]:
+def over_frames(
+    call: AggregateCall, frame: Frame, partition: Partition, values: list[Any]
+) -> Iterator[Any]:
     """An aggregate over every row's frame. Frames that only grow are taken in once."""
-    values = _values(call, partition)
+    ends = frame.growing(partition)
+    if ends is None:
+        return _over_any(call, frame, partition, values)
+    return _over_growing(call.accumulator(), values, ends)
+
+
+def _over_growing(state: Accumulator, values: list[Any], ends: Iterable[int]) -> Iterator[Any]:
+    add, result = state.add, state.result
+    done = 0
+    for end in ends:
+        for start in range(done, end, 256):
+            for value in values[start : min(end, start + 256)]:
+                add(value)
+            pause()
+        yield from repeat(result(), end - done)
+        done = end
+
+
+def _over_any(
+    call: AggregateCall, frame: Frame, partition: Partition, values: list[Any]
+) -> Iterator[Any]:
     state = call.accumulator()
     taken = (0, 0)
     result: Any = None
@@ -162,31 +206,16 @@ def over_frames(call: AggregateCall, frame: Frame, partition: Partition) -> Iter
             fresh = True
         if hole is not None:
             for place in frame.members(extent, at):
-                _add(state, values[place])
+                state.add(values[place])
                 pause()
             yield state.result()
             taken = (-1, -1)
             continue
         if fresh or end > taken[1]:
             for place in range(taken[1], end):
-                _add(state, values[place])
+                state.add(values[place])
                 if place % 64 == 0:
                     pause()
             taken, fresh = (start, max(end, start)), False
             result = state.result()
         yield result
-
-
-def _add(state: Any, value: tuple[bool, Any]) -> None:
-    if value[0]:
-        state.add(value[1])
-
-
-def _values(call: AggregateCall, partition: Partition) -> list[tuple[bool, Any]]:
-    """For every row whether it passes the FILTER, and the argument's value."""
-    found = []
-    for row in partition.rows:
-        passes = call.condition is None or truth(call.condition(row)) is True
-        found.append((passes, 1 if call.argument is None else call.argument(row)))
-        pause()
-    return found

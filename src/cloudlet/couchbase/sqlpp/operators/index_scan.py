@@ -11,7 +11,7 @@ import msgspec
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.indexes import IndexData
-from cloudlet.couchbase.sqlpp.indexes.entries import HIGHEST, Item, part_value
+from cloudlet.couchbase.sqlpp.indexes.entries import HIGHEST, Item, part_value, part_values
 from cloudlet.couchbase.sqlpp.keyspace import IndexDefinition, KeyspaceName
 from cloudlet.couchbase.sqlpp.operators.index_ranges import Interval, KeyRange, intervals
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, described
@@ -132,6 +132,12 @@ class IndexScan:
 
     def items(self, seed: Row, left: int | None = None) -> Iterator[list[Item]]:
         """The entries in batches, at most `left` of them; empty batches are ticks."""
+        for page in self.pages(seed, left):
+            for at in range(0, max(1, len(page)), BATCH):
+                yield page[at : at + BATCH]
+
+    def pages(self, seed: Row, left: int | None = None) -> Iterator[list[Item]]:
+        """The entries in pages, which are a few batches."""
         data = yield from self.ready(seed)
         seen: set[str] | None = set() if self.once else None
         found = intervals(self.spans, self.descends, seed)
@@ -147,8 +153,7 @@ class IndexScan:
                 if left is not None:
                     items = items[:left]
                     left -= len(items)
-                for at in range(0, len(items), BATCH):
-                    yield items[at : at + BATCH]
+                yield items
                 if left == 0:
                     return
 
@@ -305,16 +310,9 @@ class IndexAggregates:
         """The row."""
         states = [AGGREGATES[call.name]() for call in self.calls]
         pairs = [(state, call.place) for state, call in zip(states, self.calls, strict=True)]
-        for items in self.scan.items(seed):
+        for items in self.scan.pages(seed):
             for state, place in pairs:
-                add = state.add
-                if place is None:
-                    for _ in items:
-                        add(1)
-                    continue
-                at = place * 2
-                for item in items:
-                    add(part_value(item[at], item[at + 1]))
+                state.add_all([1] * len(items) if place is None else part_values(items, place))
             yield []
         row = seed.copy()
         for state, call in zip(states, self.calls, strict=True):

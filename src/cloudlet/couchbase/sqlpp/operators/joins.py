@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
-from cloudlet.couchbase.sqlpp.pausing import release
+from cloudlet.couchbase.sqlpp.pausing import pause, release
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
 
@@ -37,7 +37,11 @@ class NestedLoopJoin:
             rows = batch
             if self.condition is not None:
                 condition = self.condition
-                rows = [row for row in batch if truth(condition(row)) is True]
+                rows = []
+                for row in batch:
+                    if truth(condition(row)) is True:
+                        rows.append(row)
+                    pause()
             found = found or bool(rows)
             if self.nest:
                 nested.extend(row[self.right_slot] for row in rows)
@@ -96,7 +100,9 @@ class HashJoin:
                 key = _key(self.left_keys, left)
                 partners = table.get(key, ()) if key is not None else ()
                 before = len(joined)
-                for partner in partners:
+                for place, partner in enumerate(partners):
+                    if place % 16 == 15:
+                        pause()
                     row = left.copy()
                     for slot in self.right_slots:
                         row[slot] = partner[slot]

@@ -1,21 +1,23 @@
-"""ORDER BY: sorted in runs small enough for a time slice, then merged."""
+"""ORDER BY: sorted in parts small enough for a time slice."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import total_ordering
+from operator import itemgetter
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.pausing import pause, release
+from cloudlet.couchbase.sqlpp.sorting import Column, evaluated, order_of
 from cloudlet.couchbase.sqlpp.values import MISSING, RANK, scalar_sort_key
 
-# At most about 2 ms of sorting.
-_RUN: Final = 512
+# Where a limit lets no more rows than this through, only the best so far are kept.
+_FEW: Final = 1024
+_RUN: Final = 256
 
 
 @total_ordering
@@ -71,6 +73,10 @@ class SortTerm:
 
         return with_nulls
 
+    def column(self) -> Column:
+        """An empty column of the term's values."""
+        return Column(self.descending, self.nulls_last)
+
 
 @dataclass(slots=True)
 class Order:
@@ -83,45 +89,65 @@ class Order:
 
     def run(self, seed: Row) -> Batches:
         """The rows in order, after all input is read; equal ones as they came."""
-        keys = [term.key() for term in self.terms]
-        keep = None
         if self.limit is not None:
             keep = row_count(self.limit, seed, "LIMIT")
             if self.offset is not None:
                 keep += row_count(self.offset, seed, "OFFSET")
+            if keep <= _FEW:
+                yield from self._best(seed, max(keep, 1))
+                return
+        yield from self._all(seed)
+
+    def _all(self, seed: Row) -> Batches:
         context = seed[0]
-        # What a limit lets go again is not counted.
-        limited = context.has_quota and keep is None
-        runs: list[list[tuple[Any, int, Row]]] = []
-        pending: list[tuple[Any, int, Row]] = []
+        rows: list[Row | None] = []
+        columns = [term.column() for term in self.terms]
+        for batch in self.source.run(seed):
+            if context.has_quota:
+                context.hold_rows(batch)
+            for term, column in zip(self.terms, columns, strict=True):
+                column.values += evaluated(term.evaluate, batch)
+            rows += batch
+            yield []
+        context.sort_count = (context.sort_count or 0) + len(rows)
+        places = order_of(columns)
+        for start in range(0, len(rows), BATCH):
+            some = []
+            for place in places[start : start + BATCH]:
+                row = rows[place]
+                assert row is not None
+                some.append(row)
+                # Given up one by one: freeing all rows at the end would be one long stop.
+                rows[place] = None
+            yield some
+        for column in columns:
+            release(column.values)
+
+    def _best(self, seed: Row, keep: int) -> Batches:
+        """The first `keep` rows in order."""
+        first, *others = [term.key() for term in self.terms]
+        kept: list[tuple[Any, Row]] = []
+        limit: Any = None  # the key of the last row that is wanted so far
         count = 0
         for batch in self.source.run(seed):
+            count += len(batch)
             for row in batch:
-                if limited:
-                    context.hold_row(row)
                 pause()
-                key = keys[0](row) if len(keys) == 1 else tuple([k(row) for k in keys])
-                pending.append((key, count, row))
-                count += 1
+                leading = first(row)
+                if limit is not None and limit[0] < leading:
+                    continue
+                key = (leading, *[other(row) for other in others])
+                if limit is None or key < limit:
+                    kept.append((key, row))
+            if len(kept) >= keep + _RUN:
+                kept.sort(key=itemgetter(0))
+                del kept[keep:]
+                limit = kept[-1][0]
             yield []
-            if len(pending) >= _RUN + (keep or 0):
-                pending.sort(key=_key_and_place)
-                if keep is not None and keep <= _RUN * 4:
-                    del pending[keep:]
-                else:
-                    runs.append(pending)
-                    pending = []
-                yield []
-        pending.sort(key=_key_and_place)
-        runs.append(pending)
+        kept.sort(key=itemgetter(0))
         seed[0].sort_count = (seed[0].sort_count or 0) + count
-        rows: list[Row] = []
-        for _, _, row in heapq.merge(*map(_drained, runs), key=_key_and_place):
-            rows.append(row)
-            if len(rows) >= BATCH:
-                yield rows
-                rows = []
-        yield rows
+        for start in range(0, min(keep, len(kept)), BATCH):
+            yield [row for _, row in kept[start : min(keep, start + BATCH)]]
 
     def explain(self) -> list[dict[str, Any]]:
         """Order."""
@@ -131,14 +157,3 @@ class Order:
         for term in terms:
             del term["#operator"]
         return [*self.source.explain(), described("Order", sort_terms=terms)]
-
-
-def _drained(run: list[tuple[Any, int, Row]]) -> Iterator[tuple[Any, int, Row]]:
-    """The run's items, given up one by one: freeing them all at the end would be one long stop."""
-    run.reverse()
-    while run:
-        yield run.pop()
-
-
-def _key_and_place(item: tuple[Any, int, Row]) -> tuple[Any, int]:
-    return item[0], item[1]

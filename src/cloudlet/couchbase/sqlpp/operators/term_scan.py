@@ -8,6 +8,7 @@ from typing import Any
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import truth
 
 
@@ -51,7 +52,12 @@ class Remaining:
 
     def _filtered(self, seed: Row, condition: Evaluate) -> Batches:
         for batch in self.source.run(seed):
-            yield [row for row in batch if truth(condition(row)) is True]
+            rows = []
+            for row in batch:
+                if truth(condition(row)) is True:
+                    rows.append(row)
+                pause()
+            yield rows
 
     def explain(self) -> list[dict[str, Any]]:
         """Filter, where there is something left."""

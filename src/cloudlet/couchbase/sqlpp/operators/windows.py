@@ -5,18 +5,19 @@ All rows are read first. Rows come out in the order of the last window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
-from cloudlet.couchbase.sqlpp.functions.window import WINDOW_FUNCTIONS, Partition
+from cloudlet.couchbase.sqlpp.functions.window import WINDOW_FUNCTIONS, Partition, group_starts
 from cloudlet.couchbase.sqlpp.operators.frames import Frame, frame_of, over_frames
 from cloudlet.couchbase.sqlpp.operators.grouping import AggregateCall
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.ordering import SortTerm
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
-from cloudlet.couchbase.sqlpp.pausing import ordered, paced, pause, release
+from cloudlet.couchbase.sqlpp.pausing import paced, pause, release
+from cloudlet.couchbase.sqlpp.sorting import evaluated, order_of, ordered, picked
 from cloudlet.couchbase.sqlpp.values import hash_key, scalar_sort_key
 
 
@@ -33,6 +34,42 @@ class WindowFunction:
     ignore_nulls: bool
     text: str
 
+    @property
+    def taken(self) -> tuple[Evaluate, ...]:
+        """What is evaluated for every row."""
+        return self.arguments if self.aggregate is None else (self.aggregate.taken(),)
+
+
+class _Part:
+    """A partition being read: what the order and the functions need is taken row by row, while
+    the documents are at hand."""
+
+    __slots__ = ("arguments", "columns", "rows", "values")
+
+    def __init__(self, values: list[Any], step: WindowAggregate) -> None:
+        self.values = values
+        self.rows: list[Row] = []
+        self.columns = [term.column() for term in step.order]
+        self.arguments: list[list[list[Any]]] = [[[] for _ in f.taken] for f in step.functions]
+
+    def take(self, step: WindowAggregate, rows: list[Row]) -> None:
+        """Take some rows."""
+        self.rows += rows
+        for term, column in zip(step.order, self.columns, strict=True):
+            column.values += evaluated(term.evaluate, rows)
+        for function, arguments in zip(step.functions, self.arguments, strict=True):
+            for evaluate, values in zip(function.taken, arguments, strict=True):
+                values += evaluated(evaluate, rows)
+
+    def in_order(self, order: list[SortTerm]) -> tuple[Partition, list[list[list[Any]]]]:
+        """The partition in order, with the functions' arguments."""
+        if not order:
+            return Partition(self.rows, [0], order), self.arguments
+        places = order_of(self.columns)
+        starts = group_starts([picked(column.keys()[0], places) for column in self.columns])
+        arguments = [[picked(one, places) for one in arguments] for arguments in self.arguments]
+        return Partition(picked(self.rows, places), starts, order), arguments
+
 
 @dataclass(slots=True)
 class WindowAggregate:
@@ -45,63 +82,41 @@ class WindowAggregate:
 
     def run(self, seed: Row) -> Batches:
         """The rows with the results in their slots."""
-        rows: list[Row] = []
+        parts: dict[Any, _Part] = {}
         context = seed[0]
         for batch in self.source.run(seed):
             if context.has_quota:
-                for row in batch:
-                    context.hold_row(row)
-            rows.extend(batch)
+                context.hold_rows(batch)
+            for part, rows in self._parted(parts, batch):
+                part.take(self, rows)
             yield []
-        for partition in self._partitions(rows):
-            for function in self.functions:
-                self._fill(function, partition)
-            yield from chunks(partition.rows)
-            release(partition.keys)
-
-    def _partitions(self, rows: list[Row]) -> Iterator[Partition]:
-        parts: dict[Any, list[Row]] = {}
-        values: dict[Any, list[Any]] = {}
-        for row in paced(rows):
-            found = [evaluate(row) for evaluate in self.partition]
-            identity = tuple([hash_key(value) for value in found])
-            if identity not in parts:
-                parts[identity] = []
-                values[identity] = found
-            parts[identity].append(row)
         sequence = ordered(
-            list(parts), key=lambda identity: [scalar_sort_key(v) for v in values[identity]]
+            list(parts), key=lambda identity: [scalar_sort_key(v) for v in parts[identity].values]
         )
-        keys = [term.key() for term in self.order]
         for identity in sequence:
-            members = parts.pop(identity)
-            if not keys:
-                yield Partition(members, [], self.order)
-                continue
-            keyed = [(tuple([key(row) for key in keys]), row) for row in paced(members)]
-            keyed = ordered(keyed, key=lambda item: item[0])
-            yield Partition([row for _, row in keyed], [key for key, _ in keyed], self.order)
+            partition, arguments = parts.pop(identity).in_order(self.order)
+            for function, values in zip(self.functions, arguments, strict=True):
+                _fill(function, partition, values)
+            yield from chunks(partition.rows)
+            release(partition.rows)
 
-    def _fill(self, function: WindowFunction, partition: Partition) -> None:
-        pause()
-        slot = function.slot
-        frame = frame_of(function.frame, partition)
-        if function.aggregate is not None:
-            results = over_frames(function.aggregate, frame, partition)
-        else:
-            arguments = [
-                [argument(row) for row in paced(partition.rows)] for argument in function.arguments
-            ]
-            run = WINDOW_FUNCTIONS[function.name]
-            results = run(
-                partition,
-                arguments,
-                frame=frame,
-                from_last=function.from_last,
-                ignore_nulls=function.ignore_nulls,
-            )
-        for row, value in zip(partition.rows, paced(results), strict=True):
-            row[slot] = value
+    def _parted(
+        self, parts: dict[Any, _Part], batch: list[Row]
+    ) -> Iterable[tuple[_Part, list[Row]]]:
+        """The rows of a batch by their partitions."""
+        found: dict[Any, list[Row]] = {}
+        for place, row in enumerate(batch):
+            if place % 16 == 15:
+                pause()
+            values = [evaluate(row) for evaluate in self.partition]
+            identity = tuple([hash_key(value) for value in values])
+            rows = found.get(identity)
+            if rows is None:
+                rows = found[identity] = []
+                if identity not in parts:
+                    parts[identity] = _Part(values, self)
+            rows.append(row)
+        return [(parts[identity], rows) for identity, rows in found.items()]
 
     def explain(self) -> list[dict[str, Any]]:
         """WindowAggregate."""
@@ -109,3 +124,21 @@ class WindowAggregate:
             *self.source.explain(),
             described("WindowAggregate", aggregates=[call.text for call in self.functions]),
         ]
+
+
+def _fill(function: WindowFunction, partition: Partition, arguments: list[list[Any]]) -> None:
+    pause()
+    slot = function.slot
+    frame = frame_of(function.frame, partition)
+    if function.aggregate is not None:
+        results = over_frames(function.aggregate, frame, partition, arguments[0])
+    else:
+        results = WINDOW_FUNCTIONS[function.name](
+            partition,
+            arguments,
+            frame=frame,
+            from_last=function.from_last,
+            ignore_nulls=function.ignore_nulls,
+        )
+    for row, value in zip(partition.rows, paced(results), strict=True):
+        row[slot] = value
