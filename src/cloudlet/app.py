@@ -16,6 +16,7 @@ from typing import Any
 from cloudlet import services
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.endpoint import Endpoint
+from cloudlet.aws.function_report import FunctionReports
 from cloudlet.compute.environment import LogSink
 from cloudlet.compute.pool import Compute
 from cloudlet.config import Settings
@@ -23,6 +24,7 @@ from cloudlet.couchbase.options import options_for
 from cloudlet.couchbase.supervisor import DocumentServer
 from cloudlet.credentials import Credentials, credentials_for
 from cloudlet.front.asgi import FrontDoor
+from cloudlet.front.functions import FunctionPages
 from cloudlet.front.server import Server
 from cloudlet.front.status import Status
 from cloudlet.services.iam.identities import IdentityStore
@@ -72,13 +74,15 @@ class App:
         for service in services.build(self.parts):
             self.cloud.register(service)
         doors = {kind: door for s in self.cloud.services.values() for kind, door in s.doors.items()}
-        status = Status(lambda: list(self.cloud.services), self.reset)
+        reports = self.parts.wanted(FunctionReports)  # type: ignore[type-abstract]
+        status = Status(lambda: list(self.cloud.services), self.reset, FunctionPages(reports))
         self.front = FrontDoor(Endpoint(self.cloud, settings.region), doors, status)
         self.server = Server(self.front, settings.host, settings.port)
         await self.server.bind()
         self._stack.push_async_callback(self.server.stop)
         self.endpoint = self.cloud.endpoint = f"http://{_named(settings.host)}:{self.server.port}"
         await self._start_documents()
+        self._stack.push_async_callback(self.parts.usage.stop)
         await self.compute.start()
         self._stack.push_async_callback(self.compute.stop)
         for service in self.cloud.services.values():
@@ -111,6 +115,7 @@ class App:
         """Delete all state of all services; the credentials in the configuration remain."""
         async with self._resetting:
             await self.records.clear()
+            await self.parts.usage.clear()
             for service in self.cloud.services.values():
                 if service.reset is not None:
                     await service.reset()

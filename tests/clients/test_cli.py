@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.clients.functions import Functions
 from tests.clients.live import Live, clean_environment
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]
@@ -48,11 +50,12 @@ def cli(server: Live, tmp_path: Path) -> Cli:
     (tmp_path / "src" / "app.py").write_text(HANDLER)
     (tmp_path / "template.yml").write_text(TEMPLATE)
 
-    def run(*arguments: str, **environment: str) -> Done:
+    def run(*arguments: str, given: str = "", **environment: str) -> Done:
         return subprocess.run(
             [sys.executable, "-m", "cloudlet", *arguments],
             env={**clean_environment(), "CLOUDLET_DATA": str(server.data), **environment},
             cwd=tmp_path,
+            input=given,
             capture_output=True,
             text=True,
             check=False,
@@ -109,6 +112,27 @@ def test_without_a_server_commands_say_how_to_start_one(cli: Cli, tmp_path: Path
     assert done.returncode == 1
     assert "No cloudlet is running" in done.stderr
     assert "cloudlet up" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["invoke", "logs", "function"])
+def test_a_server_that_is_gone_is_a_problem_not_a_traceback(cli: Cli, command: str) -> None:
+    done = cli(command, "f", AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_REGION="us-east-1")
+    assert done.returncode == 1
+    assert "still running?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_event_comes_from_standard_input_and_may_be_queued(cli: Cli, server: Live) -> None:
+    functions = Functions(server)
+    name = functions.create(
+        "def handler(event, context): print('got', event)", LoggingConfig={"LogGroup": "/mine/cli"}
+    )
+    queued = cli("invoke", name, "-", "--async", given='"by hand"')
+    assert (queued.returncode, queued.stdout) == (0, "")
+    assert queued.stderr.startswith("queued as ")
+    until = time.monotonic() + 10
+    while "got by hand" not in cli("logs", name, "--filter", '"got by hand"').stdout:
+        assert time.monotonic() < until, "the event never ran"
 
 
 def test_env_is_what_a_shell_evaluates(cli: Cli, server: Live) -> None:

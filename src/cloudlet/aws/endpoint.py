@@ -22,7 +22,7 @@ from cloudlet.aws.digests import check_digests
 from cloudlet.aws.errors import AWSError, InternalFailure, NotImplementedOperation
 from cloudlet.aws.http import Headers, Request, Response
 from cloudlet.aws.model import ServiceModel
-from cloudlet.aws.principal import ANONYMOUS, Principal
+from cloudlet.aws.principal import ANONYMOUS
 from cloudlet.aws.service import Service
 from cloudlet.aws.sigv4 import (
     VERSION_2,
@@ -109,7 +109,7 @@ class Endpoint:
             call.service.finish(request, response)
         return response
 
-    async def authenticate(self, request: Request) -> Principal:
+    async def authenticate(self, request: Request) -> Verified:
         """The signer of a request that is for no AWS service, such as cloudlet's own."""
         claim = claim_of(request)
         if claim is None:
@@ -117,7 +117,7 @@ class Endpoint:
         is_s3 = claim.scope is not None and claim.scope.service == "s3"
         family = Family.S3 if is_s3 else Family.REST_JSON
         payload = hashlib.sha256(await request.body.read(MAX_UNLOCATED)).hexdigest()
-        return verify(request, claim, family, self.cloud.identities, payload).principal
+        return verify(request, claim, family, self.cloud.identities, payload)
 
     async def _perform(self, call: _Call) -> Response:
         request, service = call.request, call.service

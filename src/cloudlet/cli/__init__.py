@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from cloudlet.cli import couchbase, demo, deploy, dev, doctor, environment, invoke, logs, reset, up
+from cloudlet.cli import (
+    couchbase,
+    demo,
+    deploy,
+    dev,
+    doctor,
+    environment,
+    function,
+    invoke,
+    logs,
+    reset,
+    up,
+)
 from cloudlet.cli.problem import Problem
 from cloudlet.config import ConfigurationError
 
@@ -24,6 +36,7 @@ application.command()(deploy.deploy)
 application.command()(dev.dev)
 application.command()(demo.demo)
 application.command()(invoke.invoke)
+application.command()(function.function)
 application.command()(logs.logs)
 application.command()(reset.reset)
 application.command()(doctor.doctor)

@@ -41,6 +41,30 @@ class Connection:
             found["COUCHBASE_PASSWORD"] = self.couchbase["password"]
         return found
 
+    def request(
+        self, method: str, path: str, *, accept: str = "application/json"
+    ) -> tuple[int, bytes]:
+        """A signed request to one of cloudlet's own addresses: status and body of the answer.
+
+        Raises `Problem` where nothing answers.
+        """
+        import urllib3
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        request = AWSRequest(method=method, url=f"{self.endpoint}{path}", data=b"")
+        keys = Credentials(self.access_key_id, self.secret_access_key)
+        SigV4Auth(keys, "lambda", self.region).add_auth(request)
+        headers = {**dict(request.headers), "Accept": accept}
+        try:
+            answer = urllib3.request(method, request.url, headers=headers, body=b"", retries=False)
+        except urllib3.exceptions.HTTPError as error:
+            raise Problem(
+                f"Nothing answers at {self.endpoint}.", "Is that cloudlet still running?"
+            ) from error
+        return answer.status, answer.data
+
     def client(self, service: str) -> Any:
         """A boto3 client for `service`; long calls are not cut and not repeated."""
         import boto3

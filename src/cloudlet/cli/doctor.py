@@ -7,14 +7,18 @@ import json
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from cloudlet.cli import screen
+from cloudlet.cli import connection, screen
+from cloudlet.cli.environment import Data
+from cloudlet.cli.problem import Problem
 
 #: The runtimes that `doctor` looks for.
 IDENTIFIERS = (
@@ -25,9 +29,11 @@ IDENTIFIERS = (
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    data: Data = None,
 ) -> None:
-    """Report the isolation this machine allows, its runtimes, and what is missing."""
+    """Report the isolation this machine allows, its runtimes, what is missing, and what runs."""
     report = examine()
+    report["running"] = running(data)
     if as_json:
         screen.say(json.dumps(report, indent=2))
         return
@@ -42,6 +48,33 @@ def doctor(
     screen.say(f"\n{screen.styled('Programs', 'bold')}")
     for program, where in report["programs"].items():
         screen.say(f"  {program:<14} {where or 'not found'}")
+    screen.say(f"\n{screen.styled('Running', 'bold')}")
+    if report["running"] is None:
+        screen.say("  no cloudlet runs here; templates and environments are those of a running one")
+        return
+    for line in _running_text(report["running"]):
+        screen.say(f"  {line}")
+
+
+def running(data: Path | None) -> dict[str, Any] | None:
+    """The environments and templates of the cloudlet that runs, None where none does."""
+    try:
+        found = connection.find(data)
+        status, answer = found.request("GET", "/_cloudlet/compute")
+    except Problem:
+        return None
+    if status != 200:
+        return None
+    report: dict[str, Any] = json.loads(answer)
+    return {"endpoint": found.endpoint, **report}
+
+
+def _running_text(report: dict[str, Any]) -> Iterator[str]:
+    from cloudlet.aws.function_report import ComputeReport
+    from cloudlet.front.functions import compute_text
+
+    yield f"at {report['endpoint']}"
+    yield from compute_text(msgspec.convert(report, ComputeReport))
 
 
 def examine() -> dict[str, Any]:

@@ -83,11 +83,14 @@ def invoke(
 
 
 def _send(found: connection.Connection, arguments: dict[str, Any]) -> dict[str, Any]:
-    client = found.client("lambda")
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        answer: dict[str, Any] = client.invoke(**arguments)
-    except client.exceptions.ClientError as error:
+        answer: dict[str, Any] = found.client("lambda").invoke(**arguments)
+    except ClientError as error:
         raise Problem(str(error), "`cloudlet logs` shows what functions wrote.") from error
+    except BotoCoreError as error:
+        raise Problem(str(error), "Is that cloudlet still running?") from error
     return answer
 
 

@@ -23,8 +23,9 @@ def logs(
     data: Data = None,
 ) -> None:
     """Print a function's log lines, oldest first."""
-    client = connection.find(data).client("logs")
-    group = function if function.startswith("/") else f"/aws/lambda/{function}"
+    found = connection.find(data)
+    client = found.client("logs")
+    group = function if function.startswith("/") else group_of(found.client("lambda"), function)
     follower = Follower(client, group, int(time.time() * 1000) - minutes * 60_000, pattern)
     if not follow and not follower.exists():
         raise Problem(
@@ -40,6 +41,20 @@ def logs(
         if not follow:
             return
         time.sleep(Follower.POLL_S)
+
+
+def group_of(client: Any, function: str) -> str:
+    """The log group that the function writes to; Lambda's own for one that is not there (yet)."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = client.get_function_configuration(FunctionName=function)
+    except ClientError:
+        return f"/aws/lambda/{function}"
+    except BotoCoreError as error:
+        raise Problem(str(error), "Is that cloudlet still running?") from error
+    group: str = found["LoggingConfig"]["LogGroup"]
+    return group
 
 
 class Follower:

@@ -25,17 +25,9 @@ def reset(
 
 def request_reset(found: connection.Connection) -> None:
     """Send the signed request; only the root of an account may."""
-    import urllib3
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
-    request = AWSRequest(method="POST", url=f"{found.endpoint}/_cloudlet/reset", data=b"")
-    keys = Credentials(found.access_key_id, found.secret_access_key)
-    SigV4Auth(keys, "sts", found.region).add_auth(request)
-    answer = urllib3.request("POST", request.url, headers=dict(request.headers), body=b"")
-    if answer.status != 200:
+    status, answer = found.request("POST", "/_cloudlet/reset")
+    if status != 200:
         raise Problem(
-            f"The reset was refused ({answer.status}): {answer.data.decode()[:300]}",
+            f"The reset was refused ({status}): {answer.decode()[:300]}",
             "Only an account's root may reset; check AWS_ACCESS_KEY_ID.",
         )

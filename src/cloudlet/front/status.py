@@ -1,4 +1,4 @@
-"""cloudlet's own addresses: its health, and the reset of all state for test suites."""
+"""cloudlet's own addresses: its health, functions' pages, and the reset of all state."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cloudlet.aws.codec.errors import json_error
 from cloudlet.aws.endpoint import Endpoint
 from cloudlet.aws.errors import AccessDenied, AWSError
 from cloudlet.aws.http import Request, Response
+from cloudlet.front.functions import FunctionPages
 
 #: Paths of the health report; the second is the one that existing tools poll.
 HEALTH = frozenset({"/_cloudlet/health", "/_localstack/health"})
@@ -21,16 +22,20 @@ RESET = "/_cloudlet/reset"
 
 
 class Status:
-    """Answers `GET /_cloudlet/health` and `POST /_cloudlet/reset`.
+    """Answers `GET /_cloudlet/health`, `POST /_cloudlet/reset`, and what `pages` answers.
 
     `services` names the services that are up. `reset` deletes all state; only a signed request by
     the root of an account may ask for it.
     """
 
     def __init__(
-        self, services: Callable[[], Sequence[str]], reset: Callable[[], Awaitable[None]]
+        self,
+        services: Callable[[], Sequence[str]],
+        reset: Callable[[], Awaitable[None]],
+        pages: FunctionPages | None = None,
     ) -> None:
         self._services = services
+        self._pages = pages
         self._reset = reset
         self._started = time.monotonic()
 
@@ -45,6 +50,10 @@ class Status:
             return self._health()
         if path == RESET:
             return await self._do_reset(request, endpoint)
+        if self._pages is not None and self._pages.is_for(path):
+            if request.method not in ("GET", "HEAD"):
+                return _json({"message": "Use GET"}, 405)
+            return await self._pages(request, endpoint)
         return _json({"message": "Not found"}, 404)
 
     def _health(self) -> Response:
@@ -59,7 +68,7 @@ class Status:
         if request.method != "POST":
             return _json({"message": "Use POST"}, 405)
         try:
-            principal = await endpoint.authenticate(request)
+            principal = (await endpoint.authenticate(request)).principal
             if principal.kind != "root":
                 raise AccessDenied("Only the root of an account may reset cloudlet")
         except AWSError as error:

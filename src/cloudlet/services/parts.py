@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cloudlet.aws.cloud import Cloud
 from cloudlet.compute.pool import Compute
 from cloudlet.config import Settings
+from cloudlet.metering.usage import Usage
 from cloudlet.storage.records import Records
 
 T = TypeVar("T")
@@ -29,6 +30,11 @@ class Parts:
     cloud: Cloud
     compute: Compute
     offers: dict[type, Any] = field(default_factory=dict)
+    usage: Usage = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Meter into the data directory."""
+        self.usage = Usage(self.data / "usage.db")
 
     def offer(self, interface: type[T], implementation: T) -> None:
         """Offer `implementation` to the other services under `interface`."""

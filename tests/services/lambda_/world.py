@@ -18,12 +18,15 @@ from cloudlet.aws.principal import Principal, root
 from cloudlet.aws.service import Service, operation
 from cloudlet.compute.environment import (
     EnvironmentSpec,
+    EnvironmentState,
     Invocation,
     Outcome,
     SnapshotState,
     StreamedOutcome,
+    TemplateState,
 )
 from cloudlet.compute.errors import RuntimeUnavailable
+from cloudlet.compute.isolation import IsolationLevel
 from cloudlet.compute.runtimes import Runtime
 from cloudlet.config import Settings
 from cloudlet.services import lambda_
@@ -59,6 +62,8 @@ class FakeCompute:
     inexact: set[str] = field(default_factory=set)
     snapshots: dict[str, SnapshotState] = field(default_factory=dict)  # by handler
     prepared: list[str] = field(default_factory=list)
+    environments: list[EnvironmentState] = field(default_factory=list)
+    learned: list[TemplateState] = field(default_factory=list)
 
     async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
         self.invocations.append((spec, invocation))
@@ -104,8 +109,17 @@ class FakeCompute:
     async def retire(self, key: str) -> None:
         self.retired.append(key)
 
-    def snapshot(self) -> list[Any]:
+    def snapshot(self) -> list[EnvironmentState]:
+        return self.environments
+
+    def templates(self) -> list[TemplateState]:
+        return self.learned
+
+    def runtimes(self) -> list[Runtime]:
         return []
+
+    def level(self) -> IsolationLevel:
+        return IsolationLevel("minimal", ())
 
 
 def outcome(payload: bytes = b"null", error: str | None = None) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.aws.event_sources import EventSources
+from cloudlet.aws.function_report import FunctionReports
 from cloudlet.aws.functions import Functions
 from cloudlet.aws.service import Service, operations_of
 from cloudlet.services.lambda_.api import (
@@ -30,6 +31,7 @@ from cloudlet.services.lambda_.destinations import Destinations
 from cloudlet.services.lambda_.download import Download
 from cloudlet.services.lambda_.function_url.door import FunctionUrl
 from cloudlet.services.lambda_.invoker import Invoker
+from cloudlet.services.lambda_.reports import Reports
 from cloudlet.services.lambda_.sources.pollers import Pollers
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import Store
@@ -44,7 +46,7 @@ def build(parts: Parts) -> Service[LambdaService]:
     code = CodeStore(parts.data)
     targets = Targets(store, code, parts.cloud)
     events = Events(Queue(parts.data / "events.db"))
-    invoker = Invoker(targets, parts.compute, events, parts.cloud)
+    invoker = Invoker(targets, parts.compute, events, parts.cloud, parts.usage)
     destinations = Destinations(parts.cloud, invoker)
     pollers = Pollers(store, parts.cloud, invoker.run_batch, destinations)
     state = LambdaService(
@@ -60,6 +62,13 @@ def build(parts: Parts) -> Service[LambdaService]:
     )
     parts.offer(Functions, invoker)  # type: ignore[type-abstract]
     parts.offer(EventSources, pollers)  # type: ignore[type-abstract]
+    reports = Reports(store, parts.compute, parts.usage)
+    parts.offer(FunctionReports, reports)  # type: ignore[type-abstract]
+
+    async def start() -> None:
+        await state.start()
+        parts.usage.start(reports.provisioned)
+
     return Service(
         name="lambda",
         state=state,
@@ -86,7 +95,7 @@ def build(parts: Parts) -> Service[LambdaService]:
             "lambda-code": Download(state),
             "lambda-url": FunctionUrl(state, parts.cloud),
         },
-        start=state.start,
+        start=start,
         stop=state.stop,
         reset=state.reset,
     )

@@ -21,6 +21,8 @@ from cloudlet.compute.errors import (
     RuntimeUnavailable,
 )
 from cloudlet.compute.pool import Compute
+from cloudlet.metering.counters import Meter
+from cloudlet.metering.usage import Usage
 from cloudlet.services.lambda_ import lineage
 from cloudlet.services.lambda_.asynchronous import Event, Events, EventSettings
 from cloudlet.services.lambda_.errors import (
@@ -31,6 +33,7 @@ from cloudlet.services.lambda_.errors import (
     ServiceFailure,
     SnapStartFailed,
     SnapStartTimeout,
+    TooManyRequests,
 )
 from cloudlet.services.lambda_.targets import Target, Targets
 
@@ -44,9 +47,11 @@ ASYNCHRONOUS_BYTES = 1024 * 1024
 class Invoker:
     """Implements `Functions` (aws/functions.py), and what the Invoke operation shares with it."""
 
-    def __init__(self, targets: Targets, compute: Compute, events: Events, cloud: Cloud) -> None:
+    def __init__(
+        self, targets: Targets, compute: Compute, events: Events, cloud: Cloud, usage: Usage
+    ) -> None:
         self._targets, self._compute, self._events = targets, compute, events
-        self._cloud = cloud
+        self._cloud, self._usage = cloud, usage
 
     async def invoke(
         self, arn: str, payload: bytes, source: EventSource, trace_id: str = ""
@@ -104,9 +109,11 @@ class Invoker:
         """Run one version within the concurrency limits; permission is checked already."""
         invocation = _invocation(target, payload, request_id, client_context, trace_id)
         concurrency = target.concurrency
-        concurrency.take()
+        self._take(target, spec)
         try:
-            return await self._compute.invoke(spec, invocation)
+            outcome = await self._compute.invoke(spec, invocation)
+            self._count(target, spec, outcome)
+            return outcome
         except ComputeError as error:
             raise _failure(target, error) from error
         finally:
@@ -125,7 +132,7 @@ class Invoker:
         """As `run`, but returns when the function begins to answer; it counts until its end."""
         invocation = _invocation(target, payload, request_id, client_context, trace_id)
         concurrency = target.concurrency
-        concurrency.take()
+        self._take(target, spec)
         try:
             streamed = await self._compute.invoke_stream(spec, invocation)
         except BaseException as error:
@@ -136,11 +143,29 @@ class Invoker:
 
         def ended(future: asyncio.Future[Outcome]) -> None:
             concurrency.give()
-            if not future.cancelled():
-                future.exception()  # whoever reads the stream may have left
+            # Whoever reads the stream may have left, and not see how it failed.
+            if not future.cancelled() and future.exception() is None:
+                self._count(target, spec, future.result())
 
         asyncio.ensure_future(streamed.outcome).add_done_callback(ended)
         return streamed
+
+    def _take(self, target: Target, spec: EnvironmentSpec) -> None:
+        """Count one more that runs, or one that was throttled."""
+        try:
+            target.concurrency.take()
+        except TooManyRequests:
+            self._usage.of(Meter(*target.name.key, spec.version)).throttles += 1
+            raise
+
+    def _count(self, target: Target, spec: EnvironmentSpec, outcome: Outcome) -> None:
+        self._usage.of(Meter(*target.name.key, spec.version)).ran(
+            memory_mb=spec.memory_mb,
+            billed_ms=outcome.billed_ms,
+            used_mb=outcome.max_memory_mb,
+            init_ms=outcome.init_ms,
+            failed=outcome.error is not None,
+        )
 
 
 def _invocation(
