@@ -36,6 +36,8 @@ import json
 def handler(event, context):
     return {"statusCode": 200, "body": json.dumps(event)}
 """
+#: What lets a function write its log, as every SAM function may.
+BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
 def deploy(client: Any, source: str = HANDLER, name: str = "bench") -> str:
@@ -49,6 +51,7 @@ def deploy(client: Any, source: str = HANDLER, name: str = "bench") -> str:
         }],
     }  # fmt: skip
     role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    client("iam").attach_role_policy(RoleName=name, PolicyArn=BASIC_EXECUTION)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as target:
         target.writestr("app.py", source)

@@ -23,7 +23,7 @@ from cloudlet.config import Settings
 from cloudlet.couchbase.options import options_for
 from cloudlet.couchbase.supervisor import DocumentServer
 from cloudlet.credentials import Credentials, credentials_for
-from cloudlet.front.asgi import FrontDoor
+from cloudlet.front.door import FrontDoor
 from cloudlet.front.functions import FunctionPages
 from cloudlet.front.server import Server
 from cloudlet.front.status import Status

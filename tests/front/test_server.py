@@ -19,8 +19,9 @@ from cloudlet.aws.body import Body
 from cloudlet.aws.endpoint import Endpoint
 from cloudlet.aws.http import Request, Response
 from cloudlet.aws.service import Target
-from cloudlet.front.asgi import FrontDoor
-from cloudlet.front.server import MAX_HEAD, Server
+from cloudlet.front.connection import MAX_HEAD
+from cloudlet.front.door import FrontDoor
+from cloudlet.front.server import Server
 from cloudlet.front.status import Status
 
 MIB = 1024 * 1024

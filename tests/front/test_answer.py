@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, cast
 
 import pytest
+from cloudlet.front.asgi import FrontDoor
 
 from cloudlet.aws.body import Body
 from cloudlet.aws.endpoint import Endpoint
 from cloudlet.aws.http import Request, Response
-from cloudlet.front.asgi import FrontDoor
 from cloudlet.front.status import Status
 
 SCOPE: dict[str, Any] = {
