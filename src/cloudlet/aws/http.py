@@ -1,4 +1,4 @@
-"""HTTP requests and responses as the front door hands them on; only it knows ASGI."""
+"""HTTP requests and responses as the front door hands them on; only it knows the wire."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ class Headers:
     def __init__(self, items: Sequence[tuple[str, str]]) -> None:
         #: Every header as (lower-case name, value), in the order received.
         self.items = items
-        self._first: dict[str, str] = {}
-        for name, value in items:
-            self._first.setdefault(name, value)
+        self._first = dict(reversed(items))  # of those with the same name the first wins
 
     def get(self, name: str, default: str = "") -> str:
         """The first value of `name` (lower case)."""

@@ -9,6 +9,9 @@ from typing import Protocol
 
 import msgspec
 
+#: Bytes of an invocation's log that its outcome gives.
+TAIL_BYTES = 4096
+
 Credentials = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -57,12 +60,22 @@ class Outcome(msgspec.Struct, frozen=True):
 
     payload: bytes
     error: str | None
-    log_tail: bytes
+    log_lines: list[str]
     log_stream: str
     duration_ms: float
     billed_ms: int
     init_ms: float | None
     max_memory_mb: int
+
+    @property
+    def log_tail(self) -> bytes:
+        """The last 4 KB of the invocation's log."""
+        return tail_of(self.log_lines)
+
+
+def tail_of(lines: list[str]) -> bytes:
+    """The last 4 KB of a log."""
+    return ("\n".join(lines) + "\n").encode()[-TAIL_BYTES:]
 
 
 @dataclass(frozen=True, slots=True)

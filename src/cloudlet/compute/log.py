@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from cloudlet.compute.environment import LogSink
+from cloudlet.compute.environment import TAIL_BYTES, LogSink
 from cloudlet.compute.report import now_ms
 
 MAX_LINE_BYTES = 256 * 1024
-TAIL_BYTES = 4096
 # A bootstrap writes this for a newline inside one event (a traceback, a record of many lines).
 INNER_NEWLINE = b"\x1e"
 
@@ -14,20 +13,40 @@ INNER_NEWLINE = b"\x1e"
 class EnvironmentLog:
     """Splits output into events, keeps the invocation's tail, writes to the sink."""
 
-    __slots__ = ("_partial", "_sink", "_tail", "_tail_bytes", "group", "stream")
+    __slots__ = (
+        "_begun",
+        "_begun_ms",
+        "_partial",
+        "_sink",
+        "_tail_bytes",
+        "group",
+        "stream",
+        "tail",
+    )
 
     def __init__(self, sink: LogSink, group: str, stream: str) -> None:
         self._sink = sink
         self.group, self.stream = group, stream
         self._partial = b""
-        self._tail: list[str] = []
+        #: This invocation's lines, at least the last 4 KB of them; never changed in place by the
+        #: next invocation.
+        self.tail: list[str] = []
         self._tail_bytes = 0
+        self._begun: list[str] = []  # the platform's first lines, to leave with the next ones
+        self._begun_ms = 0
 
     def begin(self, lines: list[str]) -> None:
-        """Start an invocation's tail with its first lines."""
-        self._tail, self._tail_bytes = [], 0
-        if lines:
-            self.lines(lines)
+        """Start an invocation's tail with its first lines; they are written with the next ones, or
+        by `show_begun`.
+        """
+        self.show_begun()
+        self.tail, self._tail_bytes = list(lines), 0
+        self._begun, self._begun_ms = lines, now_ms()
+
+    def show_begun(self) -> None:
+        """Write the first lines of an invocation that has written nothing yet."""
+        if self._begun:
+            self.lines([])
 
     def output(self, data: bytes) -> int:
         """Take what the function wrote, return the number of events it made; an unfinished line
@@ -62,13 +81,14 @@ class EnvironmentLog:
     def lines(self, texts: list[str]) -> None:
         """Write the platform's own lines."""
         now = now_ms()
-        self._sink.write(self.group, self.stream, [(now, text) for text in texts])
-        self._tail += texts
-        self._tail_bytes += sum(map(len, texts)) + len(texts)
+        entries = [(now, text) for text in texts]
+        if self._begun:
+            begun, self._begun = self._begun, []
+            entries[:0] = [(self._begun_ms, text) for text in begun]
+        self._sink.write(self.group, self.stream, entries)
+        self.tail += texts
+        for text in texts:
+            self._tail_bytes += len(text) + 1
         if self._tail_bytes > 16 * TAIL_BYTES:
-            kept = "\n".join(self._tail)[-TAIL_BYTES:]
-            self._tail, self._tail_bytes = [kept], len(kept)
-
-    def tail(self) -> bytes:
-        """The last 4 KB of this invocation's log."""
-        return ("\n".join(self._tail) + "\n").encode()[-TAIL_BYTES:]
+            kept = "\n".join(self.tail)[-TAIL_BYTES:]
+            self.tail, self._tail_bytes = [kept], len(kept)

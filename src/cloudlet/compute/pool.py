@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -153,19 +153,31 @@ class Compute:
         if cgroups is not None:
             await asyncio.to_thread(remove_root, cgroups)
 
-    async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
-        """Run one invocation to its end, whatever becomes of the caller.
+    async def invoke(
+        self,
+        spec: EnvironmentSpec,
+        invocation: Invocation,
+        ended: Callable[[Outcome | None], None] | None = None,
+    ) -> Outcome:
+        """Run one invocation to its end, whatever becomes of the caller; `ended` is called there,
+        with the outcome or, where the platform failed, None.
 
         Raises RuntimeUnavailable, SandboxFailed or ComputeStopped for what is not the function's
         own doing; the function's failures, its time-out among them, are outcomes.
         """
-        job = Job(spec, invocation, asyncio.get_running_loop().create_future())
+        job = Job(spec, invocation, asyncio.get_running_loop().create_future(), ended)
         self._submit(job)
         return await job.future
 
-    async def invoke_stream(self, spec: EnvironmentSpec, invocation: Invocation) -> StreamedOutcome:
+    async def invoke_stream(
+        self,
+        spec: EnvironmentSpec,
+        invocation: Invocation,
+        ended: Callable[[Outcome | None], None] | None = None,
+    ) -> StreamedOutcome:
         """As `invoke`, but returns when the function starts to answer."""
-        job = Job(spec, invocation, asyncio.get_running_loop().create_future(), ResponseStream())
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        job = Job(spec, invocation, future, ended, ResponseStream())
         assert job.stream is not None
         job.future.add_done_callback(job.stream.finish)
         self._submit(job)
@@ -175,7 +187,8 @@ class Compute:
     def _submit(self, job: Job) -> None:
         """Give the job to an idle environment, else let it wait for the first that is free."""
         if self._stopped:
-            raise ComputeStopped("the platform is stopping")
+            job.fail(ComputeStopped("the platform is stopping"))
+            return
         key = job.spec.key
         pool = self._pools.get(key)
         if pool is None:

@@ -38,12 +38,25 @@ class Job:
     spec: EnvironmentSpec
     invocation: Invocation
     future: asyncio.Future[Outcome]
+    ended: Callable[[Outcome | None], None] | None = None  # told once, whoever still waits
     stream: ResponseStream | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Answer with what came of it."""
+        if not self.future.done():
+            self.future.set_result(outcome)
+        self._tell(outcome)
 
     def fail(self, error: ComputeError) -> None:
         """Answer with the platform's own failure."""
         if not self.future.done():
             self.future.set_exception(error)
+        self._tell(None)
+
+    def _tell(self, outcome: Outcome | None) -> None:
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            ended(outcome)
 
 
 @dataclass(slots=True)
@@ -133,10 +146,7 @@ class Sandbox:
         self._deadline = self._started + limit_s
         self._arm()
         self._send(b"S", _encode(message))
-        try:
-            ended = await self._initialised
-        finally:
-            self._disarm()
+        ended = await self._initialised
         self.init_ms = (perf_counter() - self._started) * 1000
         self._drain_log()
         if ended is None and self.status == "dead":  # between its word and our hearing it
@@ -192,7 +202,6 @@ class Sandbox:
         duration_ms = (perf_counter() - self._started) * 1000
         if status == "timeout":
             duration_ms = job.spec.timeout_s * 1000
-        self._disarm()
         self._job = None
         self._resume_answers()
         self._drain_log()
@@ -205,19 +214,18 @@ class Sandbox:
             request_id, duration_ms, used_mb, init_ms, status, error_type, restored
         )
         log.lines([*(lines or ()), *platform_log.end(job.spec, end)])
-        if not job.future.done():
-            job.future.set_result(
-                Outcome(
-                    payload=payload,
-                    error=error,
-                    log_tail=log.tail(),
-                    log_stream=log.stream,
-                    duration_ms=duration_ms,
-                    billed_ms=report.billed(duration_ms, init_ms),
-                    init_ms=init_ms,
-                    max_memory_mb=used_mb,
-                )
+        job.settle(
+            Outcome(
+                payload=payload,
+                error=error,
+                log_lines=log.tail,
+                log_stream=log.stream,
+                duration_ms=duration_ms,
+                billed_ms=report.billed(duration_ms, init_ms),
+                init_ms=init_ms,
+                max_memory_mb=used_mb,
             )
+        )
 
     def fail_job(self, job: Job, ended: Ended) -> None:
         """Answer an invocation with the failure of this environment's initialisation."""
@@ -321,8 +329,12 @@ class Sandbox:
 
     # --- the clock --------------------------------------------------------------------------
     def _arm(self) -> None:
-        delay = min(_WATCH_S, self._deadline - self._started)
-        self._timer = self._loop.call_later(delay, self._tick)
+        """Have `_tick` called soon; one timer goes on over many invocations, since making and
+        cancelling one each would cost each two microseconds.
+        """
+        if self._timer is None:
+            delay = min(_WATCH_S, self._deadline - self._started)
+            self._timer = self._loop.call_later(delay, self._tick)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -332,12 +344,16 @@ class Sandbox:
     def _tick(self) -> None:
         """Watch the time and the memory of a working environment."""
         self._timer = None
+        if self.status not in ("starting", "busy"):
+            return
         left = self._deadline - perf_counter()
         if left <= 0:
             self._time_out()
             return
         assert self.spec is not None
         assert self.meter is not None
+        if self.log is not None:
+            self.log.show_begun()
         if self.meter.over(self.spec.memory_mb * _MB):
             self._out_of_memory()
             return

@@ -211,8 +211,8 @@ class Connection(asyncio.Protocol):
             self._reading.content.lose()
         if self._task is None:
             text = f"{reason}\n".encode()
-            headers = [("content-type", "text/plain"), ("content-length", str(len(text)))]
-            self._transport.write(answer_head(400, headers, "", closing=True) + text)
+            head = answer_head(400, "content-type: text/plain\r\n", len(text), closing=True)
+            self._transport.write(head + text)
             self._transport.close()
         else:
             self._hold()

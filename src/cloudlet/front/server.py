@@ -51,6 +51,7 @@ class Server:
         """Answer requests from now on."""
         if self._socket is None:
             await self.bind()
+        assert self._socket is not None
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self._serve, self._connections), sock=self._socket, backlog=BACKLOG

@@ -50,7 +50,7 @@ class FakeFunctions:
         if self.raises:
             raise self.raises
         content = self.raw if self.raw is not None else json.dumps(self.answer).encode()
-        return Outcome(content, self.error, b"", "", 1.0, 1, None, 1)
+        return Outcome(content, self.error, [], "", 1.0, 1, None, 1)
 
     async def invoke_async(self, arn: str, payload: bytes, source: EventSource) -> str:
         raise NotImplementedError

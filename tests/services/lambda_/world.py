@@ -65,12 +65,25 @@ class FakeCompute:
     environments: list[EnvironmentState] = field(default_factory=list)
     learned: list[TemplateState] = field(default_factory=list)
 
-    async def invoke(self, spec: EnvironmentSpec, invocation: Invocation) -> Outcome:
+    async def invoke(
+        self, spec: EnvironmentSpec, invocation: Invocation, ended: Callable[[Outcome | None], None]
+    ) -> Outcome:
         self.invocations.append((spec, invocation))
-        return outcome(invocation.payload) if self.answer is None else await self.answer(invocation)
+        found: Outcome | None = None
+        try:
+            if self.answer is None:
+                found = outcome(invocation.payload)
+            else:
+                found = await self.answer(invocation)
+            return found
+        finally:
+            ended(found)
 
-    async def invoke_stream(self, spec: EnvironmentSpec, invocation: Invocation) -> StreamedOutcome:
+    async def invoke_stream(
+        self, spec: EnvironmentSpec, invocation: Invocation, ended: Callable[[Outcome | None], None]
+    ) -> StreamedOutcome:
         self.invocations.append((spec, invocation))
+        ended(self.streamed[2])
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         future.set_result(self.streamed[2])
 
@@ -126,7 +139,7 @@ def outcome(payload: bytes = b"null", error: str | None = None) -> Outcome:
     return Outcome(
         payload=payload,
         error=error,
-        log_tail=b"START\nEND\n",
+        log_lines=["START", "END"],
         log_stream="stream",
         duration_ms=1.0,
         billed_ms=1,

@@ -33,7 +33,8 @@ REMAPPED = frozenset(
 DROPPED = frozenset({"connection", "content-length", "transfer-encoding"})
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SPELLED = {"etag": "ETag", "dnt": "DNT", "te": "TE", "www-authenticate": "WWW-Authenticate"}
-_canonical: dict[str, str] = {}
+_sent: dict[str, str] = {}
+_encode = msgspec.json.Encoder().encode
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -55,13 +56,73 @@ class Call(msgspec.Struct, frozen=True):
     trace_id: str
 
 
-def canonical(name: str) -> str:
-    """A header's name as AWS's examples write it: content-type -> Content-Type."""
-    found = _canonical.get(name)
+class _Identity(msgspec.Struct, rename="camel"):
+    """`requestContext.identity`; nobody is known here but the address."""
+
+    source_ip: str
+    user_agent: str | None
+    cognito_identity_pool_id: None = None
+    account_id: None = None
+    cognito_identity_id: None = None
+    caller: None = None
+    principal_org_id: None = None
+    access_key: None = None
+    cognito_authentication_type: None = None
+    cognito_authentication_provider: None = None
+    user_arn: None = None
+    user: None = None
+
+
+class _Context(msgspec.Struct, rename="camel"):
+    """`requestContext`."""
+
+    resource_id: str
+    resource_path: str
+    http_method: str
+    extended_request_id: str
+    request_time: str
+    path: str
+    account_id: str
+    protocol: str
+    stage: str
+    domain_prefix: str
+    request_time_epoch: int
+    request_id: str
+    identity: _Identity
+    domain_name: str
+    deployment_id: str
+    api_id: str
+    operation_name: str | msgspec.UnsetType
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    """The event's members, in AWS's order."""
+
+    resource: str
+    path: str
+    http_method: str
+    headers: dict[str, str]
+    multi_value_headers: dict[str, list[str]]
+    query_string_parameters: dict[str, str] | None
+    multi_value_query_string_parameters: dict[str, list[str]] | None
+    path_parameters: dict[str, str] | None
+    stage_variables: dict[str, str] | None
+    request_context: _Context
+    body: str | None
+    is_base64_encoded: bool
+
+
+def sent_as(name: str) -> str:
+    """A header's name as AWS's examples write it, content-type -> Content-Type; "" for one that
+    is between two hops or the gateway's own.
+    """
+    found = _sent.get(name)
     if found is None:
-        found = _SPELLED.get(name) or "-".join(part.capitalize() for part in name.split("-"))
-        if len(_canonical) < 1000:  # clients choose the names: the table stays bounded
-            _canonical[name] = found
+        spelled = _SPELLED.get(name) or "-".join(part.capitalize() for part in name.split("-"))
+        own = name in HOP_BY_HOP or name.startswith("x-forwarded-") or name == "x-amzn-trace-id"
+        found = "" if own else spelled
+        if len(_sent) < 1000:  # clients choose the names: the table stays bounded
+            _sent[name] = found
     return found
 
 
@@ -79,53 +140,51 @@ def is_binary(media_types: tuple[str, ...], header: str) -> bool:
 
 def build(call: Call) -> bytes:
     """The event, as JSON."""
-    request = call.request
-    found = _headers(call)
-    headers = dict(found)
-    many = {name: [value] for name, value in found}
-    if len(many) < len(found):  # some header came more than once
-        many = {}
-        for name, value in found:
-            many.setdefault(name, []).append(value)
+    request, match = call.request, call.match
+    headers, many = _headers(call)
     query: dict[str, list[str]] = {}
     for name, value in request.query:
         query.setdefault(name, []).append(value)
-    binary = is_binary(call.binary_media_types, request.headers.get("content-type"))
-    body: str | None = None
+    body, binary = None, False
     if call.body:
+        binary = is_binary(call.binary_media_types, request.headers.get("content-type"))
         body = (
             base64.b64encode(call.body).decode() if binary else call.body.decode("utf-8", "replace")
         )
-    return msgspec.json.encode(
-        {
-            "resource": call.match.resource.path,
-            "path": unquote(call.path) or "/",
-            "httpMethod": request.method,
-            "headers": headers,
-            "multiValueHeaders": many,
-            "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
-            "multiValueQueryStringParameters": query or None,
-            "pathParameters": call.match.parameters or None,
-            "stageVariables": call.variables or None,
-            "requestContext": _context(call),
-            "body": body,
-            "isBase64Encoded": bool(call.body) and binary,
-        }
+    path = unquote(call.path)
+    return _encode(
+        _Event(
+            match.resource.path,
+            path or "/",
+            request.method,
+            headers,
+            many,
+            {k: v[-1] for k, v in query.items()} if query else None,
+            query or None,
+            match.parameters or None,
+            call.variables or None,
+            _context(call, path),
+            body,
+            binary,
+        )
     )
 
 
-def _headers(call: Call) -> list[tuple[str, str]]:
+def _headers(call: Call) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The last value of each header, and all of them."""
     request = call.request
-    found = [
-        (canonical(name), value)
-        for name, value in request.headers.items
-        if name not in HOP_BY_HOP
-        and not name.startswith("x-forwarded-")
-        and name != "x-amzn-trace-id"
-    ]
+    headers: dict[str, str] = {}
+    many: dict[str, list[str]] = {}
+    for name, value in request.headers.items:
+        if sent := sent_as(name):
+            if sent in headers:
+                many[sent].append(value)
+            else:
+                many[sent] = [value]
+            headers[sent] = value
     forwarded = request.headers.get("x-forwarded-for")
     port = request.endpoint.rpartition(":")[2]
-    found += [
+    for name, value in (
         ("X-Amzn-Trace-Id", call.trace_id),
         (
             "X-Forwarded-For",
@@ -133,8 +192,9 @@ def _headers(call: Call) -> list[tuple[str, str]]:
         ),
         ("X-Forwarded-Port", port if port.isdigit() else "443"),
         ("X-Forwarded-Proto", request.scheme),
-    ]
-    return found
+    ):
+        headers[name], many[name] = value, [value]
+    return headers, many
 
 
 @lru_cache(maxsize=4)
@@ -147,43 +207,28 @@ def _request_time(second: int) -> str:
     )
 
 
-def _context(call: Call) -> dict[str, Any]:
-    request = call.request
+def _context(call: Call, path: str) -> _Context:
+    request, match = call.request, call.match
     now = time.time()
-    context: dict[str, Any] = {
-        "resourceId": call.match.resource.id,
-        "resourcePath": call.match.resource.path,
-        "httpMethod": request.method,
-        "extendedRequestId": call.extended_id,
-        "requestTime": _request_time(int(now)),
-        "path": f"/{call.stage}{unquote(call.path)}",
-        "accountId": call.account,
-        "protocol": "HTTP/1.1",
-        "stage": call.stage,
-        "domainPrefix": request.host.partition(".")[0],
-        "requestTimeEpoch": int(now * 1000),
-        "requestId": call.request_id,
-        "identity": {
-            "cognitoIdentityPoolId": None,
-            "accountId": None,
-            "cognitoIdentityId": None,
-            "caller": None,
-            "sourceIp": request.source_ip,
-            "principalOrgId": None,
-            "accessKey": None,
-            "cognitoAuthenticationType": None,
-            "cognitoAuthenticationProvider": None,
-            "userArn": None,
-            "userAgent": request.headers.get("user-agent") or None,
-            "user": None,
-        },
-        "domainName": request.host,
-        "deploymentId": call.deployment_id,
-        "apiId": call.api_id,
-    }
-    if call.match.method.operation_name:
-        context["operationName"] = call.match.method.operation_name
-    return context
+    return _Context(
+        match.resource.id,
+        match.resource.path,
+        request.method,
+        call.extended_id,
+        _request_time(int(now)),
+        f"/{call.stage}{path}",
+        call.account,
+        "HTTP/1.1",
+        call.stage,
+        request.host.partition(".")[0],
+        int(now * 1000),
+        call.request_id,
+        _Identity(request.source_ip, request.headers.get("user-agent") or None),
+        request.host,
+        call.deployment_id,
+        call.api_id,
+        match.method.operation_name or msgspec.UNSET,
+    )
 
 
 def answer(call: Call, payload: bytes) -> Response:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.functions import EventSource
@@ -106,18 +106,16 @@ class Invoker:
         client_context: str | None = None,
         trace_id: str = "",
     ) -> Outcome:
-        """Run one version within the concurrency limits; permission is checked already."""
+        """Run one version within the concurrency limits; permission is checked already.
+
+        It counts until its end, also where the caller stops waiting.
+        """
         invocation = _invocation(target, payload, request_id, client_context, trace_id)
-        concurrency = target.concurrency
         self._take(target, spec)
         try:
-            outcome = await self._compute.invoke(spec, invocation)
-            self._count(target, spec, outcome)
-            return outcome
+            return await self._compute.invoke(spec, invocation, partial(self._ended, target, spec))
         except ComputeError as error:
             raise _failure(target, error) from error
-        finally:
-            concurrency.give()
 
     async def stream(
         self,
@@ -131,24 +129,13 @@ class Invoker:
     ) -> StreamedOutcome:
         """As `run`, but returns when the function begins to answer; it counts until its end."""
         invocation = _invocation(target, payload, request_id, client_context, trace_id)
-        concurrency = target.concurrency
         self._take(target, spec)
         try:
-            streamed = await self._compute.invoke_stream(spec, invocation)
-        except BaseException as error:
-            concurrency.give()
-            if isinstance(error, ComputeError):
-                raise _failure(target, error) from error
-            raise
-
-        def ended(future: asyncio.Future[Outcome]) -> None:
-            concurrency.give()
-            # Whoever reads the stream may have left, and not see how it failed.
-            if not future.cancelled() and future.exception() is None:
-                self._count(target, spec, future.result())
-
-        asyncio.ensure_future(streamed.outcome).add_done_callback(ended)
-        return streamed
+            return await self._compute.invoke_stream(
+                spec, invocation, partial(self._ended, target, spec)
+            )
+        except ComputeError as error:
+            raise _failure(target, error) from error
 
     def _take(self, target: Target, spec: EnvironmentSpec) -> None:
         """Count one more that runs, or one that was throttled."""
@@ -158,14 +145,17 @@ class Invoker:
             self._usage.of(Meter(*target.name.key, spec.version)).throttles += 1
             raise
 
-    def _count(self, target: Target, spec: EnvironmentSpec, outcome: Outcome) -> None:
-        self._usage.of(Meter(*target.name.key, spec.version)).ran(
-            memory_mb=spec.memory_mb,
-            billed_ms=outcome.billed_ms,
-            used_mb=outcome.max_memory_mb,
-            init_ms=outcome.init_ms,
-            failed=outcome.error is not None,
-        )
+    def _ended(self, target: Target, spec: EnvironmentSpec, outcome: Outcome | None) -> None:
+        """An invocation is over: one less runs, and what it took is metered."""
+        target.concurrency.give()
+        if outcome is not None:
+            self._usage.of(Meter(*target.name.key, spec.version)).ran(
+                memory_mb=spec.memory_mb,
+                billed_ms=outcome.billed_ms,
+                used_mb=outcome.max_memory_mb,
+                init_ms=outcome.init_ms,
+                failed=outcome.error is not None,
+            )
 
 
 def _invocation(

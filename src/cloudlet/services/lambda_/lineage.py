@@ -8,13 +8,13 @@ AWS SDKs hand on (`X-Amzn-Trace-Id`) carries a `Lineage` of the functions in the
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import time
 from functools import lru_cache
 from urllib.parse import unquote
 
 from cloudlet.aws.http import Request
+from cloudlet.aws.request_ids import random_hex
 
 #: Invocations of one function in one chain.
 LIMIT = 16
@@ -27,8 +27,8 @@ _COUNT = re.compile(r"([0-9a-f]{8}):(\d{1,4})")
 
 def new_trace() -> str:
     """A tracing header for a request that came with none; not sampled."""
-    root = f"1-{int(time.time()):08x}-{os.urandom(12).hex()}"
-    return f"Root={root};Parent={os.urandom(8).hex()};Sampled=0"
+    root = f"1-{int(time.time()):08x}-{random_hex(24)}"
+    return f"Root={root};Parent={random_hex(16)};Sampled=0"
 
 
 def trace_of(request: Request) -> str:
