@@ -74,7 +74,8 @@ async def test_a_connection_stays_as_the_client_wants(
 @pytest.mark.parametrize("pieces", [1, 7, 1000])
 @pytest.mark.parametrize(
     "body",
-    [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    [b"Content-Length: 5\r\n\r\nhello",
+     b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
      b"Content-Length: 0\r\n\r\n", b"\r\n"],
     ids=["length", "chunks", "empty", "none"],
 )  # fmt: skip

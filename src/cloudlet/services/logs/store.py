@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from cloudlet.services.logs import chunks
 from cloudlet.services.logs.errors import NO_GROUP, NO_STREAM, ResourceNotFound
 from cloudlet.services.logs.model import Event, GroupRecord, Stream
 from cloudlet.storage.database import Database
@@ -41,13 +42,27 @@ MIGRATIONS = [
     CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO counter VALUES ('group', 0);
     """,
+    """
+    CREATE TABLE chunk (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        grp INTEGER NOT NULL,
+        stream INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        ingested_ms INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        content BLOB NOT NULL
+    );
+    INSERT INTO chunk SELECT number, grp, stream, timestamp_ms, timestamp_ms, ingested_ms,
+        octet_length(message) + 26, CAST(json_array(json_array(timestamp_ms, message)) AS BLOB)
+        FROM event;
+    DROP TABLE event;
+    CREATE INDEX chunk_of_stream ON chunk (stream, first_ms);
+    CREATE INDEX chunk_of_group ON chunk (grp, first_ms);
+    """,
 ]
 
-#: What CloudWatch Logs counts for an event besides its message.
-EVENT_OVERHEAD_BYTES = 26
-
 _STREAM = "number, name, created_ms, first_ms, last_ms, ingested_ms"
-_EVENT = "number, stream, timestamp_ms, ingested_ms, message"
 
 
 class Store:
@@ -86,7 +101,7 @@ class Store:
         await self.groups.delete(account, region, name)
 
         def delete(connection: apsw.Connection) -> None:
-            connection.execute("DELETE FROM event WHERE grp=?", (number,))
+            connection.execute("DELETE FROM chunk WHERE grp=?", (number,))
             connection.execute("DELETE FROM stream WHERE grp=?", (number,))
 
         await self.database.write(delete)
@@ -148,7 +163,7 @@ class Store:
         number = self.stream(group, name).number
 
         def delete(connection: apsw.Connection) -> None:
-            connection.execute("DELETE FROM event WHERE stream=?", (number,))
+            connection.execute("DELETE FROM chunk WHERE stream=?", (number,))
             connection.execute("DELETE FROM stream WHERE number=?", (number,))
 
         await self.database.write(delete)
@@ -157,28 +172,32 @@ class Store:
         self, group: GroupRecord, stream: str, events: Sequence[tuple[int, str]]
     ) -> None:
         """Add (unix milliseconds, message) to a stream that exists; on disk when it returns."""
+        if not events:
+            return
         ingested = now_ms()
 
         def insert(connection: apsw.Connection) -> None:
+            packed = list(chunks.pack(events))
+            first, last = min(c.first_ms for c in packed), max(c.last_ms for c in packed)
             rows = connection.execute(
                 "UPDATE stream SET ingested_ms=?, bytes=bytes+?, last_ms=max(last_ms, ?),"
                 " first_ms=CASE WHEN first_ms=0 THEN ? ELSE min(first_ms, ?) END"
                 " WHERE grp=? AND name=? RETURNING number",
-                (ingested, size, last, first, first, group.number, stream),
+                (ingested, sum(c.size for c in packed), last, first, first, group.number, stream),
             ).fetchall()
             if not rows:
                 raise ResourceNotFound(NO_STREAM)
             number = rows[0][0]
             connection.executemany(
-                "INSERT INTO event (grp, stream, timestamp_ms, ingested_ms, message)"
-                " VALUES (?,?,?,?,?)",
-                [(group.number, number, at, ingested, text) for at, text in events],
+                "INSERT INTO chunk (grp, stream, first_ms, last_ms, ingested_ms, bytes, content)"
+                " VALUES (?,?,?,?,?,?,?)",
+                [
+                    (group.number, number, c.first_ms, c.last_ms, ingested, c.size, c.content)
+                    for c in packed
+                ],
             )
 
-        if events:
-            first, last = min(at for at, _ in events), max(at for at, _ in events)
-            size = sum(event_bytes(text) for _, text in events)
-            await self.database.write(insert)
+        await self.database.write(insert)
 
     async def events(
         self,
@@ -197,25 +216,12 @@ class Store:
         """
         column, number = scope
         assert column in {"stream", "grp"}
-        where, values = [f"{column}=?", "timestamp_ms>=?", "timestamp_ms<?"], [number]
-        values += [start_ms, end_ms]
-        if after is not None:
-            where += ["timestamp_ms>=?", "(timestamp_ms, number)>(?,?)"]
-            values += [after[0], *after]
-        if before is not None:
-            where += ["timestamp_ms<=?", "(timestamp_ms, number)<(?,?)"]
-            values += [before[0], *before]
-        direction = "ASC" if before is None else "DESC"
-        query = (
-            f"SELECT {_EVENT} FROM event WHERE {' AND '.join(where)}"  # noqa: S608 - constants
-            f" ORDER BY timestamp_ms {direction}, number {direction} LIMIT ?"
-        )
-
-        def read(connection: apsw.Connection) -> list[Event]:
-            found = [Event(*row) for row in connection.execute(query, (*values, limit))]
-            return found if before is None else found[::-1]
-
-        return await self.database.read(read)
+        span = chunks.Span(
+            column, number, start_ms, end_ms,
+            after=after or (-1, -1), before=before or (1 << 62, 1 << 62),
+        )  # fmt: skip
+        read = chunks.forward if before is None else chunks.backward
+        return await self.database.read(lambda connection: read(connection, span, limit))
 
     async def stored_bytes(self, groups: Sequence[GroupRecord]) -> dict[int, int]:
         """How many bytes each group's events have, as CloudWatch Logs counts them."""
@@ -229,19 +235,20 @@ class Store:
 
         return await self.database.read(read)
 
-    async def expire(self, group: GroupRecord, before_ms: int, batch: int = 5000) -> int:
-        """Delete up to `batch` events older than `before_ms`; returns how many."""
+    async def expire(self, group: GroupRecord, before_ms: int, batch: int = 500) -> int:
+        """Delete up to `batch` chunks whose events are all older than `before_ms`; returns how
+        many.
+        """
 
         def delete(connection: apsw.Connection) -> int:
             freed: Counter[int] = Counter()
             count = 0
             for stream, size in connection.execute(
-                "DELETE FROM event WHERE number IN"
-                " (SELECT number FROM event WHERE grp=? AND timestamp_ms<? LIMIT ?)"
-                " RETURNING stream, octet_length(message)",
-                (group.number, before_ms, batch),
+                "DELETE FROM chunk WHERE number IN (SELECT number FROM chunk"
+                " WHERE grp=? AND first_ms<? AND last_ms<? LIMIT ?) RETURNING stream, bytes",
+                (group.number, before_ms, before_ms, batch),
             ):
-                freed[stream] += size + EVENT_OVERHEAD_BYTES
+                freed[stream] += size
                 count += 1
             connection.executemany(
                 "UPDATE stream SET bytes=bytes-? WHERE number=?",
@@ -255,7 +262,7 @@ class Store:
         """Delete all streams and events."""
 
         def delete(connection: apsw.Connection) -> None:
-            connection.execute("DELETE FROM event")
+            connection.execute("DELETE FROM chunk")
             connection.execute("DELETE FROM stream")
 
         await self.database.write(delete)
@@ -268,11 +275,6 @@ def _stream(row: Any) -> Stream:
 def _number(rows: Any) -> int:
     """The single value of the single row."""
     return int(rows.fetchall()[0][0])
-
-
-def event_bytes(message: str) -> int:
-    """An event's size as CloudWatch Logs counts it."""
-    return len(message.encode()) + EVENT_OVERHEAD_BYTES
 
 
 def now_ms() -> int:

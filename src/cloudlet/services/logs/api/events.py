@@ -15,11 +15,12 @@ from cloudlet.aws.models.logs import (
     RejectedLogEventsInfo,
 )
 from cloudlet.aws.service import operation
+from cloudlet.services.logs.chunks import event_bytes
 from cloudlet.services.logs.errors import InvalidParameter
 from cloudlet.services.logs.model import Event, GroupRecord
 from cloudlet.services.logs.names import named, stream_of
 from cloudlet.services.logs.state import DAY_MS, LogsService, oldest_kept_ms
-from cloudlet.services.logs.store import event_bytes, now_ms
+from cloudlet.services.logs.store import now_ms
 
 Logs = Context[LogsService]
 

@@ -12,12 +12,12 @@ from cloudlet.aws.models.logs import (
     FilterLogEventsResponse,
 )
 from cloudlet.aws.service import operation
+from cloudlet.services.logs.chunks import event_bytes
 from cloudlet.services.logs.errors import NO_STREAM, InvalidParameter, ResourceNotFound
 from cloudlet.services.logs.model import Event, GroupRecord
 from cloudlet.services.logs.names import named, streams_of
 from cloudlet.services.logs.patterns import Predicate, compile_pattern
 from cloudlet.services.logs.state import LogsService, oldest_kept_ms
-from cloudlet.services.logs.store import event_bytes
 
 Logs = Context[LogsService]
 
