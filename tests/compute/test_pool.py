@@ -46,7 +46,7 @@ def handler(event, context):
     }  # fmt: skip
     assert outcome.error is None
     assert outcome.init_ms is not None
-    assert outcome.billed_ms == -(-outcome.duration_ms // 1)
+    assert outcome.billed_ms == -(-(outcome.duration_ms + outcome.init_ms) // 1)
     assert 1 <= outcome.max_memory_mb <= 128
 
 
