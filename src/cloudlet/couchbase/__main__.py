@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
-import gc
 import logging
 import os
 import resource
@@ -18,6 +17,7 @@ from typing import Final
 import msgspec
 import uvloop
 
+from cloudlet.couchbase.collector import Collector
 from cloudlet.couchbase.options import DocumentServerOptions, Ports
 from cloudlet.couchbase.server import DirectoryBusyError, Server
 from cloudlet.couchbase.sockets import Sockets
@@ -28,10 +28,6 @@ _FROM_STDIN: Final = "-"
 
 #: How long a thread may hold the interpreter while another waits for it.
 SWITCH_INTERVAL_S: Final = 0.0005
-
-#: How rarely the cycle collector runs: documents make no cycles, and a full collection over the
-#: cache held the loop for up to 109 ms (8 to 33 with these, and queries 1.2 to 1.9 times faster).
-COLLECTOR_THRESHOLDS: Final = (100_000, 50, 1000)
 
 
 def main() -> int:
@@ -79,7 +75,7 @@ def run(
     _allow_connections()
     # The writer thread may keep the loop waiting for half a millisecond, not for five.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    Collector().install()
     try:
         uvloop.run(_serve(options, inherited, describe))
     except (OSError, ValueError, DirectoryBusyError, CertificateError) as error:

@@ -11,9 +11,9 @@ from tests.couchbase.sqlpp.memory import MemoryKeyspaces
 from tests.couchbase.sqlpp.session import Session
 
 from cloudlet.couchbase.sqlpp.context import Context, estimated_bytes
+from cloudlet.couchbase.sqlpp.encoding import encoded_value
 from cloudlet.couchbase.sqlpp.errors import QueryError
 from cloudlet.couchbase.sqlpp.pausing import driven, paced, pause, release, wait
-from cloudlet.couchbase.sqlpp.response import encoded_value
 from cloudlet.couchbase.sqlpp.sorting import ordered
 
 
@@ -26,6 +26,9 @@ class Turns:
     async def turn(self) -> None:
         self.count += 1
         await asyncio.sleep(0)
+
+    async def rest(self) -> None:
+        await self.turn()
 
 
 async def test_work_pauses_where_it_stands_and_goes_on() -> None:

@@ -27,7 +27,10 @@ class Turns(Protocol):
     slice_end: float
 
     async def turn(self) -> None:
-        """Let others run if the slice is over."""
+        """Let others run if the slice is over; raises where the work is to end."""
+
+    async def rest(self) -> None:
+        """Let others run, and begin a new slice."""
 
 
 class _Worker:
@@ -59,10 +62,20 @@ class _Worker:
         finally:
             _running = outer
 
-    def close(self) -> None:
-        """End the work where it stands; what it holds is let go."""
-        if self.greenlet and not self.greenlet.dead:
-            self.greenlet.throw()
+    async def close(self) -> None:
+        """End the work where it stands; what it holds is let go, with pauses."""
+        global _running
+        worker = self.greenlet
+        leave: Callable[[], Any] = worker.throw
+        while worker and not worker.dead:
+            outer = _running
+            _running = self
+            try:
+                leave()
+            finally:
+                _running = outer
+            leave = worker.switch
+            await self.turns.rest()
 
 
 _running: _Worker | None = None
@@ -117,7 +130,7 @@ async def driven(items: Iterable[_T], turns: Turns) -> AsyncGenerator[_T, None]:
                 yield item
             await turns.turn()
     finally:
-        worker.close()
+        await worker.close()
 
 
 def paced(items: Iterable[_T], every: int = 64) -> Iterator[_T]:
@@ -129,6 +142,21 @@ def paced(items: Iterable[_T], every: int = 64) -> Iterator[_T]:
         if len(some) < every:
             return
         pause()
+
+
+class released:  # noqa: N801 - reads as a statement: `with released(table):`
+    """Collections that are emptied little by little when the block ends, however it ends."""
+
+    def __init__(self, *collections: set[Any] | dict[Any, Any] | list[Any]) -> None:
+        self._collections = collections
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, *_error: object) -> None:
+        """Empty them."""
+        for items in self._collections:
+            release(items)
 
 
 def release(items: set[Any] | dict[Any, Any] | list[Any]) -> None:

@@ -8,61 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from itertools import islice
-from typing import Any, Final
-
-import msgspec
+from typing import Any
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.durations import format_duration
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.encoding import encode, encoded_value
 from cloudlet.couchbase.sqlpp.values import MISSING
-
-_encode: Final = msgspec.json.Encoder(enc_hook=lambda _missing: None).encode
-
-
-# Arrays and objects of more items than this are encoded in parts, with pauses.
-_LARGE: Final = 256
-
-
-def encoded_value(value: Any) -> bytes:
-    """The value's JSON; a large one is made in parts, with pauses between them."""
-    kind = type(value)
-    if kind is list and has_large_parts(value):
-        parts = []
-        for start in range(0, len(value), _LARGE):
-            some = value[start : start + _LARGE]
-            if any(map(_is_large, some)):
-                for item in some:
-                    parts.append(encoded_value(item))
-                    pause()
-            else:
-                parts.append(_encode(some)[1:-1])
-            pause()
-        return b"[" + b",".join(parts) + b"]"
-    if kind is dict and has_large_parts(value):
-        parts = []
-        for name, item in value.items():
-            parts.append(_encode(name) + b":" + encoded_value(item))
-            pause()
-        return b"{" + b",".join(parts) + b"}"
-    return _encode(value)
-
-
-def has_large_parts(value: Any) -> bool:
-    """Whether the value, or one of its first parts, is a large array or object."""
-    kind = type(value)
-    if kind is list:
-        return len(value) > _LARGE or any(map(_is_large, value[:8]))
-    if kind is dict:
-        return len(value) > _LARGE or any(map(_is_large, islice(value.values(), 32)))
-    return False
-
-
-def _is_large(value: Any) -> bool:
-    kind = type(value)
-    return (kind is list or kind is dict) and len(value) > _LARGE
 
 
 class ResponseBody:
@@ -83,13 +35,13 @@ class ResponseBody:
 
     def head(self, signature: Any = None, prepared: str | None = None) -> bytes:
         """Everything up to the first row."""
-        parts = [b'{\n"requestID": ', _encode(self._request_id), b",\n"]
+        parts = [b'{\n"requestID": ', encode(self._request_id), b",\n"]
         if self._client_context_id is not None:
-            parts += [b'"clientContextID": ', _encode(self._client_context_id), b",\n"]
+            parts += [b'"clientContextID": ', encode(self._client_context_id), b",\n"]
         if prepared is not None:
-            parts += [b'"prepared": ', _encode(prepared), b",\n"]
+            parts += [b'"prepared": ', encode(prepared), b",\n"]
         if signature is not None:
-            parts += [b'"signature": ', _encode(signature), b",\n"]
+            parts += [b'"signature": ', encode(signature), b",\n"]
         parts.append(b'"results": [')
         return b"".join(parts)
 
@@ -110,10 +62,10 @@ class ResponseBody:
         """Everything after the last row."""
         parts = [b"\n],\n"]
         if found:
-            parts += [b'"errors": ', _encode([error.body() for error in found]), b",\n"]
-        parts += [b'"status": ', _encode(status)]
+            parts += [b'"errors": ', encode([error.body() for error in found]), b",\n"]
+        parts += [b'"status": ', encode(status)]
         if self._metrics:
-            parts += [b',\n"metrics": ', _encode(self._counts(found, context))]
+            parts += [b',\n"metrics": ', encode(self._counts(found, context))]
         parts.append(b"\n}\n")
         return b"".join(parts)
 

@@ -19,13 +19,14 @@ from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context, StoppedError
 from cloudlet.couchbase.sqlpp.durations import format_duration
+from cloudlet.couchbase.sqlpp.encoding import has_large_parts
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
 from cloudlet.couchbase.sqlpp.execute import parameters_of
 from cloudlet.couchbase.sqlpp.keyspace import Keyspaces
 from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.request import Request, read_request
-from cloudlet.couchbase.sqlpp.response import ResponseBody, has_large_parts
+from cloudlet.couchbase.sqlpp.response import ResponseBody
 from cloudlet.couchbase.sqlpp.system import SystemKeyspaces
 from cloudlet.couchbase.sqlpp.transactions import Transactions
 from cloudlet.couchbase.sqlpp.transactions.registry import KEY_VALUE

@@ -17,7 +17,7 @@ from cloudlet.couchbase.sqlpp.values import MISSING, scalar_sort_key
 
 # What Python sorts in a fraction of a time slice: numbers and texts, and keys of other values.
 _PLAIN_RUN: Final = 1024
-_KEYED_RUN: Final = 128
+_KEYED_RUN: Final = 64
 _CHUNK: Final = 256
 
 _NUMBERS: Final = frozenset({int, float})
@@ -93,7 +93,8 @@ def order_of(columns: list[Column]) -> list[int]:
 def ordered(items: list[_T], key: Callable[[_T], Any]) -> list[_T]:
     """The items sorted by a key, equal ones in their order."""
     keys = evaluated(key, items)
-    return picked(items, sorted_places(keys, _all_places(len(items)), run=_KEYED_RUN))
+    run = _PLAIN_RUN if keys and type(keys[0]) in (str, int, float) else _KEYED_RUN
+    return picked(items, sorted_places(keys, _all_places(len(items)), run=run))
 
 
 def sorted_places(
@@ -118,7 +119,7 @@ def sorted_places(
 
 def _parted(keys: list[Any], places: list[int], run: int) -> list[tuple[list[int], bool]]:
     """The places in parts by ascending keys, and whether all keys of a part are equal."""
-    wanted = min(run, 2 + 2 * len(places) // run)
+    wanted = min(run // 4, 2 + 2 * len(places) // run)
     sample = sorted([keys[place] for place in _chance.choices(places, k=4 * wanted)])
     pause()
     splitters = sample[2::4]

@@ -69,10 +69,10 @@ def _items(value: Any, *, within: bool, named: bool) -> list[tuple[Any, ...]] | 
     if within:
         if type(value) not in (list, dict):
             return None
-        pairs = _descendant_pairs(value)
+        pairs = paced(_descendant_pairs(value))
         return list(pairs) if named else [(item,) for _, item in pairs]
     if type(value) is list:
-        return list(enumerate(value)) if named else [(item,) for item in value]
+        return list(paced(enumerate(value), 512)) if named else [(i,) for i in paced(value, 512)]
     if named and type(value) is dict:
         return sorted(value.items(), key=lambda pair: pair[0])
     return None

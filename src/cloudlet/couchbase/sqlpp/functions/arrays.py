@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,11 +30,11 @@ from cloudlet.couchbase.sqlpp.values import (
 
 
 def _numbers(items: list[Any]) -> list[Any]:
-    return [item for item in items if is_number(item)]
+    return [item for item in paced(items, 512) if is_number(item)]
 
 
 def _known(items: list[Any]) -> list[Any]:
-    return [item for item in items if item is not None]
+    return [item for item in paced(items, 512) if item is not None]
 
 
 def distinct(items: Iterable[Any]) -> list[Any]:
@@ -69,14 +70,14 @@ def array_avg(items: list[Any]) -> Any:
 @typed(ARRAY)
 def array_max(items: list[Any]) -> Any:
     """The greatest item that is not NULL, in collation order; NULL where there is none."""
-    return max(_known(items), key=scalar_sort_key, default=None)
+    return max(paced(_known(items)), key=scalar_sort_key, default=None)
 
 
 @function("array_min")
 @typed(ARRAY)
 def array_min(items: list[Any]) -> Any:
     """The least item that is not NULL, in collation order; NULL where there is none."""
-    return min(_known(items), key=scalar_sort_key, default=None)
+    return min(paced(_known(items)), key=scalar_sort_key, default=None)
 
 
 @function("array_append")
@@ -101,7 +102,7 @@ def array_prepend(first: Any, second: Any, *rest: Any) -> Any:
 def array_put(items: list[Any], first: Any, *rest: Any) -> list[Any]:
     """The array with those values at its end that it does not hold."""
     result = list(items)
-    held = {hash_key(item) for item in items}
+    held = {hash_key(item) for item in paced(items)}
     for value in (first, *rest):
         if hash_key(value) not in held:
             held.add(hash_key(value))
@@ -113,7 +114,7 @@ def array_put(items: list[Any], first: Any, *rest: Any) -> list[Any]:
 @typed(ARRAY)
 def array_concat(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
     """All arrays in a row."""
-    return [item for items in (first, second, *rest) for item in items]
+    return [item for items in (first, second, *rest) for item in paced(items, 512)]
 
 
 @function("array_contains")
@@ -149,7 +150,7 @@ def array_insert(items: Any, position: Any, first: Any, *rest: Any) -> Any:
 def array_remove(items: list[Any], first: Any, *rest: Any) -> list[Any]:
     """The array without any of the values."""
     unwanted = {hash_key(value) for value in (first, *rest)}
-    return [item for item in items if hash_key(item) not in unwanted]
+    return [item for item in paced(items) if hash_key(item) not in unwanted]
 
 
 @function("array_replace")
@@ -164,7 +165,7 @@ def array_replace(items: Any, old: Any, new: Any, count: Any = None) -> Any:
         return None
     left = len(items) if left < 0 else left
     result = []
-    for item in items:
+    for item in paced(items):
         if left and hash_key(item) == hash_key(old):
             left -= 1
             item = new
@@ -179,7 +180,7 @@ def array_flatten(items: list[Any], depth: Any) -> Any:
     levels = whole(depth)
     if levels is None:
         return None
-    return list(_flattened(items, levels))
+    return list(paced(_flattened(items, levels)))
 
 
 def _flattened(items: list[Any], levels: int) -> Iterable[Any]:
@@ -205,11 +206,8 @@ def array_range(start: Any, end: Any, step: Any = 1) -> Any:
         return []
     if (end - start) / step > GENERATED_LIMIT:
         raise out_of_range("ARRAY_RANGE")
-    result, value = [], start
-    while value < end if step > 0 else value > end:
-        result.append(number(value))
-        value += step
-    return result
+    count = math.ceil((end - start) / step)
+    return [number(start + at * step) for at in paced(range(count))]
 
 
 @function("array_repeat")
@@ -236,7 +234,7 @@ def array_union(first: list[Any], second: list[Any], *rest: list[Any]) -> list[A
 @typed(ARRAY)
 def array_intersect(first: list[Any], second: list[Any], *rest: list[Any]) -> list[Any]:
     """What is in all of the arrays, once."""
-    others = [{hash_key(item) for item in items} for items in (second, *rest)]
+    others = [{hash_key(item) for item in paced(items)} for items in (second, *rest)]
     return distinct(item for item in first if all(hash_key(item) in other for other in others))
 
 
@@ -244,7 +242,7 @@ def array_intersect(first: list[Any], second: list[Any], *rest: list[Any]) -> li
 @typed(ARRAY)
 def array_except(first: list[Any], second: list[Any]) -> list[Any]:
     """What is in the first array and not in the second, once."""
-    other = {hash_key(item) for item in second}
+    other = {hash_key(item) for item in paced(second)}
     return distinct(item for item in first if hash_key(item) not in other)
 
 
@@ -255,9 +253,9 @@ def array_symdiff(first: list[Any], second: list[Any], *rest: list[Any]) -> list
     arrays = [distinct(items) for items in (first, second, *rest)]
     counts: dict[Any, int] = {}
     for items in arrays:
-        for item in items:
+        for item in paced(items):
             counts[hash_key(item)] = counts.get(hash_key(item), 0) + 1
-    return [item for items in arrays for item in items if counts[hash_key(item)] == 1]
+    return [item for items in arrays for item in paced(items) if counts[hash_key(item)] == 1]
 
 
 @function("array_symdiffn")
@@ -267,9 +265,9 @@ def array_symdiffn(first: list[Any], second: list[Any], *rest: list[Any]) -> lis
     arrays = [distinct(items) for items in (first, second, *rest)]
     counts: dict[Any, int] = {}
     for items in arrays:
-        for item in items:
+        for item in paced(items):
             counts[hash_key(item)] = counts.get(hash_key(item), 0) + 1
-    return distinct(item for items in arrays for item in items if counts[hash_key(item)] % 2)
+    return distinct(item for items in arrays for item in paced(items) if counts[hash_key(item)] % 2)
 
 
 def _holds(items: list[Any], wanted: list[Any], *, every: bool) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.encoding import base64_text, encoded_value
 from cloudlet.couchbase.sqlpp.functions.registry import TEXT, function, typed
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
@@ -28,7 +29,7 @@ function("ds_version")(lambda: "7.6.0-0000-enterprise")
 @function("encode_json", "json_encode")
 def encode_json(value: Any) -> Any:
     """The value as JSON text."""
-    return MISSING if value is MISSING else msgspec.json.encode(value).decode()
+    return MISSING if value is MISSING else encoded_value(value).decode()
 
 
 @function("decode_json", "json_decode")
@@ -46,7 +47,7 @@ def decode_json(text: str) -> Any:
 @function("encoded_size")
 def encoded_size(value: Any) -> Any:
     """How many bytes the value's JSON takes."""
-    return MISSING if value is MISSING else len(msgspec.json.encode(value))
+    return MISSING if value is MISSING else len(encoded_value(value))
 
 
 @function("poly_length")
@@ -64,7 +65,7 @@ def base64_encode(value: Any) -> Any:
     """The Base64 of the value's JSON."""
     if value is MISSING:
         return MISSING
-    return base64.b64encode(msgspec.json.encode(value)).decode()
+    return base64_text(encoded_value(value))
 
 
 @function("base64_decode", "decode_base64")
@@ -134,6 +135,7 @@ def successor(value: Any) -> Any:
 @function("redact")
 def redact(value: Any, *_options: Any) -> Any:
     """The value with every text and number hidden, its shape kept."""
+    pause()
     if type(value) is dict:
         return {name: redact(item) for name, item in value.items()}
     if type(value) is list:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.encoding import base64_text, chunks, encoded_value
 from cloudlet.couchbase.sqlpp.functions.registry import TEXT, function, typed
 from cloudlet.couchbase.sqlpp.values import MISSING
 
@@ -23,7 +24,7 @@ _INFLATED_LIMIT: Final = 20 * 1024 * 1024
 
 def _input(value: Any) -> bytes:
     """A text's own bytes, any other value's JSON."""
-    return value.encode() if type(value) is str else msgspec.json.encode(value)
+    return value.encode() if type(value) is str else encoded_value(value)
 
 
 @function("hashbytes")
@@ -41,9 +42,12 @@ def hashbytes(value: Any, options: Any = None) -> Any:
     if name is None:
         raise errors.evaluation("HASHBYTES()", f"invalid algorithm: {algorithm}")
     try:
-        return hashlib.new(name, _input(value), usedforsecurity=False).hexdigest()
+        found = hashlib.new(name, usedforsecurity=False)
     except ValueError:
         raise errors.evaluation("HASHBYTES()", f"{algorithm} is not available") from None
+    for part in chunks(_input(value)):
+        found.update(part)
+    return found.hexdigest()
 
 
 def _crc32(data: bytes, polynomial: Any) -> str:
@@ -56,15 +60,19 @@ def _crc32(data: bytes, polynomial: Any) -> str:
     if type(number) is not int or not 0 <= number < 2**32:
         raise errors.evaluation("HASHBYTES()", f"invalid polynomial: {polynomial}")
     if number == _POLYNOMIALS["ieee"]:
-        return f"{zlib.crc32(data):08x}"
+        crc = 0
+        for part in chunks(data):
+            crc = zlib.crc32(part, crc)
+        return f"{crc:08x}"
     table = []
     for entry in range(256):
         for _ in range(8):
             entry = entry >> 1 ^ number if entry & 1 else entry >> 1
         table.append(entry)
     crc = 0xFFFFFFFF
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
+    for part in chunks(data, 4096):
+        for byte in part:
+            crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
     return f"{crc ^ 0xFFFFFFFF:08x}"
 
 
@@ -73,7 +81,9 @@ def compress(value: Any) -> Any:
     """The value's JSON compressed (zlib), in Base64."""
     if value is MISSING:
         return MISSING
-    return base64.b64encode(zlib.compress(msgspec.json.encode(value))).decode()
+    deflater = zlib.compressobj()
+    parts = [deflater.compress(part) for part in chunks(encoded_value(value))]
+    return base64_text(b"".join([*parts, deflater.flush()]))
 
 
 @function("uncompress")

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.functions.registry import ANY, OBJECT, TEXT, function, typed
 from cloudlet.couchbase.sqlpp.functions.regular_expressions import compiled
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.pausing import paced, pause
+from cloudlet.couchbase.sqlpp.sorting import ordered
 from cloudlet.couchbase.sqlpp.values import MISSING, TYPE_NAMES
 
 function("object_length")(typed(OBJECT)(len))
@@ -98,7 +99,7 @@ def object_pairs_nested(value: dict[str, Any], options: dict[str, Any] | None = 
         for path, _, item in _paths(value, "", composites=given.get("composites") is True)
         if matches is None or matches.search(path) is not None
     ]
-    return sorted(found, key=lambda pair: pair["name"])
+    return ordered(found, lambda pair: pair["name"])
 
 
 @function("object_paths")
@@ -116,7 +117,8 @@ def object_paths(value: dict[str, Any], options: dict[str, Any] | None = None) -
         searched = name if given.get("patternspace") == "field" else path
         if matches is None or matches.search(searched) is not None:
             found.append(path)
-    return sorted(found) if given.get("unique") is False else sorted(set(found))
+    found = found if given.get("unique") is False else list(dict.fromkeys(paced(found)))
+    return ordered(found, str)
 
 
 @function("object_filter")

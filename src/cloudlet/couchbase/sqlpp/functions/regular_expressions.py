@@ -9,7 +9,7 @@ import re2  # type: ignore[import-untyped]
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.functions.registry import NUMBER, TEXT, function, typed, whole
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.pausing import paced, pause
 
 # A pattern that needs more than this is refused, as RE2 does.
 _MEMORY_BYTES: Final = 8 * 1024 * 1024
@@ -103,7 +103,7 @@ _GROUP: Final = re2.compile(r"\$(?:(\w+)|\{(\w+)\}|\$)")
 @typed(TEXT)
 def regexp_matches(text: str, pattern: str) -> list[str]:
     """All matches."""
-    return [found.group() for found in compiled(pattern).finditer(text)]
+    return [found.group() for found in paced(compiled(pattern).finditer(text))]
 
 
 @function("regexp_split", "regex_split")
@@ -111,7 +111,7 @@ def regexp_matches(text: str, pattern: str) -> list[str]:
 def regexp_split(text: str, pattern: str) -> list[str]:
     """The parts between the matches."""
     parts, at = [], 0
-    for found in compiled(pattern).finditer(text):
+    for found in paced(compiled(pattern).finditer(text)):
         if found.end() > found.start():
             parts.append(text[at : found.start()])
             at = found.end()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cloudlet.couchbase.sqlpp.functions.registry import function
 from cloudlet.couchbase.sqlpp.functions.regular_expressions import compiled
 from cloudlet.couchbase.sqlpp.patterns import like_matcher
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.pausing import paced, pause
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
 
 _WORD: Final = re.compile(r"\w+")
@@ -52,10 +52,10 @@ def _words(text: str, options: _Options) -> Iterator[str]:
     if not options.split:
         yield text.strip() if options.trim else text
         return
-    for match in _WORD.finditer(text):
+    for match in paced(_WORD.finditer(text)):
         yield match.group()
     if options.specials:
-        for match in _SPECIAL.finditer(text):
+        for match in paced(_SPECIAL.finditer(text)):
             word = match.group().strip(".:?")
             if word and not _WORD.fullmatch(word):
                 yield word

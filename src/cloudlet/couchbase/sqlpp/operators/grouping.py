@@ -10,7 +10,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row, constant
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES, Accumulator, Distinct
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.sqlpp.pausing import pause, released
 from cloudlet.couchbase.sqlpp.sorting import evaluated
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
@@ -66,6 +66,10 @@ class Group:
     def run(self, seed: Row) -> Batches:
         """The groups in order of their first rows, after all input is read."""
         groups: dict[Any, tuple[Row, list[Accumulator]]] = {}
+        with released(groups):
+            yield from self._grouped(seed, groups)
+
+    def _grouped(self, seed: Row, groups: dict[Any, tuple[Row, list[Accumulator]]]) -> Batches:
         if not self.keys:
             groups[()] = (seed.copy(), [call.accumulator() for call in self.aggregates])
         takes = [call.taken() for call in self.aggregates]

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
-from cloudlet.couchbase.sqlpp.pausing import pause, release
+from cloudlet.couchbase.sqlpp.pausing import pause, released
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
 
@@ -85,6 +85,10 @@ class HashJoin:
     def run(self, seed: Row) -> Batches:
         """Joined rows; with `outer`, left rows without a partner too."""
         table: dict[Any, list[Row]] = {}
+        with released(table):
+            yield from self._joined(seed, table)
+
+    def _joined(self, seed: Row, table: dict[Any, list[Row]]) -> Batches:
         limited = seed[0].has_quota
         for batch in self.right.run(seed):
             for row in batch:
@@ -114,7 +118,6 @@ class HashJoin:
                 if self.outer and len(joined) == before:
                     joined.append(left)
             yield joined
-        release(table)
 
     def explain(self) -> list[dict[str, Any]]:
         """HashJoin with the build side inside."""

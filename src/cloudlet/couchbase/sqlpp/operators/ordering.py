@@ -11,7 +11,7 @@ from typing import Any, Final
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.steps import row_count
-from cloudlet.couchbase.sqlpp.pausing import pause, release
+from cloudlet.couchbase.sqlpp.pausing import pause, released
 from cloudlet.couchbase.sqlpp.sorting import Column, evaluated, order_of
 from cloudlet.couchbase.sqlpp.values import MISSING, RANK, scalar_sort_key
 
@@ -99,9 +99,13 @@ class Order:
         yield from self._all(seed)
 
     def _all(self, seed: Row) -> Batches:
-        context = seed[0]
         rows: list[Row | None] = []
         columns = [term.column() for term in self.terms]
+        with released(rows, *(column.values for column in columns)):
+            yield from self._sorted(seed, rows, columns)
+
+    def _sorted(self, seed: Row, rows: list[Row | None], columns: list[Column]) -> Batches:
+        context = seed[0]
         for batch in self.source.run(seed):
             if context.has_quota:
                 context.hold_rows(batch)
@@ -120,8 +124,6 @@ class Order:
                 # Given up one by one: freeing all rows at the end would be one long stop.
                 rows[place] = None
             yield some
-        for column in columns:
-            release(column.values)
 
     def _best(self, seed: Row, keep: int) -> Batches:
         """The first `keep` rows in order."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, QueryPlan, described
-from cloudlet.couchbase.sqlpp.pausing import pause, release
+from cloudlet.couchbase.sqlpp.pausing import pause, released
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
 
 
@@ -113,6 +113,10 @@ class Distinct:
     def run(self, seed: Row) -> Batches:
         """The first row of every result."""
         seen: set[Any] = set()
+        with released(seen):
+            yield from self._distinct(seed, seen)
+
+    def _distinct(self, seed: Row, seen: set[Any]) -> Batches:
         slot = self.slot
         limited = seed[0].has_quota
         for batch in self.source.run(seed):
@@ -125,7 +129,6 @@ class Distinct:
                     if limited:
                         seed[0].hold(row[slot])
             yield rows
-        release(seen)
 
     def explain(self) -> list[dict[str, Any]]:
         """Distinct."""
@@ -144,8 +147,13 @@ class SetOperation:
 
     def run(self, seed: Row) -> Batches:
         """Rows with the combined results."""
-        results = self._union(seed) if self.operator == "union" else self._matched(seed)
         seen: set[Any] = set()
+        counts: dict[Any, int] = {}
+        with released(seen, counts):
+            yield from self._combined(seed, seen, counts)
+
+    def _combined(self, seed: Row, seen: set[Any], counts: dict[Any, int]) -> Batches:
+        results = self._union(seed) if self.operator == "union" else self._matched(seed, counts)
         for values in results:
             rows = []
             for value in values:
@@ -165,8 +173,7 @@ class SetOperation:
         yield from self.left.run(seed)
         yield from self.right.run(seed)
 
-    def _matched(self, seed: Row) -> Batches:
-        counts: dict[Any, int] = {}
+    def _matched(self, seed: Row, counts: dict[Any, int]) -> Batches:
         for values in self.right.run(seed):
             for value in values:
                 key = hash_key(value)

@@ -61,6 +61,15 @@ class _Part:
             for evaluate, values in zip(function.taken, arguments, strict=True):
                 values += evaluated(evaluate, rows)
 
+    def release(self) -> None:
+        """Let go of the rows and of what was taken of them."""
+        release(self.rows)
+        for column in self.columns:
+            release(column.values)
+        for arguments in self.arguments:
+            for values in arguments:
+                release(values)
+
     def in_order(self, order: list[SortTerm]) -> tuple[Partition, list[list[list[Any]]]]:
         """The partition in order, with the functions' arguments."""
         if not order:
@@ -83,22 +92,33 @@ class WindowAggregate:
     def run(self, seed: Row) -> Batches:
         """The rows with the results in their slots."""
         parts: dict[Any, _Part] = {}
+        try:
+            yield from self._over(seed, parts)
+        finally:
+            for part in parts.values():
+                part.release()
+
+    def _over(self, seed: Row, parts: dict[Any, _Part]) -> Batches:
         context = seed[0]
         for batch in self.source.run(seed):
             if context.has_quota:
                 context.hold_rows(batch)
-            for part, rows in self._parted(parts, batch):
-                part.take(self, rows)
+            self._take(parts, batch)
             yield []
         sequence = ordered(
             list(parts), key=lambda identity: [scalar_sort_key(v) for v in parts[identity].values]
         )
         for identity in sequence:
-            partition, arguments = parts.pop(identity).in_order(self.order)
+            partition, arguments = parts[identity].in_order(self.order)
             for function, values in zip(self.functions, arguments, strict=True):
                 _fill(function, partition, values)
             yield from chunks(partition.rows)
+            parts.pop(identity).release()
             release(partition.rows)
+
+    def _take(self, parts: dict[Any, _Part], batch: list[Row]) -> None:
+        for part, rows in self._parted(parts, batch):
+            part.take(self, rows)
 
     def _parted(
         self, parts: dict[Any, _Part], batch: list[Row]
@@ -140,5 +160,5 @@ def _fill(function: WindowFunction, partition: Partition, arguments: list[list[A
             from_last=function.from_last,
             ignore_nulls=function.ignore_nulls,
         )
-    for row, value in zip(partition.rows, paced(results), strict=True):
+    for row, value in zip(partition.rows, paced(results, 16), strict=True):
         row[slot] = value
