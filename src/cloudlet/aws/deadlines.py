@@ -11,21 +11,26 @@ _TICK_S = 0.02
 
 
 class Deadlines:
-    """Deadlines of tasks of one event loop; they pass up to 20 ms late.
+    """Deadlines of tasks of one event loop, that of the first; they pass up to 20 ms late.
 
     At its deadline a task is cancelled; who set it asks `passed` to tell that from other
     cancellations.
     """
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count()
         self._pending: dict[int, tuple[float, asyncio.Task[object]]] = {}
         self._passed: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def set(self, task: asyncio.Task[object], seconds: float) -> int:
-        """Cancel the task in `seconds`, unless its deadline is cleared before."""
-        loop = task.get_loop()
+    def set(self, seconds: float) -> int:
+        """Cancel the current task in `seconds`, unless its deadline is cleared before."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        assert task is not None
         number = next(self._numbers)
         self._pending[number] = (loop.time() + seconds, task)
         if self._timer is None:
@@ -38,8 +43,13 @@ class Deadlines:
         self._passed.discard(number)
 
     def passed(self, number: int) -> bool:
-        """Whether the deadline has cancelled its task."""
-        return number in self._passed
+        """Whether the deadline has cancelled the current task, which then goes on."""
+        if number not in self._passed:
+            return False
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        task.uncancel()
+        return True
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()

@@ -122,9 +122,11 @@ class Compute:
         self._level: IsolationLevel | None = None
         self._probing = threading.Lock()
         self._stopped = False
+        self._loop: asyncio.AbstractEventLoop  # from `start` on
 
     async def start(self) -> None:
         """Make ready; cheap: nothing is forked until a runtime's first use."""
+        self._loop = asyncio.get_running_loop()
         self._reaper = asyncio.create_task(self._reap())
 
     async def stop(self) -> None:
@@ -165,7 +167,7 @@ class Compute:
         Raises RuntimeUnavailable, SandboxFailed or ComputeStopped for what is not the function's
         own doing; the function's failures, its time-out among them, are outcomes.
         """
-        job = Job(spec, invocation, asyncio.get_running_loop().create_future(), ended)
+        job = Job(spec, invocation, self._loop.create_future(), ended)
         self._submit(job)
         return await job.future
 
@@ -176,7 +178,7 @@ class Compute:
         ended: Callable[[Outcome | None], None] | None = None,
     ) -> StreamedOutcome:
         """As `invoke`, but returns when the function starts to answer."""
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Outcome] = self._loop.create_future()
         job = Job(spec, invocation, future, ended, ResponseStream())
         assert job.stream is not None
         job.future.add_done_callback(job.stream.finish)

@@ -23,11 +23,13 @@ from cloudlet.compute.stream import MAX_STREAMED_BYTES, ResponseStream
 
 _MB = 1024 * 1024
 _FRAME_LIMIT = report.MAX_RESPONSE_BYTES + _MB
+_READ_BYTES = 1 << 16  # a pipe holds no more; a larger buffer is a system call of its own
 _LOG_CHUNK = 8 * 1024
 _LOG_LINE_COST = 100  # a line costs more than its bytes
 _DRAIN_READS, _DRAIN_LINES = 9, 4000  # a pipe holds 64 KB
 _LOG_BYTES_A_SECOND = 16 * _MB
 _WATCH_S = 0.05
+_PEAK_S = 0.005
 _encode = msgspec.json.Encoder().encode
 
 
@@ -124,6 +126,7 @@ class Sandbox:
         self._deadline = 0.0
         self._over_memory = False
         self._last_peak = 0
+        self._peak_looked = 0.0
         self._loop.add_reader(pipes.answers, self._on_answer)
 
     # --- initialisation ---------------------------------------------------------------------
@@ -206,7 +209,7 @@ class Sandbox:
         self._resume_answers()
         self._drain_log()
         request_id, memory_mb = job.invocation.request_id, job.spec.memory_mb
-        peak = meter.peak_bytes() if self.status != "dead" else self._last_peak
+        peak = self._peak(meter)
         used_mb = min(memory_mb, max(1, math.ceil((peak + self.shared_bytes) / _MB)))
         init_ms, self.init_ms = self.init_ms, None
         restored = init_ms is not None and self.restored(job.spec)
@@ -226,6 +229,13 @@ class Sandbox:
                 max_memory_mb=used_mb,
             )
         )
+
+    def _peak(self, meter: Meter) -> int:
+        """The most memory that was used, looked at again after 5 ms: it only grows."""
+        now = perf_counter()
+        if self.status != "dead" and now - self._peak_looked > _PEAK_S:
+            self._last_peak, self._peak_looked = meter.peak_bytes(), now
+        return self._last_peak
 
     def fail_job(self, job: Job, ended: Ended) -> None:
         """Answer an invocation with the failure of this environment's initialisation."""
@@ -409,7 +419,7 @@ class Sandbox:
     def _read_answers(self) -> bool:
         """Read once; False when there is nothing more now."""
         try:
-            data = os.read(self._pipes.answers, 1 << 18)
+            data = os.read(self._pipes.answers, _READ_BYTES)
         except BlockingIOError:
             return False
         if not data:  # the process is ending, or has closed its end and shall

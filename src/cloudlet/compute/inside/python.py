@@ -37,19 +37,23 @@ class CognitoIdentity:
         self.cognito_identity_pool_id = None
 
 
-class LambdaContext:
-    """The second argument of a handler."""
+CONTEXT_VARIABLES = {
+    "log_group_name": "AWS_LAMBDA_LOG_GROUP_NAME",
+    "log_stream_name": "AWS_LAMBDA_LOG_STREAM_NAME",
+    "function_name": "AWS_LAMBDA_FUNCTION_NAME",
+    "memory_limit_in_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "function_version": "AWS_LAMBDA_FUNCTION_VERSION",
+}
 
-    def __init__(self, header: dict[str, Any]) -> None:
+
+class LambdaContext:
+    """The second argument of a handler; `of_function` is what CONTEXT_VARIABLES hold."""
+
+    def __init__(self, header: dict[str, Any], of_function: dict[str, Any]) -> None:
+        self.__dict__.update(of_function)
         self.aws_request_id = header["id"]
         self.invoked_function_arn = header["arn"]
         self._epoch_deadline_time_in_ms = header["deadline"]
-        environ = os.environ
-        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         client = header.get("client")
         self.client_context = client_context(json.loads(client)) if client else None
         self.identity = CognitoIdentity()
@@ -276,21 +280,22 @@ def serve(channel: Any, handler: Any) -> None:
     """Answer requests until the platform ends us."""
     stdout, stderr = sys.stdout, sys.stderr
     loads, environ = json.loads, os.environ
+    of_function = {name: environ.get(variable) for name, variable in CONTEXT_VARIABLES.items()}
     while True:
         frame = channel.receive()
         size = 5 + int.from_bytes(frame[1:5], "little")
-        header = loads(frame[5:size])
+        header = loads(str(frame[5:size], "utf-8"))
         RequestFilter.request_id = header["id"]
         if header["trace"]:
             environ["_X_AMZN_TRACE_ID"] = header["trace"]
         try:
             try:
-                event = loads(frame[size:])
+                event = loads(str(frame[size:], "utf-8"))
             except ValueError as error:
                 raise Fault(
                     "Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error
                 ) from None
-            kind, body = b"R", make_response(handler(event, LambdaContext(header)))
+            kind, body = b"R", make_response(handler(event, LambdaContext(header, of_function)))
             if len(body) > MAX_RESPONSE:
                 kind, body = b"O", b""
         except Exception as error:

@@ -154,9 +154,7 @@ class Execution:
     async def _invoke(self, served: Served, call: event.Call, integration: Integration) -> Outcome:
         """Run the function; the invocation goes on where the gateway stops waiting."""
         called = served.function(call.match, integration)
-        task = asyncio.current_task()
-        assert task is not None
-        deadline = self._deadlines.set(task, integration.timeout_ms / 1000)
+        deadline = self._deadlines.set(integration.timeout_ms / 1000)
         try:
             return await self.store.functions.invoke(
                 called.arn, event.build(call), called.source, call.trace_id
@@ -164,7 +162,6 @@ class Execution:
         except asyncio.CancelledError:
             if not self._deadlines.passed(deadline):
                 raise
-            task.uncancel()
             raise gateway_response.timed_out(integration.timeout_ms) from None
         except AWSError as error:
             if error.status == 429:
