@@ -26,7 +26,7 @@ async def test_only_what_takes_too_long_is_late() -> None:
     found = await asyncio.gather(
         wait(deadlines, 0.02, 30), wait(deadlines, 30, 0.0), wait(deadlines, 0.05, 30)
     )
-    assert found == ["late", "done", "late"]
+    assert list(found) == ["late", "done", "late"]
     await asyncio.sleep(0.05)
     assert deadlines._timer is None
 
