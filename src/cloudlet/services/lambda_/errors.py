@@ -63,6 +63,13 @@ class PolicyLengthExceeded(LambdaError):
     status = 400
 
 
+class PublicPolicy(LambdaError):
+    """A resource policy would let anybody in."""
+
+    code = "PublicPolicyException"
+    status = 400
+
+
 class RequestEntityTooLarge(LambdaError):
     """An invocation's payload, or a directly uploaded archive, is over its limit."""
 

@@ -136,10 +136,14 @@ class RuntimeManagementRecord(msgspec.Struct, frozen=True, kw_only=True, omit_de
 
 
 class PolicyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The resource policy of a function, version or alias: statements as JSON, in their order."""
+    """The resource policy of a function, version or alias: statements as JSON, in their order.
+
+    `text` is the whole document as PutResourcePolicy took it, until a statement comes or goes.
+    """
 
     revision_id: str
     statements: tuple[msgspec.Raw, ...]
+    text: str = ""
 
 
 class LayerVersionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -71,6 +72,8 @@ def _principal(text: str) -> str | dict[str, str]:
 
 def document(record: PolicyRecord) -> str:
     """The policy document as GetPolicy gives it."""
+    if record.text:
+        return record.text
     statements = ",".join(bytes(raw).decode() for raw in record.statements)
     return f'{{"Version":"2012-10-17","Id":"default","Statement":[{statements}]}}'
 
@@ -86,7 +89,38 @@ def check_size(record: PolicyRecord) -> None:
 
 def sid(raw: msgspec.Raw) -> str:
     """The id of a stored statement."""
-    return str(json.loads(bytes(raw))["Sid"])
+    return str(json.loads(bytes(raw)).get("Sid", ""))
+
+
+#: Keys of conditions that say who calls; a wildcard principal with one of them is not anybody. A
+#: function URL's policy is public by intent and named so.
+_CALLERS = frozenset(
+    {
+        "aws:sourceaccount", "aws:sourcearn", "aws:sourceowner", "aws:sourceorgid",
+        "aws:sourceorgpaths", "aws:principalaccount", "aws:principalarn", "aws:principalorgid",
+        "aws:principalorgpaths", "aws:userid", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceip",
+        "lambda:eventsourcetoken", "lambda:functionurlauthtype",
+    }
+)  # fmt: skip
+
+
+def is_public(policy: Mapping[str, Any]) -> bool:
+    """Whether a statement allows every principal without a condition on who calls.
+
+    After "A policy that grants public access" of AWS's Block Public Access; its exact rule for
+    Lambda is not documented.
+    """
+    statements = policy["Statement"]
+    for one in [statements] if isinstance(statements, dict) else statements:
+        principal = one.get("Principal")
+        named = principal.get("AWS", ()) if isinstance(principal, dict) else principal
+        names = [named] if isinstance(named, str) else named or ()
+        if one["Effect"] != "Allow" or ("*" not in names and "NotPrincipal" not in one):
+            continue
+        keys = {k.lower() for tests in one.get("Condition", {}).values() for k in tests}
+        if not keys & _CALLERS:
+            return True
+    return False
 
 
 def policy_id(name: FunctionName) -> str:

@@ -200,6 +200,11 @@ class DeleteProvisionedConcurrencyConfigRequest(Shape, frozen=True, kw_only=True
     qualifier: str
 
 
+class DeleteResourcePolicyRequest(Shape, frozen=True, kw_only=True):
+    resource_arn: str
+    revision_id: str | None = None
+
+
 class GetAccountSettingsRequest(Shape, frozen=True, kw_only=True):
     pass
 
@@ -271,6 +276,10 @@ class GetPolicyRequest(Shape, frozen=True, kw_only=True):
 class GetProvisionedConcurrencyConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str
+
+
+class GetResourcePolicyRequest(Shape, frozen=True, kw_only=True):
+    resource_arn: str
 
 
 class GetRuntimeManagementConfigRequest(Shape, frozen=True, kw_only=True):
@@ -423,6 +432,12 @@ class PutProvisionedConcurrencyConfigRequest(Shape, frozen=True, kw_only=True):
     function_name: str
     qualifier: str
     provisioned_concurrent_executions: int
+
+
+class PutResourcePolicyRequest(Shape, frozen=True, kw_only=True):
+    resource_arn: str
+    policy: str
+    revision_id: str | None = None
 
 
 class PutRuntimeManagementConfigRequest(Shape, frozen=True, kw_only=True):

@@ -131,6 +131,11 @@ class GetProvisionedConcurrencyConfigResponse(Shape, frozen=True, kw_only=True):
     last_modified: str | None = None
 
 
+class GetResourcePolicyResponse(Shape, frozen=True, kw_only=True):
+    policy: str | None = None
+    revision_id: str | None = None
+
+
 class GetRuntimeManagementConfigResponse(Shape, frozen=True, kw_only=True):
     update_runtime_on: str | None = None
     function_arn: str | None = None
@@ -244,6 +249,11 @@ class PutProvisionedConcurrencyConfigResponse(Shape, frozen=True, kw_only=True):
     status: str | None = None
     status_reason: str | None = None
     last_modified: str | None = None
+
+
+class PutResourcePolicyResponse(Shape, frozen=True, kw_only=True):
+    policy: str | None = None
+    revision_id: str | None = None
 
 
 class PutRuntimeManagementConfigResponse(Shape, frozen=True, kw_only=True):
