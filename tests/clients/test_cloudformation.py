@@ -259,11 +259,56 @@ def everything(stack: str, code: str, bucket: str, *, changed: bool) -> dict[str
                 "Code": {"ZipFile": f"def handler(event, context):\n    return {word!r}\n"},
                 "Timeout": "5" if changed else "4",
                 "Layers": [{"Ref": "Layer"}],
+                "RecursiveLoop": "Allow" if changed else "Terminate",
+                "RuntimeManagementConfig": {
+                    "UpdateRuntimeOn": "FunctionUpdate" if changed else "Auto"
+                },
+                **({} if changed else {"CodeSigningConfigArn": {"Ref": "Signing"}}),
+            },
+        ),
+        "Signing": (
+            "AWS::Lambda::CodeSigningConfig",
+            {
+                "AllowedPublishers": {
+                    "SigningProfileVersionArns": [
+                        "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v"
+                    ]
+                },
+                "Description": word,
+            },
+        ),
+        "LayerPermission": (
+            "AWS::Lambda::LayerVersionPermission",
+            {
+                "Action": "lambda:GetLayerVersion",
+                "LayerVersionArn": {"Ref": "Layer"},
+                "Principal": "*",
             },
         ),
         "Version": (
             "AWS::Lambda::Version",
-            {"FunctionName": {"Ref": "Function"}, "Description": word},
+            {
+                "FunctionName": {"Ref": "Function"},
+                "Description": word,
+                "RuntimePolicy": {"UpdateRuntimeOn": "Auto"},
+            },
+        ),
+        "Retries": (
+            "AWS::Lambda::EventInvokeConfig",
+            {
+                "FunctionName": {"Ref": "Function"},
+                "Qualifier": "live",
+                "MaximumRetryAttempts": 1 if changed else 0,
+            },
+        ),
+        "Url": (
+            "AWS::Lambda::Url",
+            {
+                "TargetFunctionArn": {"Ref": "Function"},
+                "Qualifier": "live",
+                "AuthType": "AWS_IAM" if changed else "NONE",
+                **({} if changed else {"InvokeMode": "RESPONSE_STREAM"}),
+            },
         ),
         "Alias": (
             "AWS::Lambda::Alias",
@@ -271,6 +316,7 @@ def everything(stack: str, code: str, bucket: str, *, changed: bool) -> dict[str
                 "FunctionName": {"Ref": "Function"},
                 "Name": "live",
                 "FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]},
+                "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1},
             },
         ),
         "Permission": (
@@ -323,9 +369,14 @@ def everything(stack: str, code: str, bucket: str, *, changed: bool) -> dict[str
         for logical, (type_, properties) in found.items()
     }
     resources["Deployment"]["DependsOn"] = "Method"
+    resources["Retries"]["DependsOn"] = resources["Url"]["DependsOn"] = "Alias"
     return {
         "Resources": resources,
-        "Outputs": {"Alias": {"Value": {"Ref": "Alias"}}, "Role": {"Value": {"Ref": "Role"}}},
+        "Outputs": {
+            "Alias": {"Value": {"Ref": "Alias"}},
+            "Role": {"Value": {"Ref": "Role"}},
+            "Snap": {"Value": {"Fn::GetAtt": ["Function", "SnapStartResponse.ApplyOn"]}},
+        },
     }
 
 
@@ -354,6 +405,17 @@ def test_every_type_is_made_changed_and_deleted(server: Live) -> None:
     assert changed["StackStatus"] == "UPDATE_COMPLETE", events(cfn, stack)
     answer = server.client("lambda").invoke(FunctionName=outputs(changed)["Alias"])
     assert json.loads(answer["Payload"].read()) == "two"
+    alias = {"FunctionName": outputs(changed)["Alias"].rpartition(":")[0], "Qualifier": "live"}
+    lambda_ = server.client("lambda")
+    retries = lambda_.get_function_event_invoke_config(**alias)["MaximumRetryAttempts"]
+    url = lambda_.get_function_url_config(**alias)
+    ready = lambda_.get_provisioned_concurrency_config(**alias)["Status"]
+    assert (retries, url["AuthType"], url["InvokeMode"]) == (1, "AWS_IAM", "BUFFERED")
+    assert (ready, outputs(changed)["Snap"]) == ("READY", "None")
+    del alias["Qualifier"]
+    assert lambda_.get_function_recursion_config(**alias)["RecursiveLoop"] == "Allow"
+    signing = lambda_.get_function_code_signing_config(**alias)
+    assert not signing.get("CodeSigningConfigArn")
 
     cfn.delete_stack(StackName=stack)
     gone = settled(cfn, made["StackId"])

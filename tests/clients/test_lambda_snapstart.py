@@ -8,7 +8,7 @@ import time
 
 import pytest
 from botocore.exceptions import WaiterError
-from tests.clients.functions import Functions
+from tests.clients.functions import Functions, unique
 from tests.clients.live import Live
 
 pytestmark = pytest.mark.clients
@@ -77,6 +77,41 @@ def test_a_version_whose_initialisation_fails_is_failed(server: Live) -> None:
     shown = functions.client.get_function_configuration(FunctionName=name, Qualifier="1")
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "FunctionError")
     assert "ValueError: not today" in shown["StateReason"]
+
+
+SAM = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Snapped:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      AutoPublishAlias: live
+      SnapStart: {ApplyOn: PublishedVersions}
+      EventInvokeConfig: {MaximumRetryAttempts: 0}
+      InlineCode: |
+        import os
+        def handler(event, context): return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+Outputs:
+  Alias: {Value: !Ref Snapped.Alias}
+"""
+
+
+def test_sam_deploys_a_function_with_snapstart(server: Live) -> None:
+    cfn, stack = server.client("cloudformation"), unique("snapped")
+    cfn.create_stack(
+        StackName=stack,
+        TemplateBody=SAM,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cfn.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    (output,) = cfn.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    functions = Functions(server)
+    assert functions.invoke(output["OutputValue"]) == "snap-start"
+    name = output["OutputValue"].split(":")[6]
+    retries = functions.client.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
+    assert retries["MaximumRetryAttempts"] == 0
 
 
 def test_events_that_were_queued_when_the_server_was_killed_are_all_processed(

@@ -44,7 +44,7 @@ async def test_a_whole_policy_is_put_enforced_and_deleted(world: World) -> None:
 
 async def test_it_is_one_policy_with_add_permissions(world: World) -> None:
     await world.create(Publish=True)
-    permission = {
+    permission: dict[str, Any] = {
         "FunctionName": "f",
         "Qualifier": "1",
         "StatementId": "s",

@@ -20,8 +20,20 @@ from cloudlet.services.cloudformation.resources.iam_role import Role
 from cloudlet.services.cloudformation.resources.iam_user import User
 from cloudlet.services.cloudformation.resources.kind import ResourceType
 from cloudlet.services.cloudformation.resources.lambda_alias import Alias
+from cloudlet.services.cloudformation.resources.lambda_code_signing_config import (
+    CodeSigningConfig,
+)
+from cloudlet.services.cloudformation.resources.lambda_event_invoke_config import (
+    EventInvokeConfig,
+)
+from cloudlet.services.cloudformation.resources.lambda_event_source_mapping import (
+    EventSourceMapping,
+)
 from cloudlet.services.cloudformation.resources.lambda_function import Function
 from cloudlet.services.cloudformation.resources.lambda_layer_version import LayerVersion
+from cloudlet.services.cloudformation.resources.lambda_layer_version_permission import (
+    LayerVersionPermission,
+)
 from cloudlet.services.cloudformation.resources.lambda_permission import Permission
 from cloudlet.services.cloudformation.resources.lambda_url import Url
 from cloudlet.services.cloudformation.resources.lambda_version import Version
@@ -30,9 +42,10 @@ from cloudlet.services.cloudformation.resources.s3_bucket import Bucket
 from cloudlet.services.cloudformation.resources.s3_bucket_policy import BucketPolicy
 
 _CLASSES: tuple[type[ResourceType], ...] = (
-    AccessKey, Alias, Bucket, BucketPolicy, CdkMetadata, Deployment, Function, Group, InlinePolicy,
-    LayerVersion, LogGroup, ManagedPolicy, Method, NestedStack, Permission, Resource, RestApi, Role,
-    Stage, Url, User, Version, WaitConditionHandle,
+    AccessKey, Alias, Bucket, BucketPolicy, CdkMetadata, CodeSigningConfig, Deployment,
+    EventInvokeConfig, EventSourceMapping, Function, Group, InlinePolicy, LayerVersion,
+    LayerVersionPermission, LogGroup, ManagedPolicy, Method, NestedStack, Permission, Resource,
+    RestApi, Role, Stage, Url, User, Version, WaitConditionHandle,
 )  # fmt: skip
 
 #: Every known type by its name.

@@ -140,6 +140,17 @@ def tags_as_map(tags: list[dict[str, str]] | None) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags or []}
 
 
+async def retag(task: Task, arn: str, made: Made, properties: Mapping[str, Any]) -> None:
+    """Bring a Lambda resource's tags from those it was made with to `properties`'."""
+    before = tags_as_map(made.properties.get("Tags"))
+    after = tags_as_map(properties.get("Tags"))
+    gone = sorted(set(before) - set(after))
+    if gone:
+        await task.call("lambda", "UntagResource", Resource=arn, TagKeys=gone)
+    if after:
+        await task.call("lambda", "TagResource", Resource=arn, Tags=after)
+
+
 def changed(before: Mapping[str, Any], after: Mapping[str, Any], *names: str) -> bool:
     """Whether any of the properties `names` differs."""
     return any(before.get(name) != after.get(name) for name in names)

@@ -8,13 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.services.cloudformation.model import Made
-from cloudlet.services.cloudformation.resources.kind import ResourceType, Task, pick
+from cloudlet.services.cloudformation.resources.kind import (
+    ResourceType,
+    Task,
+    changed,
+    pick,
+)
+from cloudlet.services.cloudformation.resources.lambda_waiting import PROVISIONED, provision
 from cloudlet.services.cloudformation.resources.schema import (
     NUMBER,
     STRING,
     listing,
     properties,
-    refused,
     replaces,
     required,
     structure,
@@ -39,7 +44,7 @@ class Alias(ResourceType):
         FunctionVersion=required(STRING),
         Description=STRING,
         RoutingConfig=_ROUTING,
-        ProvisionedConcurrencyConfig=refused("environments are not provisioned ahead"),
+        ProvisionedConcurrencyConfig=PROVISIONED,
     )
 
     def intended(self, task: Task, properties: Mapping[str, Any]) -> str:
@@ -56,11 +61,17 @@ class Alias(ResourceType):
         answer = await task.call("lambda", "CreateAlias", **_members(properties))
         arn = answer["AliasArn"]
         await task.initiated(arn)
+        if "ProvisionedConcurrencyConfig" in properties:
+            await _provision(task, properties)
         return Made(arn, properties, {"AliasArn": arn})
 
     async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
         members = {"Description": "", "RoutingConfig": {}, **_members(properties)}
         await task.call("lambda", "UpdateAlias", **members)
+        if changed(
+            made.properties, properties, "ProvisionedConcurrencyConfig", "FunctionVersion"
+        ) and ("ProvisionedConcurrencyConfig" in {**made.properties, **properties}):
+            await _provision(task, properties)
         return Made(made.physical_id, properties, made.attributes)
 
     async def delete(self, task: Task, made: Made) -> None:
@@ -72,8 +83,13 @@ class Alias(ResourceType):
         )
 
 
+async def _provision(task: Task, properties: Mapping[str, Any]) -> None:
+    wanted = properties.get("ProvisionedConcurrencyConfig")
+    await provision(task, properties["FunctionName"], properties["Name"], wanted)
+
+
 def _members(properties: Mapping[str, Any]) -> dict[str, Any]:
-    members = dict(properties)
+    members = {k: v for k, v in properties.items() if k != "ProvisionedConcurrencyConfig"}
     if "RoutingConfig" in members:
         weights = members["RoutingConfig"].get("AdditionalVersionWeights", [])
         members["RoutingConfig"] = {

@@ -1,35 +1,28 @@
-"""AWS::Lambda::Function.
-
-Accepted without effect: RuntimeManagementConfig (runtimes are the machine's own) and
-RecursiveLoop "Terminate" (AWS's default).
-"""
+"""AWS::Lambda::Function."""
 
 # ruff: noqa: D102, ARG002 - the methods are ResourceType's
 
 from __future__ import annotations
 
-import asyncio
 import io
-import time
 import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.aws.errors import AWSError
 from cloudlet.services.cloudformation.model import Made
 from cloudlet.services.cloudformation.resources.kind import (
     ResourceType,
     Task,
     changed,
     pick,
+    retag,
     tags_as_map,
 )
+from cloudlet.services.cloudformation.resources.lambda_waiting import until_active
 from cloudlet.services.cloudformation.resources.schema import (
     INTEGER,
-    JSON,
     STRING,
     TAGS,
-    ignored,
     properties,
     refused,
     replaces,
@@ -59,7 +52,6 @@ CONFIGURATION: dict[str, Any] = {
     "TracingConfig": {"Mode": "PassThrough"},
     "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
 }
-_READY_S = 120.0
 
 
 def _of(member: str, model_member: str | None = None) -> Any:
@@ -73,7 +65,9 @@ class Function(ResourceType):
     name = "AWS::Lambda::Function"
     named = "FunctionName"
     tagged = "list"
-    attributes = frozenset({"Arn"})
+    attributes = frozenset(
+        {"Arn", "SnapStartResponse.ApplyOn", "SnapStartResponse.OptimizationStatus"}
+    )
     properties = properties(
         FunctionName=replaces(STRING),
         Code=required(
@@ -90,9 +84,11 @@ class Function(ResourceType):
         Architectures=_of("Architectures"),
         ReservedConcurrentExecutions=INTEGER,
         Tags=TAGS,
-        RuntimeManagementConfig=ignored(JSON, "runtimes are the machine's own"),
-        RecursiveLoop=ignored(STRING, "cloudlet does not detect loops across services"),
-        CodeSigningConfigArn=refused("code is not signed"),
+        RuntimeManagementConfig=structure(
+            UpdateRuntimeOn=required(STRING), RuntimeVersionArn=STRING
+        ),
+        RecursiveLoop=STRING,
+        CodeSigningConfigArn=STRING,
         TenancyConfig=refused("tenant isolation is not in cloudlet"),
         DurableConfig=refused("durable functions are not in cloudlet"),
         CapacityProviderConfig=refused("managed instances are not in cloudlet"),
@@ -112,7 +108,9 @@ class Function(ResourceType):
         return found is not None
 
     async def create(self, task: Task, physical_id: str, properties: dict[str, Any]) -> Made:
-        members = pick(properties, *CONFIGURATION, "PackageType", "Architectures")
+        members = pick(
+            properties, *CONFIGURATION, "PackageType", "Architectures", "CodeSigningConfigArn"
+        )
         if "KmsKeyArn" in members:
             members["KMSKeyArn"] = members.pop("KmsKeyArn")
         answer = await task.call(
@@ -124,22 +122,25 @@ class Function(ResourceType):
             **members,
         )
         await task.initiated(physical_id)
-        await _ready(task, physical_id, answer)
-        if "ReservedConcurrentExecutions" in properties:
-            await _reserve(task, physical_id, properties)
-        return Made(physical_id, properties, {"Arn": answer["FunctionArn"]})
+        await until_active(task, physical_id, answer)
+        for setting, apply in _SETTINGS.items():
+            if setting in properties:
+                await apply(task, physical_id, properties)
+        return Made(physical_id, properties, _attributes(answer))
 
     async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
-        before, name = made.properties, made.physical_id
+        before, name, attributes = made.properties, made.physical_id, made.attributes
+        if changed(before, properties, "CodeSigningConfigArn"):
+            await _sign(task, name, properties)
         if changed(before, properties, "Code", "Architectures"):
             answer = await task.call(
                 "lambda",
                 "UpdateFunctionCode",
                 FunctionName=name,
-                Architectures=properties.get("Architectures"),
+                Architectures=properties.get("Architectures", ["x86_64"]),
                 **_code(properties),
             )
-            await _ready(task, name, answer)
+            await until_active(task, name, answer)
         different = [key for key in CONFIGURATION if changed(before, properties, key)]
         if different:
             members = {
@@ -149,12 +150,13 @@ class Function(ResourceType):
             answer = await task.call(
                 "lambda", "UpdateFunctionConfiguration", FunctionName=name, **members
             )
-            await _ready(task, name, answer)
-        if changed(before, properties, "ReservedConcurrentExecutions"):
-            await _reserve(task, name, properties)
+            attributes = _attributes(await until_active(task, name, answer))
+        for setting, apply in _SETTINGS.items():
+            if changed(before, properties, setting):
+                await apply(task, name, properties)
         if changed(before, properties, "Tags"):
-            await _retag(task, made, properties)
-        return Made(name, properties, made.attributes)
+            await retag(task, attributes["Arn"], made, properties)
+        return Made(name, properties, attributes)
 
     async def delete(self, task: Task, made: Made) -> None:
         await task.try_call("lambda", "DeleteFunction", FunctionName=made.physical_id)
@@ -173,28 +175,45 @@ async def _reserve(task: Task, name: str, properties: Mapping[str, Any]) -> None
         )
 
 
-async def _retag(task: Task, made: Made, properties: Mapping[str, Any]) -> None:
-    before = tags_as_map(made.properties.get("Tags"))
-    after = tags_as_map(properties.get("Tags"))
-    arn = made.attributes["Arn"]
-    gone = sorted(set(before) - set(after))
-    if gone:
-        await task.call("lambda", "UntagResource", Resource=arn, TagKeys=gone)
-    if after:
-        await task.call("lambda", "TagResource", Resource=arn, Tags=after)
+async def _manage_runtime(task: Task, name: str, properties: Mapping[str, Any]) -> None:
+    wanted = properties.get("RuntimeManagementConfig") or {"UpdateRuntimeOn": "Auto"}
+    await task.call("lambda", "PutRuntimeManagementConfig", FunctionName=name, **wanted)
 
 
-async def _ready(task: Task, name: str, answer: Mapping[str, Any]) -> None:
-    """Wait until the function is active and its last update has been applied."""
-    until = time.monotonic() + _READY_S
-    while answer.get("State") == "Pending" or answer.get("LastUpdateStatus") == "InProgress":
-        if time.monotonic() > until:
-            raise AWSError(f"Function {name} did not stabilize", code="NotStabilized", status=400)
-        await asyncio.sleep(0.02)
-        answer = await task.call("lambda", "GetFunctionConfiguration", FunctionName=name)
-    if "Failed" in (answer.get("State"), answer.get("LastUpdateStatus")):
-        reason = answer.get("StateReason") or answer.get("LastUpdateStatusReason")
-        raise AWSError(f"Function {name}: {reason}", code="NotStabilized", status=400)
+async def _loops(task: Task, name: str, properties: Mapping[str, Any]) -> None:
+    await task.call(
+        "lambda",
+        "PutFunctionRecursionConfig",
+        FunctionName=name,
+        RecursiveLoop=properties.get("RecursiveLoop", "Terminate"),
+    )
+
+
+async def _sign(task: Task, name: str, properties: Mapping[str, Any]) -> None:
+    arn = properties.get("CodeSigningConfigArn")
+    if arn is None:
+        await task.call("lambda", "DeleteFunctionCodeSigningConfig", FunctionName=name)
+    else:
+        await task.call(
+            "lambda", "PutFunctionCodeSigningConfig", FunctionName=name, CodeSigningConfigArn=arn
+        )
+
+
+#: Properties that have an operation each, and what brings a function to them.
+_SETTINGS = {
+    "ReservedConcurrentExecutions": _reserve,
+    "RuntimeManagementConfig": _manage_runtime,
+    "RecursiveLoop": _loops,
+}
+
+
+def _attributes(answer: Mapping[str, Any]) -> dict[str, Any]:
+    snap_start = answer["SnapStart"]
+    return {
+        "Arn": answer["FunctionArn"],
+        "SnapStartResponse.ApplyOn": snap_start["ApplyOn"],
+        "SnapStartResponse.OptimizationStatus": snap_start["OptimizationStatus"],
+    }
 
 
 def _code(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class Url(ResourceType):
         return Made(answer["FunctionArn"], properties, attributes)
 
     async def update(self, task: Task, made: Made, properties: dict[str, Any]) -> Made:
-        members = {"Cors": {}, **pick(properties, "Qualifier", "AuthType", "Cors", "InvokeMode")}
+        reset = {"Cors": {}, "InvokeMode": "BUFFERED"}
+        members = {**reset, **pick(properties, "Qualifier", "AuthType", "Cors", "InvokeMode")}
         await task.call(
             "lambda",
             "UpdateFunctionUrlConfig",

@@ -8,18 +8,23 @@ from typing import Any
 
 from cloudlet.services.cloudformation.model import Made
 from cloudlet.services.cloudformation.resources.kind import ResourceType, Task, pick
+from cloudlet.services.cloudformation.resources.lambda_waiting import (
+    PROVISIONED,
+    provision,
+    until_active,
+)
 from cloudlet.services.cloudformation.resources.schema import (
-    JSON,
     STRING,
-    ignored,
     properties,
     refused,
     replaces,
+    required,
+    structure,
 )
 
 
 class Version(ResourceType):
-    """A published version; Ref gives its ARN."""
+    """A published version, with its snapshot where there is SnapStart; Ref gives its ARN."""
 
     name = "AWS::Lambda::Version"
     attributes = frozenset({"Version", "FunctionArn"})
@@ -27,8 +32,10 @@ class Version(ResourceType):
         FunctionName=replaces(STRING, needed=True),
         CodeSha256=replaces(STRING),
         Description=replaces(STRING),
-        ProvisionedConcurrencyConfig=refused("environments are not provisioned ahead"),
-        RuntimePolicy=ignored(JSON, "runtimes are the machine's own"),
+        ProvisionedConcurrencyConfig=replaces(PROVISIONED),
+        RuntimePolicy=replaces(
+            structure(UpdateRuntimeOn=required(STRING), RuntimeVersionArn=STRING)
+        ),
         FunctionScalingConfig=refused("managed instances are not in cloudlet"),
     )
 
@@ -39,6 +46,18 @@ class Version(ResourceType):
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"
         await task.initiated(arn)
+        function = arn.rpartition(":")[0]
+        await until_active(task, function, answer, version)
+        if "RuntimePolicy" in properties:
+            await task.call(
+                "lambda",
+                "PutRuntimeManagementConfig",
+                FunctionName=function,
+                Qualifier=version,
+                **properties["RuntimePolicy"],
+            )
+        if "ProvisionedConcurrencyConfig" in properties:
+            await provision(task, function, version, properties["ProvisionedConcurrencyConfig"])
         return Made(arn, properties, {"Version": version, "FunctionArn": arn})
 
     async def delete(self, task: Task, made: Made) -> None:
