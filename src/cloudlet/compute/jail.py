@@ -22,22 +22,31 @@ PRELOAD = (
     "collections", "contextlib", "dataclasses", "typing", "enum", "traceback", "tempfile",
     "subprocess", "concurrent.futures", "ssl", "encodings.idna", "importlib.metadata",
 )  # fmt: skip
-# What a prestarted runtime runs, and the variables that it reads at its own start only.
-_BOOTSTRAPS = {"node": Path(__file__).parent / "inside" / "bootstrap.js", "java": jvm.BOOTSTRAP}
+_INSIDE = Path(__file__).parent / "inside"
+# What the interpreter runs where it is executed (Python: under a wrapper script only), and the
+# variables that it reads at its own start only.
+_BOOTSTRAPS = {
+    "python": _INSIDE / "bootstrap.py",
+    "node": _INSIDE / "bootstrap.js",
+    "java": jvm.BOOTSTRAP,
+}
+_BARE_PARTS = ("kernel", "confinement", "learning", "snapstart", "python")  # see bootstrap.py
 _OPTIONS = {
     "node": ("NODE_OPTIONS",),
     "java": ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"),
 }
-_MAINS = {"node": "prestarted", "java": "prestarted"}  # else the module of the family's name
-_PARTS = {
-    "python": ("learning", "snapstart", "template"),
-    "provided": ("http", "peers", "extensions", "api"),
-}  # modules of inside/ beside main
+# The module of inside/ that is an environment's main, the ones beside it, and those of the
+# Runtime API, which the built-in runtimes load where an environment needs it.
+_MAINS = {"python": "python", "provided": "launcher", "node": "prestarted", "java": "prestarted"}
+_PARTS = {"python": ("learning", "snapstart", "template")}
+_API = (
+    "http", "peers", "outlets", "delivery", "telemetry", "extensions", "framed", "builtin", "api",
+)  # fmt: skip
 STORE = "/var/lib/store"
 # An unprivileged identity that no distribution hands out; taken when cloudlet runs as root.
 SANDBOX_ID = 245_660
 _ETC = (
-    "hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols",
+    "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols",
     "localtime", "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "pki",
     "ca-certificates", "alternatives", "crypto-policies",
 )  # fmt: skip
@@ -52,6 +61,17 @@ def _etc() -> list[Path]:
     """What of /etc a function sees: no users, no secrets; a JVM's configuration, where it is."""
     named = [Path("/etc") / name for name in _ETC]
     return [path for path in [*named, *Path("/etc").glob("java-*")] if path.exists()]
+
+
+def _hosts() -> str:
+    """The machine's names, and those by which an environment calls itself ("Specifying a
+    destination protocol", on the Telemetry API).
+    """
+    try:
+        own = Path("/etc/hosts").read_text()
+    except OSError:
+        own = "127.0.0.1 localhost\n"
+    return f"127.0.0.1 sandbox.localdomain sandbox\n{own}"
 
 
 @cache
@@ -113,10 +133,18 @@ class JailPlan:
         if (own := _BOOTSTRAPS.get(self.runtime.family)) is not None:
             bootstrap = f"/var/runtime/{own.name}" if self.namespaces else os.fspath(own)
             binds.append((os.fspath(own), bootstrap))
+        python, provided = (self.runtime.family == name for name in ("python", "provided"))
+        if python and self.namespaces:
+            binds += [
+                (os.fspath(_INSIDE / f"{name}.py"), f"/var/runtime/.bootstrap/{name}.py")
+                for name in _BARE_PARTS
+            ]
         return {
             "mode": "namespaces" if self.namespaces else "plain",
-            "main": _MAINS.get(self.runtime.family, self.runtime.family),
-            "parts": _PARTS.get(self.runtime.family, ()),
+            "family": self.runtime.family,
+            "main": _MAINS[self.runtime.family],
+            "parts": _API if provided else _PARTS.get(self.runtime.family, ()),
+            "late": () if provided else (*_API, "launcher"),
             "staging": os.fspath(self.staging),
             "directories": [
                 "/proc",
@@ -134,6 +162,7 @@ class JailPlan:
             "binds": binds,
             "files": {
                 "/etc/passwd": _USERS,
+                "/etc/hosts": _hosts(),
                 "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
             },
             "command": self._command(bootstrap),
@@ -147,8 +176,8 @@ class JailPlan:
             "nproc": self.nproc,
             "nice": self.nice,
             "sys_path": [sdk, *stdlib],
-            "preload": PRELOAD if self.runtime.family == "python" else (),
-            "sdk_preload": SDK_PRELOAD if self.runtime.family == "python" else (),
+            "preload": PRELOAD if python else (),
+            "sdk_preload": SDK_PRELOAD if python else (),
             "sdk": sdk_modules(),
             "sdk_path": sdk,
             "readable": [
@@ -161,14 +190,18 @@ class JailPlan:
                 sdk,
                 *(path for path, _ in sdk_entries()),
                 *([bootstrap] if bootstrap else []),
+                *(os.fspath(_INSIDE / f"{name}.py") for name in _BARE_PARTS if python),
             ],
             "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full"],
         }
 
     def _command(self, bootstrap: str) -> list[str]:
-        """How a prestarted runtime is started."""
+        """How a runtime is started where it is executed."""
         if self.runtime.family == "java":
             return jvm.command(self.runtime.executable, self.runtime.memory_mb, bootstrap)
+        if self.runtime.family == "python":  # in the jail, the machine's packages are hidden
+            option = [] if self.namespaces else ["-S"]
+            return [self.runtime.executable, *option, bootstrap]
         return [self.runtime.executable, "--no-warnings", bootstrap]
 
     def build_sdk_view(self) -> None:

@@ -3,7 +3,8 @@
 AWS's HTTP interface for runtimes on one side ("Using the Lambda runtime API for custom
 runtimes"), the platform's frames on the other. It listens on a free port of 127.0.0.1 and serves
 the processes of its own environment only (see peers.py). What a client gets wrong, its own
-environment bears; the platform sees frames, never HTTP.
+environment bears; the platform sees frames, never HTTP. Built-in runtimes speak frames here too
+(see framed.py); their environments have this server for the sake of extensions.
 """
 
 # Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
@@ -22,12 +23,15 @@ from typing import Any
 http: Any = None
 peers: Any = None
 extensions: Any = None
+telemetry: Any = None
+outlets: Any = None
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100
 _PIECE = 256 * 1024
 _CONNECTIONS = 128
 _RUNTIME = "/2018-06-01/runtime/"
 _OK = {"status": "OK"}
+_MODE = "lambda-runtime-function-response-mode"
 _UNSAFE = {10: " ", 13: " ", 0: " "}
 
 
@@ -36,9 +40,11 @@ class Invocation:
 
     def __init__(self, frame: bytes) -> None:
         size = 5 + int.from_bytes(frame[1:5], "little")
+        self.head = frame[:size]
         self.header: dict[str, Any] = json.loads(frame[5:size])
         self.payload = frame[size:]
         self.id: str = self.header["id"]
+        self.started = time.monotonic()
         self.state = "waiting"  # "running" once the runtime has it, then "streaming", "answered"
 
     def headers(self) -> dict[str, str]:
@@ -69,9 +75,15 @@ class Server:
         self.connections: dict[int, Any] = {}
         self.poll = select.poll()
         self.timers: list[tuple[float, Any]] = []
+        self.handlers: dict[int, Any] = {}  # of descriptors other than connections
+        self.result: tuple[bytes, bytes] | None = None  # of a runtime that is done
         self.extensions = extensions.Extensions(self)
+        self.telemetry = telemetry.Telemetry(self)
+        self.outlets = outlets.Outlets(self)
+        self.address = ""
         self.start_runtime: Any = None  # returns the pid
         self.runtime_pid = 0
+        self.framed: Any = None  # the runtime, where it speaks frames
 
     def listen(self) -> str:
         """Take a port; returns host:port."""
@@ -80,7 +92,8 @@ class Server:
         self.listener.listen(_CONNECTIONS)
         self.listener.setblocking(False)
         self.own = self.listener.getsockname()
-        return "%s:%d" % self.own
+        self.address = "%s:%d" % self.own
+        return self.address
 
     # --- the loop -------------------------------------------------------------------------
     def run(self) -> None:
@@ -92,6 +105,7 @@ class Server:
         signal.set_wakeup_fd(write)
         for fd in (wake, self.channel.fd, self.listener.fileno()):
             self.poll.register(fd, select.POLLIN)
+        self.telemetry.init_start()
         self.extensions.start()
         if not self.extensions.starting:
             self.begin_runtime()
@@ -106,6 +120,8 @@ class Server:
                         self._on_frame(self.channel.receive())
                 elif fd == self.listener.fileno():
                     self._accept()
+                elif fd in self.handlers:
+                    self.handlers[fd](events)
                 else:
                     self._on_connection(self.connections.get(fd), events)
             self._fire()
@@ -115,6 +131,16 @@ class Server:
         if not self.runtime_pid and not self.failed:
             self.runtime_pid = self.start_runtime()
 
+    def attach(self, fd: int, flags: int, handler: Any) -> None:
+        """Call the handler with what happens to a descriptor; again to change the flags."""
+        self.handlers[fd] = handler
+        self.poll.register(fd, flags)
+
+    def detach(self, fd: int) -> None:
+        """No longer."""
+        if self.handlers.pop(fd, None) is not None:
+            self.poll.unregister(fd)
+
     def later(self, seconds: float, action: Any) -> None:
         """Run the action after this time."""
         self.timers.append((time.monotonic() + seconds, action))
@@ -122,7 +148,8 @@ class Server:
     def _patience(self) -> int | None:
         if not self.timers:
             return None
-        return max(0, int((min(self.timers)[0] - time.monotonic()) * 1000) + 1)
+        first = min(timer[0] for timer in self.timers)
+        return max(0, int((first - time.monotonic()) * 1000) + 1)
 
     def _fire(self) -> None:
         if self.timers:
@@ -142,9 +169,10 @@ class Server:
             if pid == 0:
                 return
             if pid == self.runtime_pid:
-                self.channel.send(b"W", status.to_bytes(4, "little"))
-                os._exit(1 if os.WIFSIGNALED(status) else status >> 8)
-            self.extensions.ended(pid, status)
+                self.runtime_pid = -1
+                self.extensions.runtime_ended(status)
+            else:
+                self.extensions.ended(pid, status)
 
     # --- connections ----------------------------------------------------------------------
     def _accept(self) -> None:
@@ -190,7 +218,7 @@ class Server:
         action = self._action(request)
         if action[1:] == ["response"]:
             request.limit = MAX_RESPONSE
-            mode = request.headers.get("lambda-runtime-function-response-mode", "")
+            mode = request.headers.get(_MODE, "")
             if mode.lower() == "streaming" and self._running(action[0]):
                 self._begin_stream(request)
         elif action[1:] == ["error"]:
@@ -211,7 +239,8 @@ class Server:
         """Answer a whole request."""
         path = request.path.split("?")[0]
         if not path.startswith(_RUNTIME):
-            if not self.extensions.handle(connection, request, path):
+            served = self.extensions.handle(connection, request, path)
+            if not served and not self.telemetry.handle(connection, request, path):
                 connection.answer(404, b"404 page not found\n", {"Content-Type": "text/plain"})
             return
         name = path[len(_RUNTIME) :]
@@ -246,8 +275,14 @@ class Server:
             return
         if self.invocation is not None and self.invocation.state == "answered":
             self.invocation = None
-        self.runtime_ready = True
         self.waiting.append(connection)
+        self.ready()
+
+    def ready(self) -> None:
+        """The runtime waits for an invocation."""
+        if not self.runtime_ready:
+            self.runtime_ready = True
+            self.telemetry.init_runtime_done("success")
         self.settle()
 
     def settle(self) -> None:
@@ -256,13 +291,19 @@ class Server:
             return
         if not self.initialised:
             self.initialised = True
+            self.outlets.drain()
+            self.telemetry.init_report("success")
             self.channel.send(b"I", b"")
         invocation = self.invocation
-        if invocation is not None and invocation.state == "waiting" and self.waiting:
+        if invocation is None:
+            return
+        if invocation.state == "waiting" and (self.waiting or self.framed is not None):
             invocation.state = "running"
-            connection = self.waiting.pop(0)
             payload, invocation.payload = invocation.payload, b""
-            connection.answer(200, payload, invocation.headers())
+            if self.framed is not None:
+                self.framed.deliver(invocation.head + payload)
+            else:
+                self.waiting.pop(0).answer(200, payload, invocation.headers())
 
     def _restore(self, connection: Any, _: Any) -> None:
         """Without a snapshot the restoration follows at once on the initialisation."""
@@ -282,6 +323,10 @@ class Server:
         """Tell the platform; it ends the environment."""
         if not self.failed and not self.initialised:
             self.failed = True
+            self.outlets.drain()
+            if not self.runtime_ready:
+                self.telemetry.init_runtime_done("error", document)
+            self.telemetry.init_report("error", document)
             self.channel.send(b"F", document)
 
     def _result(self, connection: Any, request: Any) -> None:
@@ -292,10 +337,13 @@ class Server:
                                   "errorType": "InvalidRequestID"})  # fmt: skip
         elif request.sink is not None:
             self._end_stream(connection, request)
+        elif kind == "response" and request.headers.get(_MODE, "").lower() not in ("", "streaming"):
+            connection.json(400, {"errorMessage": "Invalid function response mode",
+                                  "errorType": "InvalidFunctionResponseMode"})  # fmt: skip
         elif invocation.state != "running":
             self._refuse(connection, "InvocationResponse")
         elif request.oversized:
-            self._answered(b"O", b"")
+            self.answered(b"O", b"")
             connection.json(413, {
                 "errorMessage": "Exceeded maximum allowed payload size (%d bytes)." % MAX_RESPONSE,
                 "errorType": "RequestEntityTooLarge",
@@ -303,15 +351,27 @@ class Server:
         else:
             body = bytes(request.body)
             if kind == "error":
-                self._answered(b"E", self._document(request, body))
+                self.answered(b"E", self._document(request, body))
             else:
-                self._answered(b"R", body)
+                self.answered(b"R", body)
             connection.json(202, _OK)
 
-    def _answered(self, kind: bytes, body: bytes) -> None:
+    def answered(self, kind: bytes, body: bytes) -> None:
+        """The runtime is done with the invocation."""
         assert self.invocation is not None
         self.invocation.state = "answered"
-        self.channel.send(kind, body)
+        self.outlets.drain()
+        self.telemetry.runtime_done(self.invocation, kind, body)
+        self.result = kind, body
+        self.conclude()
+
+    def conclude(self) -> None:
+        """Tell the platform of the invocation's end, once every extension is done with it."""
+        if self.result is not None and self.extensions.ready:
+            kind, body = self.result
+            self.result = None
+            self.outlets.drain()
+            self.channel.send(kind, body)
 
     @staticmethod
     def _document(request: Any, body: bytes) -> bytes:
@@ -325,21 +385,26 @@ class Server:
 
     # --- streamed responses ---------------------------------------------------------------
     def _begin_stream(self, request: Any) -> None:
-        assert self.invocation is not None
-        self.invocation.state = "streaming"
         kind = request.headers.get("content-type", "application/octet-stream")
-        self.channel.send(b"B", kind.encode("latin-1", "replace"))
+        self.stream(b"B", kind.encode("latin-1", "replace"))
 
         def take(data: bytes) -> None:
             for start in range(0, len(data), _PIECE):
-                self.channel.send(b"C", data[start : start + _PIECE])
+                self.stream(b"C", data[start : start + _PIECE])
 
         request.sink = take
+
+    def stream(self, kind: bytes, body: bytes) -> None:
+        """A streamed response begins, or goes on."""
+        assert self.invocation is not None
+        self.invocation.state = "streaming"
+        self.telemetry.streamed(kind, body)
+        self.channel.send(kind, body)
 
     def _end_stream(self, connection: Any, request: Any) -> None:
         kind = request.trailers.get("lambda-runtime-function-error-type")
         if kind is None:
-            self._answered(b"R", b"")
+            self.answered(b"R", b"")
         else:
             try:
                 text = request.trailers.get("lambda-runtime-function-error-body", "")
@@ -347,17 +412,23 @@ class Server:
                 json.loads(body)
             except ValueError:
                 body = json.dumps({"errorType": kind, "errorMessage": ""}).encode()
-            self._answered(b"E", body)
+            self.answered(b"E", body)
         connection.json(202, _OK)
 
     def _fail(self, kind: str, message: str) -> None:
-        self._answered(b"E", json.dumps({"errorType": kind, "errorMessage": message}).encode())
+        self.answered(b"E", json.dumps({"errorType": kind, "errorMessage": message}).encode())
 
     # --- the platform ---------------------------------------------------------------------
     def _on_frame(self, frame: bytes) -> None:
         if frame[:1] == b"Q":
             self.invocation = Invocation(frame)
+            self.telemetry.start(self.invocation)
             self.extensions.invoke(self.invocation.header)
             self.settle()
+        elif frame[:1] == b"T":
+            self.telemetry.report(json.loads(frame[1:]))
         elif frame[:1] == b"Z":
-            self.extensions.shut_down(frame[1:].decode())
+            reason = frame[1:].decode()
+            if reason == "timeout":
+                self.telemetry.timed_out(self.invocation)
+            self.extensions.shut_down(reason)

@@ -376,9 +376,13 @@ async function main() {
   const particulars = JSON.parse(fs.readFileSync(5, 'utf8'));
   fs.closeSync(5);
   requestId = particulars.request_id || undefined;
-  for (const name of Object.keys(process.env)) delete process.env[name];
-  Object.assign(process.env, particulars.environ);
-  Module._initPaths();
+  if (particulars.environ) {
+    for (const name of Object.keys(process.env)) delete process.env[name];
+    Object.assign(process.env, particulars.environ);
+    Module._initPaths();
+  } else if (process.env._HANDLER) { // started with its variables, perhaps by a wrapper script
+    particulars.handler = process.env._HANDLER;
+  }
   process.chdir(particulars.task);
   process.argv.length = 1;
   patchConsole();

@@ -1,5 +1,8 @@
 """The Extensions API: processes of /opt/extensions and threads of the runtime that follow an
 environment's life ("Using the Lambda Extensions API to create extensions").
+
+Errors and the order of a shutdown are those of AWS's own runtime interface emulator, where the
+guide leaves them open.
 """
 
 # Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
@@ -15,15 +18,28 @@ from typing import Any
 
 _BASE = "/2020-01-01/extension/"
 _MAX_EXTENSIONS = 10
-_LIMIT_S = {"spindown": 2.0, "timeout": 2.0, "failure": 2.0}
+# The guide's limits of a shutdown with internal extensions only, and with external ones; of the
+# latter the runtime may have so much, with an internal extension or without.
+_INTERNAL_MS, _EXTERNAL_MS = 500, 2000
+_RUNTIME_S = 0.3
+# "Extensions can access the function's environment variables, except for ..."
+_RUNTIMES_OWN = (
+    "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT", "_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT", "_HANDLER",
+)  # fmt: skip
+
+
+def environ(spec: dict[str, Any]) -> dict[str, str]:
+    """The variables of an external extension."""
+    return {n: value for n, value in spec["environ"].items() if n not in _RUNTIMES_OWN}
 
 
 class Extension:
     """One registered extension."""
 
-    def __init__(self, name: str, events: set[str], pid: int) -> None:
-        self.name, self.events = name, events
-        self.pid = pid  # 0: internal, a part of the runtime
+    def __init__(self, name: str, events: list[str], *, external: bool) -> None:
+        self.name, self.events, self.external = name, events, external
         self.id = str(uuid.uuid4())
         self.ready = False  # has asked for its next event
         self.connection: Any = None  # that waits for one
@@ -51,15 +67,23 @@ class Extensions:
         self.pids: dict[int, str] = {}  # the external ones: name by pid
         self.starting: set[str] = set()  # names of those yet to register
         self.registered: dict[str, Extension] = {}  # by id
-        self.telemetry: Any = None
-        self.ending = False
+        self.ending = ""  # the reason
+        self.deadline = 0.0
 
     def start(self) -> None:
         """Start the external ones."""
-        for path in self.server.spec.get("extensions", ()):
+        paths = self.server.spec.get("extensions", ())
+        if len(paths) > _MAX_EXTENSIONS:
+            self.fail("Extension.LaunchError", "Extension limit (%d) reached" % _MAX_EXTENSIONS)
+            return
+        for path in paths:
             name = os.path.basename(path)
             self.starting.add(name)
-            self.pids[self.launch(path)] = name
+            try:
+                self.pids[self.launch(path)] = name
+            except OSError as error:
+                self.fail("Extension.LaunchError", "fork/exec %s: %s" % (path, error.strerror))
+                return
 
     @property
     def ready(self) -> bool:
@@ -72,21 +96,28 @@ class Extensions:
         if name is None:
             return
         if self.ending:
-            if not self.pids:
-                os._exit(0)
+            if not self.pids and self.server.runtime_pid <= 0:
+                self._leave()
             return
-        reason = "exit status %d" % (status >> 8)
+        reason = "exit code %d" % (status >> 8)
+        if status >> 8:
+            reason = "exit status %d" % (status >> 8)
         if os.WIFSIGNALED(status):
             reason = "signal: %s" % signal.Signals(os.WTERMSIG(status)).name
-        self.fail("Extension.Crash", "Extension %s exited: %s" % (name, reason))
+        self.fail("Extension.Crash", reason)
 
     def fail(self, kind: str, message: str) -> None:
         """The environment is lost."""
+        server = self.server
+        running = server.invocation.id if server.invocation else server.spec["request_id"]
+        message = "RequestId: %s Error: %s" % (running, message)
+        os.write(1, ("%s\n%s\n" % (message, kind)).encode())
         document = json.dumps({"errorType": kind, "errorMessage": message}).encode()
-        if self.server.initialised:
-            self.server.channel.send(b"D", document)
+        if server.initialised:
+            server.channel.send(b"D", document)
+            self.shut_down("failure")
         else:
-            self.server.fail_initialisation(document)
+            server.fail_initialisation(document)
 
     def left(self, connection: Any) -> None:
         """A connection closed."""
@@ -109,29 +140,69 @@ class Extensions:
                 extension.ready = False
                 extension.push(event)
 
+    # --- the end --------------------------------------------------------------------------
+    def runtime_ended(self, status: int) -> None:
+        """The runtime's end is the environment's."""
+        server = self.server
+        if self.ending:
+            self._shut_down_extensions()
+            return
+        server.outlets.drain()
+        server.channel.send(b"W", status.to_bytes(4, "little"))
+        if not self.registered:
+            os._exit(1 if os.WIFSIGNALED(status) else status >> 8)
+        server.telemetry.runtime_exited(server.invocation, status)
+        server.channel.send(b"G", b"")
+        self.shut_down("failure")
+
     def shut_down(self, reason: str) -> None:
-        """The environment ends: the runtime first, then the extensions, in two seconds."""
-        self.ending = True
-        limit_s = _LIMIT_S.get(reason, 2.0)
-        event = {
-            "eventType": "SHUTDOWN",
-            "shutdownReason": reason,
-            "deadlineMs": int((time.time() + limit_s) * 1000),
-        }
-        for extension in self.registered.values():
-            if "SHUTDOWN" in extension.events:
-                extension.push(event)
-        self.server.later(limit_s, lambda: os._exit(0))
+        """The environment ends: the runtime first, then the extensions, in the guide's time."""
+        if self.ending:
+            return
+        self.ending = reason
+        if not self.registered:
+            self._leave()
+        external = any(extension.external for extension in self.registered.values())
+        limit_s = (_EXTERNAL_MS if external else _INTERNAL_MS) / 1000
+        self.deadline = time.time() + limit_s
+        self.server.later(limit_s, self._leave)
+        pid = self.server.runtime_pid
+        if pid <= 0:
+            self._shut_down_extensions()
+            return
+        internal = any(not extension.external for extension in self.registered.values())
+        os.kill(pid, signal.SIGTERM)
+        self.server.later(_INTERNAL_MS / 1000 if internal else _RUNTIME_S, self._kill_runtime)
+
+    def _kill_runtime(self) -> None:
+        if self.server.runtime_pid > 0:
+            os.kill(self.server.runtime_pid, signal.SIGKILL)
+
+    def _shut_down_extensions(self) -> None:
+        """Tell those that registered for it, end the others."""
+        self.server.telemetry.flush()
+        if not self.pids:
+            self._leave()
+        told = {e.name: e for e in self.registered.values() if "SHUTDOWN" in e.events}
+        for pid, name in self.pids.items():
+            if name not in told:
+                os.kill(pid, signal.SIGKILL)
+                continue
+            event = {
+                "eventType": "SHUTDOWN",
+                "shutdownReason": self.ending,
+                "deadlineMs": int(self.deadline * 1000),
+            }
+            told[name].push(event)
+
+    def _leave(self) -> None:
+        """All that is left ends with this process."""
+        self.server.outlets.drain()
+        os._exit(0)
 
     # --- requests -------------------------------------------------------------------------
     def handle(self, connection: Any, request: Any, path: str) -> bool:
-        """Serve the extension's and the telemetry's paths; False for others."""
-        if path.startswith("/2022-07-01/telemetry") and self.telemetry is not None:
-            if request.method != "PUT":
-                connection.answer(405, b"", {"Allow": "PUT"})
-            elif (extension := self._known(connection, request)) is not None:
-                self.telemetry.subscribe(connection, request, extension)
-            return True
+        """Serve the extensions' paths; False for others."""
         routes = {
             "register": ("POST", self._register),
             "event/next": ("GET", self._next),
@@ -148,21 +219,28 @@ class Extensions:
             connection.answer(405, b"", {"Allow": method})
         return True
 
-    def _known(self, connection: Any, request: Any) -> Extension | None:
+    def known(self, connection: Any, request: Any) -> Extension | None:
         """The extension that speaks; answers where it is none."""
         identifier = request.headers.get("lambda-extension-identifier")
         extension = self.registered.get(identifier) if identifier else None
-        if identifier is None:
-            _refuse(connection, 403, "MissingHeader", "Missing Lambda-Extension-Identifier header")
+        if not identifier:
+            _refuse(connection, "MissingExtensionIdentifier",
+                    "Missing Lambda-Extension-Identifier header")  # fmt: skip
         elif extension is None:
-            _refuse(connection, 403, "UnknownExtensionIdentifier", "Unknown extension %s"
-                    % identifier)  # fmt: skip
+            try:
+                uuid.UUID(identifier)
+            except ValueError:
+                _refuse(connection, "InvalidExtensionIdentifier",
+                        "Invalid Lambda-Extension-Identifier")  # fmt: skip
+            else:
+                _refuse(connection, "UnknownExtensionIdentifier", "Unknown extension %s"
+                        % identifier)  # fmt: skip
         return extension
 
     def _register(self, connection: Any, request: Any) -> None:
         name = request.headers.get("lambda-extension-name")
         if not name:
-            _refuse(connection, 403, "InvalidExtensionName", "Empty extension name")
+            _refuse(connection, "InvalidExtensionName", "Empty extension name")
             return
         try:
             document = json.loads(request.body)
@@ -170,7 +248,7 @@ class Extensions:
             if not isinstance(events, list):
                 raise ValueError
         except (ValueError, AttributeError):
-            connection.json(400, {"errorMessage": "Invalid request format",
+            connection.json(403, {"errorMessage": "Invalid request format",
                                   "errorType": "InvalidRequestFormat"})  # fmt: skip
             return
         external = name in self.pids.values()
@@ -178,42 +256,49 @@ class Extensions:
         wrong = [event for event in events if event not in allowed]
         if wrong:
             reason = "ShutdownEventNotSupportedForInternalExtension"
-            reason = reason if wrong[0] == "SHUTDOWN" else "unknown event"
-            _refuse(connection, 400, "InvalidEventType", "%s: %s" % (wrong[0], reason))
-        elif self.server.initialised or (external and name not in self.starting):
-            _refuse(connection, 403, "RegistrationClosed", "Extension registration closed already")
+            reason = reason if wrong[0] == "SHUTDOWN" else "ErrorInvalidEventType"
+            _refuse(connection, "InvalidEventType", "%s: %s" % (wrong[0], reason))
+        elif external and name not in self.starting:
+            _refuse(connection, "InvalidExtensionState", "State transition from Registered to "
+                    "Registered failed for extension %s. Error: State transition is not allowed"
+                    % name)  # fmt: skip
+        elif self.server.runtime_ready or self.server.failed:
+            _refuse(connection, "RegistrationClosed", "Extension registration closed already")
+        elif any(extension.name == name for extension in self.registered.values()):
+            _refuse(connection, "InvalidExtensionState",
+                    "Extension with this name already registered")  # fmt: skip
         elif len(self.registered) >= _MAX_EXTENSIONS:
-            _refuse(connection, 403, "TooManyExtensions", "Extension limit (10) reached")
+            _refuse(connection, "TooManyExtensions", "Extension limit (10) reached")
         else:
-            self._accept(connection, request, name, set(events), external=external)
+            events = [event for event in ("INVOKE", "SHUTDOWN") if event in events]
+            self._accept(connection, request, Extension(name, events, external=external))
 
-    def _accept(
-        self, connection: Any, request: Any, name: str, events: set[str], *, external: bool
-    ) -> None:
-        pid = next((pid for pid, known in self.pids.items() if known == name), 0)
-        extension = Extension(name, events, pid if external else 0)
+    def _accept(self, connection: Any, request: Any, extension: Extension) -> None:
         self.registered[extension.id] = extension
-        environ = self.server.spec["environ"]
+        limit_ms = _EXTERNAL_MS if extension.external else _INTERNAL_MS
+        self.server.channel.send(b"A", str(limit_ms).encode())
+        values = self.server.spec["environ"]
         document = {
-            "functionName": environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-            "functionVersion": environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
-            "handler": environ.get("_HANDLER", ""),
+            "functionName": values.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+            "functionVersion": values.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+            "handler": values.get("_HANDLER", ""),
         }
         features = request.headers.get("lambda-extension-accept-feature", "")
         if "accountId" in [feature.strip() for feature in features.split(",")]:
             document["accountId"] = self.server.spec.get("account", "")
         connection.json(200, document, {"Lambda-Extension-Identifier": extension.id})
-        self.starting.discard(name)
+        self.starting.discard(extension.name)
         if not self.starting:
             self.server.begin_runtime()
 
     def _next(self, connection: Any, request: Any) -> None:
-        extension = self._known(connection, request)
+        extension = self.known(connection, request)
         if extension is not None:
             extension.ready = True
             extension.connection = connection
             extension.deliver()
             self.server.settle()
+            self.server.conclude()
 
     def _init_error(self, connection: Any, request: Any) -> None:
         self._error(connection, request, "Extension.InitError")
@@ -223,17 +308,18 @@ class Extensions:
 
     def _error(self, connection: Any, request: Any, kind: str) -> None:
         """The extension says that it cannot go on: the environment is lost."""
-        extension = self._known(connection, request)
+        extension = self.known(connection, request)
         if extension is None:
             return
         named = request.headers.get("lambda-extension-function-error-type")
         if not named:
-            _refuse(connection, 400, "MissingHeader",
+            _refuse(connection, "MissingHeader",
                     "Missing Lambda-Extension-Function-Error-Type header")  # fmt: skip
             return
         connection.json(202, {"status": "OK"})
-        self.fail(kind, "Extension %s: %s" % (extension.name, named))
+        if not self.ending:
+            self.fail(kind, named)
 
 
-def _refuse(connection: Any, status: int, kind: str, message: str) -> None:
-    connection.json(status, {"errorMessage": message, "errorType": "Extension." + kind})
+def _refuse(connection: Any, kind: str, message: str) -> None:
+    connection.json(403, {"errorMessage": message, "errorType": "Extension." + kind})

@@ -90,3 +90,9 @@ def is_ours(peer: tuple[str, int], own: tuple[str, int]) -> bool:
     """Whether a process of this environment made the connection."""
     number = inode(peer, own)
     return number != 0 and any(holds(pid, number) for pid in descendants())
+
+
+def listens(port: int) -> bool:
+    """Whether a process of this environment listens on the port of 127.0.0.1."""
+    number = inode(("127.0.0.1", port), ("127.0.0.1", 0))
+    return number != 0 and any(holds(pid, number) for pid in descendants())

@@ -18,6 +18,7 @@ from typing import Any
 
 confinement: Any = None
 kernel: Any = None
+late: Any = None  # gives a module that few environments need
 
 FLAGS = 6  # nosuid, nodev
 
@@ -78,15 +79,19 @@ def main(config: dict[str, Any]) -> None:
         if config["mode"] == "namespaces":
             pid, write = start_runtime(config, {}, dict(EARLY))
         spec = json.loads(channel.receive()[1:])
-        if config["own_folder"]:
+        # Some options are read at the start only; without mounts of its own it is sealed late.
+        anew = spec["served"] or any(name in spec["environ"] for name in config["options"])
+        if pid and anew:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(write)
+            pid = 0
+        elif config["own_folder"]:
             show_code(config["store"] + spec["code"])
         confinement.bind_function(config, spec)
-        # Some options are read at the start only; without mounts of its own it is sealed late.
-        if pid == 0 or any(name in spec["environ"] for name in config["options"]):
-            if pid:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                os.close(write)
+        if spec["served"]:
+            late("launcher").take_over(config, channel, spec)
+        if pid == 0:
             pid, write = start_runtime(config, spec, spec["environ"])
         confinement.limit_data(pid, spec["data_limit_mb"])
         confinement.limit(config)

@@ -25,6 +25,7 @@ OWN_FILE = "/var/runtime/bootstrap.py"
 confinement: Any = None
 learning: Any = None
 snapstart: Any = None
+late: Any = None  # gives a module that few environments need
 
 
 class CognitoIdentity:
@@ -314,8 +315,10 @@ def main(config: dict[str, Any]) -> None:
         prepare()
         spec = json.loads(channel.receive()[1:])
         confinement.bind_function(config, spec)
-        confinement.limit(config)
         confinement.limit_data(os.getpid(), spec["data_limit_mb"])
+        if spec["served"]:
+            late("launcher").take_over(config, channel, spec)
+        confinement.limit(config)
         confinement.seal(config, spec)
     except BaseException:
         channel.send(b"X", traceback.format_exc().encode())

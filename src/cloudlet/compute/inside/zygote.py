@@ -27,14 +27,29 @@ CONTROL = int(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def load(name: str, shown_as: str = "") -> Any:
+def read(name: str) -> str:
+    """A neighbour's source."""
+    with open(os.path.join(HERE, name + ".py")) as file:
+        return file.read()
+
+
+def load(name: str, shown_as: str = "", source: str = "") -> Any:
     """Run a neighbour's source as a module that no function can import by accident."""
-    path = os.path.join(HERE, name + ".py")
     module = type(sys)("_cloudlet_" + name)
-    with open(path) as file:
-        source = file.read()
-    exec(compile(source, shown_as or path, "exec"), module.__dict__)  # noqa: S102
+    code = compile(source or read(name), shown_as or os.path.join(HERE, name + ".py"), "exec")
+    exec(code, module.__dict__)  # noqa: S102
     return module
+
+
+def load_all(names: list[str], environment: Any, sources: dict[str, str]) -> dict[str, Any]:
+    """Modules of `environment` that know each other."""
+    parts = {name: load(name, source=sources.get(name, "")) for name in names}
+    for part in (environment, *parts.values()):
+        vars(part).update({n: p for n, p in parts.items() if p is not part})
+        vars(part).update(kernel=kernel, confinement=confinement)
+    for part in parts.values():
+        part.environment = environment
+    return parts
 
 
 kernel = load("kernel")
@@ -290,12 +305,9 @@ def main() -> None:
     config = json.loads(control.recv(1 << 20))
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
-        parts = {name: load(name) for name in config["parts"]}
-        for part in (environment, *parts.values()):
-            vars(part).update({n: p for n, p in parts.items() if p is not part})
-            vars(part).update(kernel=kernel, confinement=confinement)
-        for part in parts.values():
-            part.environment = environment
+        parts = load_all(config["parts"], environment, {})
+        sources = {name: read(name) for name in config["late"]}
+        environment.late = lambda name: load_all(config["late"], environment, sources)[name]
         if config["mode"] == "namespaces":
             enter_namespaces(config)
         sdk = prepare_interpreter(config)

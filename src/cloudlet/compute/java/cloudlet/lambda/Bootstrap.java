@@ -79,13 +79,18 @@ public final class Bootstrap {
     // --- the function -------------------------------------------------------------------------
 
     private void run(Map<?, ?> particulars) throws Throwable {
-        environment((Map<?, ?>) particulars.get("environ"));
+        String named = (String) particulars.get("handler");
+        if (particulars.get("environ") != null) {
+            environment((Map<?, ?>) particulars.get("environ"));
+        } else if (System.getenv("_HANDLER") != null) { // a wrapper script may have changed it
+            named = System.getenv("_HANDLER");
+        }
         ClassLoader loader = loader((String) particulars.get("task"),
                 (List<?>) particulars.get("roots"));
         Thread.currentThread().setContextClassLoader(loader);
         Handler handler;
         try {
-            handler = Handler.find((String) particulars.get("handler"), loader);
+            handler = Handler.find(named, loader);
         } catch (Throwable error) {
             Failure.trim(error);
             LambdaRuntime.getLogger().log(event(Failure.report(error)));
