@@ -42,6 +42,7 @@ class EnvironmentSpec:
     version: str
     credentials_valid_s: float = 12 * 3600.0
     snap_start: bool = False  # of a published version: fork its environments initialised
+    account: str = ""  # its number, for extensions that ask
     system_log_level: str = ""  # of the platform's lines in JSON; "" writes them as text
 
 

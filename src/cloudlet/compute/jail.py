@@ -185,6 +185,7 @@ class JailPlan:
                 "/lib",
                 "/lib64",
                 "/bin",
+                "/etc/hosts",
                 *(os.fspath(path) for path in _etc()),
                 *self.runtime.prefixes,
                 sdk,

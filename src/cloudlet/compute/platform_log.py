@@ -24,27 +24,38 @@ def begun(spec: EnvironmentSpec, runtime: Runtime, *, restored: bool = False) ->
 
     `restored`: it comes from a version's snapshot.
     """
-    region = spec.variables.get("AWS_REGION", "us-east-1")
     start = report.restore_start if restored else report.init_start
-    line = start(spec.runtime, runtime.found, region)
+    line = start(spec.runtime, runtime.found, _region(spec))
     note = f"{spec.runtime} is served by version {runtime.found}, the nearest on this machine"
     if not spec.system_log_level:
         return [line] if runtime.exact else [line, f"[WARNING] {note}"]
-    version, arn = line.partition("Runtime Version: ")[2].split("\tRuntime Version ARN: ")
-    record = {
-        "runtimeVersion": version,
-        "runtimeVersionArn": arn,
-        "functionName": spec.function_name,
-        "functionVersion": spec.version,
-    }
-    if not restored:
-        kind = spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-        record = {"initializationType": kind, "phase": "init", **record}
+    record = _versions(spec, runtime) if restored else init_start(spec, runtime)
     event = "platform.restoreStart" if restored else "platform.initStart"
     lines = _json(spec, "INFO", event, record)
     if not runtime.exact:
         lines += _json(spec, "WARN", "platform.runtimeNote", {"message": note})
     return lines
+
+
+def init_start(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
+    """The record of an initialisation's beginning, in logs and in telemetry."""
+    kind = spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    return {"initializationType": kind, "phase": "init", **_versions(spec, runtime)}
+
+
+def _versions(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
+    line = report.init_start(spec.runtime, runtime.found, _region(spec))
+    version, arn = line.partition("Runtime Version: ")[2].split("\tRuntime Version ARN: ")
+    return {
+        "runtimeVersion": version,
+        "runtimeVersionArn": arn,
+        "functionName": spec.function_name,
+        "functionVersion": spec.version,
+    }
+
+
+def _region(spec: EnvironmentSpec) -> str:
+    return spec.variables.get("AWS_REGION", "us-east-1")
 
 
 def restoration(spec: EnvironmentSpec, restore_ms: float, status: str | None = None) -> list[str]:
@@ -109,6 +120,17 @@ def end(spec: EnvironmentSpec, end: End) -> list[str]:
                 error_type=end.error_type,
             ),
         ]
+    record = account(spec, end)
+    level = "INFO" if end.status is None else "WARN"
+    done = {"requestId": end.request_id, "status": record["status"]}
+    return [
+        *_json(spec, "DEBUG" if level == "INFO" else "WARN", "platform.runtimeDone", done),
+        *_json(spec, level, "platform.report", record),
+    ]
+
+
+def account(spec: EnvironmentSpec, end: End) -> dict[str, Any]:
+    """The record of an invocation's report, in logs and in telemetry."""
     metrics: dict[str, Any] = {
         "durationMs": round(end.duration_ms, 3),
         "billedDurationMs": report.billed(end.duration_ms, end.init_ms),
@@ -127,12 +149,7 @@ def end(spec: EnvironmentSpec, end: End) -> list[str]:
     }
     if end.error_type:
         record["errorType"] = end.error_type
-    level = "INFO" if end.status is None else "WARN"
-    done = {"requestId": end.request_id, "status": record["status"]}
-    return [
-        *_json(spec, "DEBUG" if level == "INFO" else "WARN", "platform.runtimeDone", done),
-        *_json(spec, level, "platform.report", record),
-    ]
+    return record
 
 
 def _json(spec: EnvironmentSpec, level: str, kind: str, record: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cloudlet.compute import particulars, platform_log, report
+from cloudlet.compute import particulars, platform_log, report, served
 from cloudlet.compute.environment import (
     EnvironmentSpec,
     EnvironmentState,
@@ -136,13 +136,20 @@ class Compute:
             self._reaper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reaper
+        leaving: list[asyncio.Future[None]] = []
         for pool in self._pools.values():
             while pool.waiting:
                 pool.waiting.popleft().fail(ComputeStopped("the platform is stopping"))
             for sandbox in pool.all:
                 sandbox.abandon(ComputeStopped("the platform is stopping"))
+                if sandbox.grace_ms:
+                    sandbox.end("spindown")
+                if sandbox.gone is not None:
+                    leaving.append(sandbox.gone)
         if self._freezer is not None:
             self._freezer.cancel()
+        if leaving:
+            await asyncio.wait(leaving)
         await self._templates.stop()
         zygotes = list(self._zygotes.values())
         for task in zygotes:
@@ -200,7 +207,7 @@ class Compute:
             if sandbox.status == "idle" and not self._expired(sandbox):
                 sandbox.run(job)
                 return
-            sandbox.kill()
+            sandbox.end("spindown")
         pool.waiting.append(job)
         self._scale(pool)
 
@@ -233,7 +240,7 @@ class Compute:
         for sandbox in pool.all:
             sandbox.retired = True
             if sandbox.status == "idle":
-                sandbox.kill()
+                sandbox.end("spindown")
         pool.idle.clear()
 
     def level(self) -> IsolationLevel:
@@ -301,6 +308,8 @@ class Compute:
             return SnapshotState(False, "this machine refuses user namespaces")
         environ = {**particulars.environ(spec, runtime), **credentials}
         message = self._particulars(spec, runtime)
+        if message["served"]:
+            return SnapshotState(False, "extensions and wrapper scripts are started anew")
         return await self._templates.snapshot(spec, zygote, self._cgroups, message, environ)
 
     # --- scaling ----------------------------------------------------------------------------
@@ -329,7 +338,7 @@ class Compute:
             oldest = min(idle, key=lambda sandbox: sandbox.idle_since)
             assert oldest.spec is not None
             self._pools[oldest.spec.key].idle.remove(oldest)
-            oldest.kill()
+            oldest.end("spindown")
         else:
             self._templates.make_room()
         return False
@@ -431,6 +440,8 @@ class Compute:
         isolated = self.level().namespaces
         message = self._particulars(spec, runtime)
         message["environ"] = environ
+        if message["served"]:
+            message |= served.told(spec, runtime, phase, log.stream)
         message["request_id"] = pool.waiting[0].invocation.request_id if pool.waiting else ""
         if not isolated:
             message["tmp"] = await asyncio.to_thread(self._scratch)
@@ -452,17 +463,19 @@ class Compute:
                 platform_log.initialisation_failed(spec, init_ms, phase, status, ended.error_type)
             )
         if ended is not None:
-            sandbox.kill()
+            sandbox.end("failure")
         return ended
 
     def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
         """What all environments of the version are told, templates too."""
         isolated = self.level().namespaces
+        with_api = served.wanted(spec, runtime)
         learning = isolated and runtime.family == "python" and self._templates.wanted(spec)
         return {
             **particulars.of(spec, self._code_root if isolated else None),
             "data_limit_mb": 0 if self._cgroups is not None else spec.memory_mb,
-            "learn_ms": LEARN_FROM_MS if learning else 0,
+            "learn_ms": LEARN_FROM_MS if learning and not with_api else 0,
+            "served": with_api,
         }
 
     def _scratch(self) -> str:
@@ -488,7 +501,7 @@ class Compute:
         if pool.waiting and not (outlived and sandbox.invocations):
             sandbox.run(pool.waiting.popleft())
         elif outlived:
-            sandbox.kill()
+            sandbox.end("spindown")
         else:
             sandbox.idle_since = perf_counter()
             pool.idle.append(sandbox)
@@ -570,7 +583,7 @@ class Compute:
                 for sandbox in pool.spare():
                     if sandbox.idle_since < horizon:
                         pool.idle.remove(sandbox)
-                        sandbox.kill()
+                        sandbox.end("spindown")
             await self._templates.reap(horizon)
             for key, task in list(self._zygotes.items()):
                 if not task.done() or task.cancelled() or task.exception() is not None:

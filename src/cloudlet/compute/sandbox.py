@@ -30,6 +30,8 @@ _DRAIN_READS, _DRAIN_LINES = 9, 4000  # a pipe holds 64 KB
 _LOG_BYTES_A_SECOND = 16 * _MB
 _WATCH_S = 0.05
 _PEAK_S = 0.005
+_GRACE_MARGIN_S = 0.2
+_MOST_GRACE_MS = 2000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -107,6 +109,8 @@ class Sandbox:
         self.init_ms: float | None = None
         self.learned = b""  # what the bootstrap says of its imports
         self.forked_from_template = False
+        self.grace_ms = 0  # that its extensions have at the end; 0: there are none
+        self.gone: asyncio.Future[None] | None = None  # of one that is ending
         self.shared_bytes = 0  # of a template: used, but not its own
         self._frozen: list[int] = []  # pidfds of what was stopped
         self._loop = asyncio.get_running_loop()
@@ -152,7 +156,7 @@ class Sandbox:
         ended = await self._initialised
         self.init_ms = (perf_counter() - self._started) * 1000
         self._drain_log()
-        if ended is None and self.status == "dead":  # between its word and our hearing it
+        if ended is None and self.status in ("dead", "ending"):  # since it said so
             ended = Ended()
         if ended is None:
             self.status = "idle"
@@ -217,6 +221,8 @@ class Sandbox:
             request_id, duration_ms, used_mb, init_ms, status, error_type, restored
         )
         log.lines([*(lines or ()), *platform_log.end(job.spec, end)])
+        if self.grace_ms and self.status != "dead":
+            self._send(b"T", _encode(platform_log.account(job.spec, end)))
         job.settle(
             Outcome(
                 payload=payload,
@@ -283,6 +289,24 @@ class Sandbox:
         self._frozen = []
 
     # --- the environment's end --------------------------------------------------------------
+    def end(self, reason: str) -> None:
+        """End it as AWS does, for `reason` spindown, timeout or failure: where it has extensions
+        they are told and have their time ("Shutdown phase"); `exited` follows.
+        """
+        if not self.grace_ms:
+            self.kill()
+        elif self.status != "dead" and self.gone is None:
+            self.thaw()
+            self._send(b"Z", reason.encode())
+            self._give_grace()
+
+    def _give_grace(self) -> None:
+        """The launcher ends the environment; should it not, we do."""
+        self.status = "ending"
+        if self.gone is None:
+            self.gone = self._loop.create_future()
+            self._loop.call_later(self.grace_ms / 1000 + _GRACE_MARGIN_S, self.kill)
+
     def kill(self) -> None:
         """End every process of the environment; `exited` follows."""
         if self.pidfd >= 0:
@@ -336,6 +360,8 @@ class Sandbox:
             if fd >= 0:
                 os.close(fd)
         self.pidfd, self._pipes = -1, Pipes(-1, -1, -1)
+        if self.gone is not None and not self.gone.done():
+            self.gone.set_result(None)
 
     # --- the clock --------------------------------------------------------------------------
     def _arm(self) -> None:
@@ -379,7 +405,9 @@ class Sandbox:
             self._finish(answer, report.UNHANDLED, lines=[line], status="error", error_type=kind)
 
     def _time_out(self) -> None:
-        self.kill()
+        if self._initialised is not None and not self._initialised.done() and self.grace_ms:
+            self._initialised.set_result(Ended(timed_out=True))
+        self.end("timeout")
         if self._job is not None:
             job = self._job
             self.status = "ending"
@@ -452,12 +480,10 @@ class Sandbox:
         self.kill()
 
     def _frame(self, kind: bytes, body: bytes) -> None:
-        if kind == b"W" and len(body) == 4:
-            self._wait_status = int.from_bytes(body, "little")
-        elif self.status == "busy" and kind == b"D":  # an error that the process does not survive
-            self.status = "ending"
-            self._finish(body, report.UNHANDLED)
-            self.kill()
+        if kind in b"WAG":
+            self._from_launcher(kind, body)
+        elif self.status in ("busy", "idle") and kind == b"D":  # an error that ends the process
+            self._fatal(body, report.UNHANDLED)
         elif self.status == "busy" and kind in (b"B", b"C"):
             self._streamed(kind, body)
         elif self.status == "busy" and kind in (b"R", b"E", b"O"):
@@ -483,6 +509,38 @@ class Sandbox:
                 self._garbage()
         elif self.status != "ending":
             self._garbage()
+
+    def _from_launcher(self, kind: bytes, body: bytes) -> None:
+        if kind == b"W" and len(body) == 4:
+            self._wait_status = int.from_bytes(body, "little")
+        elif kind == b"A" and body.isdigit():  # an extension registered
+            self.grace_ms = max(self.grace_ms, min(_MOST_GRACE_MS, int(body)))
+        elif kind == b"G" and self.grace_ms and self.status in ("starting", "busy", "idle"):
+            self._runtime_gone()
+
+    def _fatal(self, answer: bytes, error: str, **how: Any) -> None:
+        """The launcher, or who is alone, ends of itself."""
+        was, self.status = self.status, "ending"
+        if was == "busy":
+            self._finish(answer, error, **how)
+        if self.grace_ms:
+            self._give_grace()
+        else:
+            self.kill()
+
+    def _runtime_gone(self) -> None:
+        """The runtime ended, its extensions have yet to."""
+        meter, status = self.meter, self._wait_status
+        ran_out = meter is not None and status != 0 and meter.ran_out()
+        if self._job is not None:
+            answer, line, kind = report.exited(
+                self._job.invocation.request_id, status, out_of_memory=ran_out
+            )
+            self._fatal(answer, report.UNHANDLED, lines=[line], status="error", error_type=kind)
+            return
+        if self._initialised is not None and not self._initialised.done():
+            self._initialised.set_result(Ended(status=status, out_of_memory=ran_out))
+        self._give_grace()
 
     def _streamed(self, kind: bytes, body: bytes) -> None:
         """The beginning of a streamed response (its content type), or a chunk of it."""

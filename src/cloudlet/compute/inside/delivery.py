@@ -21,9 +21,7 @@ telemetry: Any = None
 _ATTEMPT_S = 5.0
 _BACKOFF_S = (0.1, 2.0)  # first, most
 _ANSWER = 64 * 1024
-_FALLEN_BEHIND = (
-    "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
-)
+_FALLEN_BEHIND = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
 
 
 class Subscriber:
@@ -65,7 +63,7 @@ class Subscriber:
 
     def look(self) -> None:
         """Send a batch, if one is due and none is on its way."""
-        if self.attempt is not None or self.backoff_s and self.batch:
+        if self.attempt is not None or (self.backoff_s and self.batch):
             return
         if not self.batch and self.waiting:
             age_ms = (time.monotonic() - self.oldest) * 1000

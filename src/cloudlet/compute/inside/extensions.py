@@ -151,7 +151,7 @@ class Extensions:
         server.channel.send(b"W", status.to_bytes(4, "little"))
         if not self.registered:
             os._exit(1 if os.WIFSIGNALED(status) else status >> 8)
-        server.telemetry.runtime_exited(server.invocation, status)
+        server.telemetry.runtime_exited(server.invocation)
         server.channel.send(b"G", b"")
         self.shut_down("failure")
 

@@ -300,7 +300,7 @@ class Telemetry:
         self.produced += len(body)
         self._done(invocation, "error" if failed else "success", failed)
 
-    def runtime_exited(self, invocation: Any, status: int) -> None:
+    def runtime_exited(self, invocation: Any) -> None:
         """The runtime's process ended."""
         if self.server.initialised:
             if invocation is not None and invocation.state in ("running", "streaming"):

@@ -233,6 +233,7 @@ class Targets:
             function_name=name.name,
             version=configuration.version,
             credentials_valid_s=float(VALID_S),
+            account=name.account,
             system_log_level=configuration.system_log_level,
             snap_start=configuration.snapshot is not None
             and configuration.snapshot.status in ("pending", "on"),
