@@ -110,6 +110,7 @@ class Sandbox:
         self.learned = b""  # what the bootstrap says of its imports
         self.forked_from_template = False
         self.grace_ms = 0  # that its extensions have at the end; 0: there are none
+        self._served = False  # a launcher is on the other end, not the function
         self.gone: asyncio.Future[None] | None = None  # of one that is ending
         self.shared_bytes = 0  # of a template: used, but not its own
         self._frozen: list[int] = []  # pidfds of what was stopped
@@ -141,7 +142,7 @@ class Sandbox:
 
         Raises SandboxFailed where the environment cannot be built.
         """
-        self.spec, self.log = spec, log
+        self.spec, self.log, self._served = spec, log, message["served"]
         if self.status == "dead":
             raise SandboxFailed("the environment ended before it was used")
         assert self.meter is not None
@@ -513,7 +514,7 @@ class Sandbox:
     def _from_launcher(self, kind: bytes, body: bytes) -> None:
         if kind == b"W" and len(body) == 4:
             self._wait_status = int.from_bytes(body, "little")
-        elif kind == b"A" and body.isdigit():  # an extension registered
+        elif kind == b"A" and self._served and body.isdigit():  # an extension registered
             self.grace_ms = max(self.grace_ms, min(_MOST_GRACE_MS, int(body)))
         elif kind == b"G" and self.grace_ms and self.status in ("starting", "busy", "idle"):
             self._runtime_gone()
