@@ -327,17 +327,17 @@ class StoreKeyspaces:
         """Make all changes of a transaction, in one group on disk, or none."""
         self._store.journal.check()
         checked = [self._checked(change) for change in changes]
-        with self._store.journal.together():
-            for collection, document, change, encoded in checked:
-                key = change.key.encode()
-                kept = _without_staged(document.xattrs) if document is not None else b""
-                if encoded is not None:
-                    collection.put(key, encoded, flags=_JSON_FLAGS, datatype=JSON,
-                                   expiry_s=change.expiration, xattrs=kept)  # fmt: skip
-                elif document is not None and not document.deleted:
-                    collection.delete(key, document)
-                elif document is not None:
-                    collection.put(key, b"", datatype=0, xattrs=kept, deleted=True)
+        # Without an `await` between them they are in one group of the journal.
+        for collection, document, change, encoded in checked:
+            key = change.key.encode()
+            kept = _without_staged(document.xattrs) if document is not None else b""
+            if encoded is not None:
+                collection.put(key, encoded, flags=_JSON_FLAGS, datatype=JSON,
+                               expiry_s=change.expiration, xattrs=kept)  # fmt: skip
+            elif document is not None and not document.deleted:
+                collection.delete(key, document)
+            elif document is not None:
+                collection.put(key, b"", datatype=0, xattrs=kept, deleted=True)
         await self._store.flushed()
 
     def _checked(

@@ -175,10 +175,10 @@ def observe(connection: Connection, request: Request) -> bytes:
         try:
             document = collection.require(one.key)
         except DocumentNotFoundError:
-            state = _DELETED_NOT_PERSISTED if one.key in collection.pending else _NOT_FOUND
+            state = _NOT_FOUND if collection.is_saved(one.key) else _DELETED_NOT_PERSISTED
             cas = 0
         else:
-            state = _NOT_PERSISTED if one.key in collection.pending else _PERSISTED
+            state = _PERSISTED if collection.is_saved(one.key) else _NOT_PERSISTED
             cas = document.cas
         out.append(struct.pack(">HH", vbucket, size) + key + struct.pack(">BQ", state, cas))
     return response(request, value=b"".join(out))

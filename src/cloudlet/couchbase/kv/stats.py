@@ -58,7 +58,7 @@ def _general(connection: Connection, argument: str) -> Figures:
             "uuid": bucket.uuid,
             "vb_active_num": VBUCKETS,
             "vb_replica_num": 0,
-            "ep_queue_size": sum(len(one.pending) for one in bucket.collections.values()),
+            "ep_queue_size": sum(len(one.unsaved) for one in bucket.collections.values()),
         }
     return figures
 

@@ -58,7 +58,7 @@ class Cache:
         need = self.used_bytes - target
         for key, document in list(islice(documents.items(), _SWEEP)):
             del documents[key]
-            if document.used or key in collection.pending:
+            if document.used or not collection.is_saved(key):
                 document.used = False
                 documents[key] = document
                 continue

@@ -408,10 +408,10 @@ class Catalog:
     def _detach(self, bucket: Bucket, dropped: list[Collection]) -> None:
         """Take collections out of memory; nothing of them is written from here on."""
         for collection in dropped:
-            self._engine.journal.forget(collection.storage_id)
+            self._engine.journal.forget(collection)
             self._engine.cache.drop(collection)
             collection.live = False
-            collection.pending.clear()
+            collection.committing = {}
             bucket.collections.pop(collection.uid, None)
             for scope in bucket.scopes.values():
                 if scope.uid == collection.scope_uid:

@@ -85,8 +85,10 @@ class Collection:
             ).fetchone()
             is None
         )
-        #: Mutations that are not yet on disk.
+        #: Mutations that are not yet on disk: of the group that gathers, and of the one that is
+        #: being written. They change with every group.
         self.pending: dict[bytes, Document] = {}
+        self.committing: dict[bytes, Document] = {}
         #: Durable writes that are not committed: what others still see of the key, and the
         #: write's sequence number, oldest first.
         self.prepared: dict[bytes, tuple[Document | None, int]] = {}
@@ -131,6 +133,15 @@ class Collection:
             return None
         document.used = True
         return document
+
+    @property
+    def unsaved(self) -> dict[bytes, Document]:
+        """The newest versions that are not on disk yet."""
+        return {**self.committing, **self.pending} if self.committing else self.pending
+
+    def is_saved(self, key: bytes) -> bool:
+        """Whether the newest version of `key` is on disk."""
+        return key not in self.pending and key not in self.committing
 
     def require(self, key: bytes) -> Document:
         """The live document of `key`; `DocumentNotFoundError` if there is none."""
@@ -242,7 +253,6 @@ class Collection:
 
     def _record(self, key: bytes, document: Document) -> None:
         """Make a version the key's newest, and have it written."""
-        self.pending[key] = document
         self._remember(key, document)
         self._journal.record(self, key, document)
 
@@ -314,9 +324,9 @@ class Collection:
             (self.storage_id, low, limit),
         )
         keys: list[bytes] = [row[0] for row in rows]
-        if self.pending:
+        if unsaved := self.unsaved:
             last = keys[-1] if len(keys) == limit else None
-            fresh = {key for key in self.pending if key >= low and (last is None or key <= last)}
+            fresh = {key for key in unsaved if key >= low and (last is None or key <= last)}
             if fresh:
                 keys = sorted(fresh.union(keys))
         return keys
@@ -345,8 +355,9 @@ class Collection:
         ).fetchall()
         if rows:
             return [(key, seqno) for key, seqno in rows]
-        fresh = ((key, document.seqno) for key, document in self.pending.items())
-        return sorted((one for one in fresh if since < one[1] <= latest), key=lambda one: one[1])
+        fresh = ((key, document.seqno) for key, document in self.unsaved.items())
+        found = sorted((one for one in fresh if since < one[1] <= latest), key=lambda one: one[1])
+        return found[:limit]
 
     def keep_tree(self, document: Document, tree: Any) -> None:
         """Keep a document's decoded value beside it, within the cache's limit."""

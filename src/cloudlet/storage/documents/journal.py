@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import apsw
@@ -21,11 +19,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-#: Rows a statement: few sizes, so that SQLite's prepared statements are found again.
-_STATEMENTS: Final = [(rows, upsert_statement(rows)) for rows in (128, 32, 8, 1)]
-
-#: Documents of one group, so that settling it keeps the event loop for under 2 ms.
-GROUP_DOCUMENTS: Final = 2000
+#: Rows a statement: few sizes, so that SQLite's prepared statements are found again. The writer
+#: thread holds the interpreter for some 2 microseconds a row.
+_STATEMENTS: Final = [(rows, upsert_statement(rows)) for rows in (64, 8, 1)]
 
 #: Mutations that wait for the disk: above these, new ones raise `StoreBusyError`.
 WAITING_BYTES: Final = 64 * 1024 * 1024
@@ -34,44 +30,56 @@ WAITING_DOCUMENTS: Final = 100_000
 #: How long a refused group waits before it is tried again, in seconds.
 RETRY_S: Final = 1.0
 
-_Group = dict[tuple[int, bytes], tuple["Collection", Document]]
+#: How long a group that nobody waits for gathers: as long as the last commit took, within this.
+REST_S: Final = (0.005, 0.2)
 
 
-class _Closed(NamedTuple):
-    """A group that takes no more mutations."""
+class _Group(NamedTuple):
+    """A group that takes no more mutations, with the counts and clocks that belong to it."""
 
     ticket: int
-    group: _Group
-    size: int
-    mutations: int
+    #: The newest version of each key.
+    documents: dict[Collection, dict[bytes, Document]]
+    bytes: int
+    count: int
+    #: Sequence number, clock and number of each bucket; items and number of each collection.
+    buckets: list[tuple[int, int, int]]
+    items: list[tuple[int, int]]
 
 
 class Journal:
     """Groups of mutations, numbered from 1; group n is on disk when `persisted >= n`.
 
-    One group commits while the next one gathers. A group that the disk refuses is tried again
+    One group commits while the next one gathers; mutations made without an `await` between them
+    are in one group, on disk all or none. A group that somebody waits for or listens to is
+    written as soon as the one before it is; another gathers for a while, up to 0.2 seconds, so
+    that a key that changes often is written once. A group that the disk refuses is tried again
     every second, and until it succeeds new mutations raise `StoreBusyError`: what was seen in
     memory is never forgotten while the process lives. Used from the event loop's thread only.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        #: The open group, and whether it is spoken for (it may be empty after a drop).
-        self._group: _Group = {}
-        self._group_bytes = 0
-        self._group_count = 0
+        #: The open group's collections, its size, and whether it is spoken for (it may be empty
+        #: after a drop).
+        self._collections: set[Collection] = set()
+        self._bytes = 0
+        self._count = 0
         self._open = False
-        #: Full groups that wait for their turn.
-        self._full: deque[_Closed] = deque()
-        self._waiting_bytes = 0
-        self._waiting_documents = 0
+        #: What the open group may hold yet before mutations are refused.
+        self._bytes_left = WAITING_BYTES
+        self._count_left = WAITING_DOCUMENTS
         self._committing: Future[None] | None = None
+        self._began = 0.0
+        self._rest_s = REST_S[0]
+        self._resting: asyncio.TimerHandle | None = None
         self._waiters: dict[int, list[Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refused = False
-        self._together = False
         #: Called when a group is on disk, after those who waited for it.
         self.listeners: list[Callable[[], None]] = []
+        #: Whether a mutation could not be taken now.
+        self.behind = False
         #: The number of the group that a mutation made now belongs to.
         self.ticket = 1
         #: The highest group that is on disk.
@@ -79,53 +87,53 @@ class Journal:
 
     def check(self) -> None:
         """Raise `StoreBusyError` where a mutation could not be taken."""
-        if (
-            self._refused
-            or self._waiting_bytes > WAITING_BYTES
-            or self._waiting_documents > WAITING_DOCUMENTS
-        ):
+        if self.behind:
             raise StoreBusyError("writes to disk are behind")
 
     def record(self, collection: Collection, key: bytes, document: Document) -> None:
         """Add a mutation to the open group; a later one of the same key takes its place."""
-        size = len(document.value) + len(document.xattrs)
-        self._group[(collection.storage_id, key)] = (collection, document)
-        self._group_bytes += size
-        self._waiting_bytes += size
-        self._waiting_documents += 1
-        if not self._open:
+        pending = collection.pending
+        grown = len(document.value) + len(document.xattrs)
+        replaced = pending.get(key)
+        pending[key] = document
+        if replaced is not None:
+            self._bytes += grown - len(replaced.value) - len(replaced.xattrs)
+            return
+        self._bytes += grown
+        self._count += 1
+        if len(pending) == 1:
+            self._collections.add(collection)
+            self._open_group()
+        if self._bytes > self._bytes_left or self._count > self._count_left:
+            self.behind = True
+
+    def _open_group(self) -> None:
+        if self._open:
+            return
+        self._open = True
+        if self._committing is None:
             if self._loop is None:
                 self._loop = asyncio.get_running_loop()
-            self._open = True
-            if self._committing is None:
-                self._loop.call_soon(self._start)
-        self._group_count += 1
-        if self._group_count >= GROUP_DOCUMENTS and not self._together:
-            self._full.append(self._close_group())
+            self._loop.call_soon(self._start)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """All mutations made inside (without awaiting) are in one group: on disk all or none."""
-        self._together = True
-        try:
-            yield
-        finally:
-            self._together = False
-            if self._group_count >= GROUP_DOCUMENTS:
-                self._full.append(self._close_group())
-
-    def forget(self, storage_id: int) -> None:
+    def forget(self, collection: Collection) -> None:
         """Leave out the waiting mutations of a dropped collection."""
-        for group in (self._group, *(closed.group for closed in self._full)):
-            for at in [at for at in group if at[0] == storage_id]:
-                del group[at]
+        for document in collection.pending.values():
+            self._bytes -= len(document.value) + len(document.xattrs)
+        self._count -= len(collection.pending)
+        collection.pending = {}
+        self._collections.discard(collection)
 
     def when_persisted(self, ticket: int, call: Callable[[], None]) -> None:
         """Call `call` when group `ticket` is on disk; at once if it is."""
         if ticket <= self.persisted:
             call()
-        else:
-            self._waiters.setdefault(ticket, []).append(call)
+            return
+        self._waiters.setdefault(ticket, []).append(call)
+        if self._resting is not None and self._loop is not None:
+            self._resting.cancel()
+            self._resting = None
+            self._loop.call_soon(self._start)
 
     @property
     def last_ticket(self) -> int:
@@ -141,71 +149,84 @@ class Journal:
         self.when_persisted(ticket, lambda: _wake(done))
         await done
 
-    def _close_group(self) -> _Closed:
-        closed = _Closed(self.ticket, self._group, self._group_bytes, self._group_count)
-        self._group, self._group_bytes, self._group_count = {}, 0, 0
+    def _start(self) -> None:
+        """Write the open group, or let it gather where nobody waits for it."""
+        if self._committing is not None or not self._open:
+            return
+        assert self._loop is not None
+        if self.ticket not in self._waiters and not self.listeners and self._resting is None:
+            self._resting = self._loop.call_later(self._rest_s, self._start)
+            return
+        self._resting = None
+        self._submit(self._close_group())
+
+    def _close_group(self) -> _Group:
+        buckets = {one.bucket.id: one.bucket for one in self._collections}
+        group = _Group(
+            self.ticket,
+            {one: one.pending for one in self._collections},
+            self._bytes,
+            self._count,
+            [(bucket.high_seqno, bucket.clock.last, at) for at, bucket in buckets.items()],
+            [(one.items, one.storage_id) for one in self._collections],
+        )
+        for collection in self._collections:
+            collection.committing, collection.pending = collection.pending, {}
+        self._collections = set()
+        self._bytes_left = WAITING_BYTES - self._bytes
+        self._count_left = WAITING_DOCUMENTS - self._count
+        self._bytes = self._count = 0
         self._open = False
         self.ticket += 1
-        return closed
+        return group
 
-    def _start(self) -> None:
-        """Begin with the oldest group, unless one is being written."""
-        if self._committing is not None:
-            return
-        if self._full:
-            self._submit(self._full.popleft())
-        elif self._open:
-            self._submit(self._close_group())
-
-    def _submit(self, closed: _Closed) -> None:
-        """Hand a group to the writer thread, with the counts and clocks that belong to it."""
+    def _submit(self, group: _Group) -> None:
+        """Hand a group to the writer thread."""
         loop = self._loop
         assert loop is not None
-        group = closed.group
-        collections = {collection.storage_id: collection for collection, _ in group.values()}
-        buckets = {collection.bucket.id: collection.bucket for collection in collections.values()}
-        items = [(collection.items, at) for at, collection in collections.items()]
-        clocks = [(bucket.high_seqno, bucket.clock.last, at) for at, bucket in buckets.items()]
 
         def write(connection: apsw.Connection) -> None:
-            _write_rows(connection, group)
-            connection.executemany("UPDATE collections SET items = ? WHERE id = ?", items)
+            for collection, documents in group.documents.items():
+                _write_rows(connection, collection.storage_id, documents)
+            connection.executemany("UPDATE collections SET items = ? WHERE id = ?", group.items)
             connection.executemany(
-                "UPDATE buckets SET high_seqno = ?, clock = ? WHERE id = ?", clocks
+                "UPDATE buckets SET high_seqno = ?, clock = ? WHERE id = ?", group.buckets
             )
 
         def done(future: Future[None]) -> None:
-            loop.call_soon_threadsafe(self._committed, closed, future)
+            loop.call_soon_threadsafe(self._committed, group, future)
 
+        self._began = loop.time()
         self._committing = self._database.submit(write)
         self._committing.add_done_callback(done)
 
-    def _retry(self, closed: _Closed) -> None:
+    def _retry(self, group: _Group) -> None:
         """Submit a refused group again, without what was dropped since."""
-        for at in [at for at, entry in closed.group.items() if not entry[0].live]:
-            del closed.group[at]
-        self._submit(closed)
+        for collection in [one for one in group.documents if not one.live]:
+            del group.documents[collection]
+        self._submit(group)
 
-    def _committed(self, closed: _Closed, future: Future[None]) -> None:
+    def _committed(self, group: _Group, future: Future[None]) -> None:
+        assert self._loop is not None
         failure = future.exception()
         if failure is not None:
             _LOG.error("documents could not be written, trying again: %s", failure)
-            self._refused = True
-            assert self._loop is not None
-            self._loop.call_later(RETRY_S, self._retry, closed)
+            self._refused = self.behind = True
+            self._loop.call_later(RETRY_S, self._retry, group)
             return
-        self._refused = False
+        self._refused = self.behind = False
+        self._bytes_left, self._count_left = WAITING_BYTES, WAITING_DOCUMENTS
         self._committing = None
-        self.persisted = closed.ticket
-        self._waiting_bytes -= closed.size
-        self._waiting_documents -= closed.mutations
-        for (_, key), (collection, document) in closed.group.items():
+        shortest, longest = REST_S
+        self._rest_s = min(max(self._loop.time() - self._began, shortest), longest)
+        self.persisted = group.ticket
+        reached = {at: seqno for seqno, _, at in group.buckets}
+        for collection in group.documents:
+            collection.committing = {}
             bucket = collection.bucket
-            bucket.persisted_seqno = max(bucket.persisted_seqno, document.seqno)
-            if collection.pending.get(key) is document:
-                del collection.pending[key]
+            bucket.persisted_seqno = max(bucket.persisted_seqno, reached[bucket.id])
         self._start()
-        for call in self._waiters.pop(closed.ticket, ()):
+        for call in self._waiters.pop(group.ticket, ()):
             call()
         for call in self.listeners:
             call()
@@ -216,13 +237,15 @@ def _wake(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-def _write_rows(connection: apsw.Connection, group: _Group) -> None:
-    entries = list(group.items())
+def _write_rows(
+    connection: apsw.Connection, storage_id: int, documents: dict[bytes, Document]
+) -> None:
+    entries = list(documents.items())
     at = 0
     for rows, statement in _STATEMENTS:
         while len(entries) - at >= rows:
             bindings: list[Any] = []
-            for (storage_id, key), (_, document) in entries[at : at + rows]:
-                bindings.extend(to_row(storage_id, key, document))
+            for key, document in entries[at : at + rows]:
+                bindings += to_row(storage_id, key, document)
             connection.execute(statement, bindings)
             at += rows

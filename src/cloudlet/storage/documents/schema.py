@@ -100,7 +100,8 @@ SELECT_ONE: Final = (
 
 def checksum(key: bytes, value: bytes, xattrs: bytes, cas: int) -> int:
     """CRC-32 of what a reader would notice to be wrong."""
-    return zlib.crc32(value, zlib.crc32(xattrs, zlib.crc32(key, cas & 0xFFFFFFFF)))
+    start = zlib.crc32(key, cas & 0xFFFFFFFF)
+    return zlib.crc32(value, zlib.crc32(xattrs, start) if xattrs else start)
 
 
 def to_row(collection: int, key: bytes, document: Document) -> tuple[Any, ...]:
