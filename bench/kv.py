@@ -50,10 +50,10 @@ class Raw:
         self.socket.sendall(request(opcode, key, value, extras))
         self.answers(1)
 
-    def answers(self, count: int) -> None:
-        """Read so many answers whole."""
+    def answers(self, count: int) -> int:
+        """Read so many answers whole; how many of them are refusals."""
         data = bytearray()
-        at = 0
+        at = refused = 0
         while count:
             if len(data) - at < 24 or len(data) - at < 24 + _body(data, at):
                 data = data[at:]
@@ -62,15 +62,20 @@ class Raw:
                 assert chunk, "the server closed the connection"
                 data += chunk
                 continue
+            if data[at + 6] or data[at + 7]:
+                refused += 1
             at += 24 + _body(data, at)
             count -= 1
+        return refused
 
     def rate(self, batches: list[bytes], size: int) -> float:
-        """Operations a second over all batches of `size` requests."""
+        """Operations a second over all batches of `size` requests; none may be refused."""
+        refused = 0
         started = time.perf_counter()
         for batch in batches:
             self.socket.sendall(batch)
-            self.answers(size)
+            refused += self.answers(size)
+        assert not refused, f"{refused} requests were refused"
         return len(batches) * size / (time.perf_counter() - started)
 
     def close(self) -> None:

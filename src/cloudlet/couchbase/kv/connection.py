@@ -150,10 +150,15 @@ class Connection(asyncio.Protocol):
         self._update_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is complete."""
-        self._input += data
-        if len(self._input) >= self._need and not self._scheduled and self._later is None:
-            self._process()
+        """Answer what is complete, and keep the rest."""
+        if self._input or self._scheduled or self._later is not None:
+            self._input += data
+            if len(self._input) >= self._need and not self._scheduled and self._later is None:
+                self._process()
+        else:
+            at = self._handle(data)
+            if at < len(data):
+                self._input += memoryview(data)[at:]
 
     # The loop.
 
@@ -205,13 +210,22 @@ class Connection(asyncio.Protocol):
         self._reading = want
 
     def _process(self) -> None:
-        """Answer up to a slice of requests; the rest waits for the next turn of the loop."""
+        """Answer what was kept."""
+        if len(self._input) < LARGE_BYTES:
+            at = self._handle(bytes(self._input))
+        else:
+            with memoryview(self._input) as view:
+                at = self._handle(view)
+        del self._input[:at]
+
+    def _handle(self, data: bytes | memoryview) -> int:
+        """Answer up to a slice of requests; how many bytes of `data` they were.
+
+        The rest waits for the next turn of the loop.
+        """
         out: list[bytes] = []
-        out_bytes = 0
-        at = 0
-        size = len(self._input)
-        data = bytes(self._input) if size < LARGE_BYTES else memoryview(self._input)
-        handled = 0
+        out_bytes = at = handled = 0
+        size = len(data)
         self._need = HEADER_BYTES
         while size - at >= HEADER_BYTES and not self._closing:
             if (
@@ -237,15 +251,13 @@ class Connection(asyncio.Protocol):
             if answer is not None:
                 out.append(answer)
                 out_bytes += len(answer)
-        if isinstance(data, memoryview):
-            data.release()
-        del self._input[:at]
         if out:
             self._send(b"".join(out))
         if self._closing:
             self._end()
         else:
             self._update_reading()
+        return at
 
     def _more(self, at: int, size: int) -> None:
         """Arrange for the unread rest, unless resuming is somebody else's turn."""
@@ -301,27 +313,28 @@ class Connection(asyncio.Protocol):
     def _answer(
         self, header: tuple[int, ...], data: bytes | memoryview, at: int, end: int
     ) -> bytes | None:
-        """Answer one frame."""
+        """Answer one frame, whose body is from `at` to `end`."""
         magic, opcode, key_size, extras_size, datatype, vbucket, _, opaque, cas = header
-        framing_size = 0
-        if magic == Magic.ALT_REQUEST:
+        framing = b""
+        if magic != Magic.REQUEST:
+            if magic == Magic.RESPONSE and self.producer is not None:
+                # A consumer answers what it was sent.
+                return None
+            if magic != Magic.ALT_REQUEST:
+                # The stream's framing is lost; Couchbase closes the connection too.
+                self._closing = True
+                return None
             framing_size, key_size = key_size >> 8, key_size & 0xFF
-        elif magic == Magic.RESPONSE and self.producer is not None:
-            # A consumer answers what it was sent.
-            return None
-        elif magic != Magic.REQUEST:
-            # The stream's framing is lost; Couchbase closes the connection too.
-            self._closing = True
-            return None
-        extras_at = at + framing_size
-        key_at = extras_at + extras_size
+            framing = bytes(data[at : at + framing_size])
+            at += framing_size
+        key_at = at + extras_size
         value_at = key_at + key_size
         if value_at > end:
             self._closing = True
             return None
         request = Request(
             opcode,
-            bytes(data[extras_at:key_at]),
+            bytes(data[at:key_at]),
             bytes(data[key_at:value_at]),
             bytes(data[value_at:end]),
             datatype,
@@ -329,30 +342,29 @@ class Connection(asyncio.Protocol):
             opaque,
             cas,
         )
-        if self.durations:
-            started = time.perf_counter()
-            answer = self._settle(request, self._perform(request, data, at, extras_at))
-            if answer is None:
-                return None
+        started = time.perf_counter() if self.durations else 0.0
+        answer = self._perform(request, framing)
+        if answer is not None and not isinstance(answer, bytes):
+            # It comes later: then what is behind it waits.
+            self._later = asyncio.get_running_loop().create_task(self._finish(request, answer))
+            return None
+        if started and answer is not None:
             return durations.timed(answer, time.perf_counter() - started)
-        return self._settle(request, self._perform(request, data, at, extras_at))
+        return answer
 
-    def _perform(
-        self, request: Request, data: bytes | memoryview, at: int, extras_at: int
-    ) -> Answer:
+    def _perform(self, request: Request, framing: bytes) -> Answer:
         """Run the request's verb; whatever goes wrong becomes its status."""
-        opcode = request.opcode
         try:
-            if extras_at != at:
-                read_framing(request, bytes(data[at:extras_at]))
-            handler = self._handlers[opcode]
-            if self.principal is None and opcode not in BEFORE_AUTHENTICATION:
+            if framing:
+                read_framing(request, framing)
+            handler = self._handlers[request.opcode]
+            if self.principal is None and request.opcode not in BEFORE_AUTHENTICATION:
                 raise StatusError(Status.AUTH_ERROR)
             if handler is None:
                 raise StatusError(Status.UNKNOWN_COMMAND)
-            if request.datatype & SNAPPY and not self.snappy:
-                raise StatusError(Status.INVALID)
             if request.datatype & SNAPPY or len(request.value) > large.LARGE_VALUE:
+                if request.datatype & SNAPPY and not self.snappy:
+                    raise StatusError(Status.INVALID)
                 if large.is_large(request):
                     return self._prepared(request, handler)
                 large.expand(request)
@@ -366,13 +378,6 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, Coroutine):
             return await answer
         return answer or b""
-
-    def _settle(self, request: Request, answer: Answer) -> bytes | None:
-        """The answer, unless it comes later: then what is behind it waits."""
-        if answer is None or isinstance(answer, bytes):
-            return answer
-        self._later = asyncio.get_running_loop().create_task(self._finish(request, answer))
-        return None
 
     async def _finish(self, request: Request, work: Coroutine[Any, Any, bytes]) -> None:
         try:
@@ -399,7 +404,7 @@ class Connection(asyncio.Protocol):
 
     # What verbs call.
 
-    def collection(self, request: Request, *, writes: bool = False) -> Collection:
+    def collection(self, request: Request, writes: bool = False) -> Collection:
         """The collection of the request's key, which loses its collection id.
 
         Refuses a request outside a bucket, of an unknown vbucket or collection, and one that
@@ -480,11 +485,11 @@ class Connection(asyncio.Protocol):
         A mutation of a level that persists is seen by nobody before that.
         """
         bucket = collection.bucket
+        if bucket.ephemeral:
+            return
         level = request.durability
         if bucket.minimum_durability > level:
             level = bucket.minimum_durability
-        if bucket.ephemeral:
-            return
         if level >= PERSISTING and document.seqno == bucket.high_seqno:
             collection.conceal(request.key, document)
             self._ticket = self.service.store.journal.last_ticket

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from cloudlet.couchbase.kv.protocol import Magic, Status
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = struct.Struct(">BBHBBHIIQ")
 HEADER_BYTES: Final = 24
+_RESPONSE: Final = Magic.RESPONSE
 
 #: A frame's body above this closes the connection, as Couchbase does (its limit is 30 MiB).
 BODY_LIMIT: Final = 30 * 1024 * 1024
@@ -20,47 +23,22 @@ BODY_LIMIT: Final = 30 * 1024 * 1024
 UNAUTHENTICATED_BODY_LIMIT: Final = 64 * 1024
 
 
-class Request:
+class Request(msgspec.Struct, gc=False, eq=False):
     """One request; `key` has no collection id any more once the verb resolved it."""
 
-    __slots__ = (
-        "cas",
-        "datatype",
-        "durability",
-        "extras",
-        "key",
-        "kind",
-        "opaque",
-        "opcode",
-        "preserve_expiry",
-        "value",
-        "vbucket",
-    )
-
-    def __init__(
-        self,
-        opcode: int,
-        extras: bytes,
-        key: bytes,
-        value: bytes,
-        datatype: int,
-        vbucket: int,
-        opaque: int,
-        cas: int,
-    ) -> None:
-        self.opcode = opcode
-        self.extras = extras
-        self.key = key
-        self.value = value
-        self.datatype = datatype
-        self.vbucket = vbucket
-        self.opaque = opaque
-        self.cas = cas
-        #: Durability level 0 to 3 of the framing extras.
-        self.durability = 0
-        self.preserve_expiry = False
-        #: The value's datatype, where it was looked at before the verb runs.
-        self.kind: int | None = None
+    opcode: int
+    extras: bytes
+    key: bytes
+    value: bytes
+    datatype: int
+    vbucket: int
+    opaque: int
+    cas: int
+    #: Durability level 0 to 3 of the framing extras.
+    durability: int = 0
+    preserve_expiry: bool = False
+    #: The value's datatype, where it was looked at before the verb runs.
+    kind: int | None = None
 
 
 #: A verb: answers with a frame, with nothing (quiet commands), or later.
@@ -89,18 +67,19 @@ def response(
 ) -> bytes:
     """The answer to `request`."""
     extras_size, key_size = len(extras), len(key)
+    body = extras_size + key_size + len(value)
     head = HEADER.pack(
-        Magic.RESPONSE,
+        _RESPONSE,
         request.opcode,
         key_size,
         extras_size,
         datatype,
         status,
-        extras_size + key_size + len(value),
+        body,
         request.opaque,
         cas,
     )
-    return b"".join((head, extras, key, value))
+    return b"".join((head, extras, key, value)) if body else head
 
 
 def notification(opcode: int, extras: bytes, key: bytes, value: bytes, datatype: int) -> bytes:

@@ -29,10 +29,6 @@ def datatype_of(value: bytes) -> int:
     return JSON
 
 
-def _kind(request: Request) -> int:
-    return datatype_of(request.value) if request.kind is None else request.kind
-
-
 def mutated(
     connection: Connection,
     request: Request,
@@ -46,69 +42,53 @@ def mutated(
     extras = b""
     if connection.mutation_tokens:
         extras = _TOKEN.pack(collection.bucket.vbucket_uuid, document.seqno)
-    return response(request, status, extras=extras, value=value, cas=document.cas)
+    return response(request, status, extras, b"", value, 0, document.cas)
 
 
-def _store_arguments(request: Request) -> tuple[int, int]:
+def _store_arguments(request: Request) -> tuple[int, int, int]:
+    """Flags, expiry, and the value's datatype."""
     if len(request.extras) != 8 or request.datatype & ~_CLIENT_DATATYPES:
         raise StatusError(Status.INVALID)
-    return _FLAGS_EXPIRY.unpack(request.extras)
+    flags, expiry = _FLAGS_EXPIRY.unpack(request.extras)
+    kind = request.kind
+    return flags, expiry, datatype_of(request.value) if kind is None else kind
 
 
 def upsert(connection: Connection, request: Request) -> bytes:
     """Store whether or not there is a document."""
-    collection = connection.collection(request, writes=True)
-    flags, expiry = _store_arguments(request)
+    collection = connection.collection(request, True)
+    flags, expiry, kind = _store_arguments(request)
     document = writes.upsert(
-        collection,
-        request.key,
-        request.value,
-        flags=flags,
-        datatype=_kind(request),
-        expiry_s=expiry,
-        cas=request.cas,
-        preserve_expiry=request.preserve_expiry,
-    )
-    return mutated(connection, request, collection, document)
+        collection, request.key, request.value, flags, kind, expiry, request.cas,
+        request.preserve_expiry,
+    )  # fmt: skip
+    return mutated(connection, request, collection, document, b"", Status.SUCCESS)
 
 
 def insert(connection: Connection, request: Request) -> bytes:
     """Store where there is no document."""
-    collection = connection.collection(request, writes=True)
-    flags, expiry = _store_arguments(request)
+    collection = connection.collection(request, True)
+    flags, expiry, kind = _store_arguments(request)
     if request.cas or request.preserve_expiry:
         raise StatusError(Status.INVALID)
-    document = writes.insert(
-        collection,
-        request.key,
-        request.value,
-        flags=flags,
-        datatype=_kind(request),
-        expiry_s=expiry,
-    )
+    document = writes.insert(collection, request.key, request.value, flags, kind, expiry)
     return mutated(connection, request, collection, document)
 
 
 def replace(connection: Connection, request: Request) -> bytes:
     """Store where there is a document."""
-    collection = connection.collection(request, writes=True)
-    flags, expiry = _store_arguments(request)
+    collection = connection.collection(request, True)
+    flags, expiry, kind = _store_arguments(request)
     document = writes.replace(
-        collection,
-        request.key,
-        request.value,
-        flags=flags,
-        datatype=_kind(request),
-        expiry_s=expiry,
-        cas=request.cas,
-        preserve_expiry=request.preserve_expiry,
-    )
+        collection, request.key, request.value, flags, kind, expiry, request.cas,
+        request.preserve_expiry,
+    )  # fmt: skip
     return mutated(connection, request, collection, document)
 
 
 def delete(connection: Connection, request: Request) -> bytes:
     """Remove a document."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if request.extras or request.value:
         raise StatusError(Status.INVALID)
     document = writes.remove(collection, request.key, request.cas)
@@ -117,7 +97,7 @@ def delete(connection: Connection, request: Request) -> bytes:
 
 def extend(connection: Connection, request: Request) -> bytes:
     """Append to or prepend to a document's value."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if request.extras:
         raise StatusError(Status.INVALID)
     front = request.opcode == Opcode.PREPEND
@@ -129,7 +109,7 @@ def extend(connection: Connection, request: Request) -> bytes:
 
 def count(connection: Connection, request: Request) -> bytes:
     """Add to or subtract from a counter, or create it."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if len(request.extras) != 20 or request.value:
         raise StatusError(Status.INVALID)
     delta, initial, expiry = struct.unpack(">QQI", request.extras)

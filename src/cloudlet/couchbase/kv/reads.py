@@ -34,24 +34,26 @@ def visible_cas(collection: Collection, key: bytes, document: Document) -> int:
 def _found(
     connection: Connection, request: Request, document: Document, cas: int, key: bytes = b""
 ) -> bytes:
-    flags = document.flags
     return response(
         request,
-        extras=_FLAGS.pack(flags) if flags else _NO_FLAGS,
-        key=key,
-        value=document.value,
-        datatype=document.datatype & JSON if connection.json else 0,
-        cas=cas,
+        Status.SUCCESS,
+        _FLAGS.pack(document.flags) if document.flags else _NO_FLAGS,
+        key,
+        document.value,
+        document.datatype & JSON if connection.json else 0,
+        cas,
     )
 
 
 def get(connection: Connection, request: Request) -> bytes:
     """The document's value, flags and CAS."""
     collection = connection.collection(request)
-    document = collection.get(request.key)
+    key = request.key
+    document = collection.get(key)
     if document is None:
         return response(request, Status.NOT_FOUND)
-    return _found(connection, request, document, visible_cas(collection, request.key, document))
+    cas = visible_cas(collection, key, document) if collection.locks else document.cas
+    return _found(connection, request, document, cas)
 
 
 def get_quiet(connection: Connection, request: Request) -> bytes | None:
@@ -74,7 +76,7 @@ def get_with_key(connection: Connection, request: Request) -> bytes:
 
 def get_and_touch(connection: Connection, request: Request) -> bytes:
     """The document, with a new expiry."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if len(request.extras) != 4:
         raise StatusError(Status.INVALID)
     (expiry,) = _FLAGS.unpack(request.extras)
@@ -85,7 +87,7 @@ def get_and_touch(connection: Connection, request: Request) -> bytes:
 
 def touch(connection: Connection, request: Request) -> bytes:
     """A new expiry."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if len(request.extras) != 4:
         raise StatusError(Status.INVALID)
     (expiry,) = _FLAGS.unpack(request.extras)
@@ -96,7 +98,7 @@ def touch(connection: Connection, request: Request) -> bytes:
 
 def get_locked(connection: Connection, request: Request) -> bytes:
     """The document, locked for 15 seconds or the 1 to 30 that the request says."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if len(request.extras) not in (0, 4):
         raise StatusError(Status.INVALID)
     seconds = _FLAGS.unpack(request.extras)[0] if request.extras else 0
@@ -106,7 +108,7 @@ def get_locked(connection: Connection, request: Request) -> bytes:
 
 def unlock(connection: Connection, request: Request) -> bytes:
     """End a lock by its CAS."""
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     if request.cas == 0:
         raise StatusError(Status.INVALID)
     locks.unlock(collection, request.key, request.cas)

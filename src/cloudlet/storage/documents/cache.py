@@ -23,8 +23,8 @@ def weight(key: bytes, document: Document) -> int:
     """About how many bytes of memory a cached document takes."""
     size = len(document.value)
     if document.tree is not None:
-        size += TREE_FACTOR * size
-    return len(key) + size + len(document.xattrs) + OVERHEAD_BYTES
+        size *= 1 + TREE_FACTOR
+    return size + len(key) + len(document.xattrs) + OVERHEAD_BYTES
 
 
 class Cache:

@@ -159,11 +159,16 @@ class Collection:
         return document
 
     def _remember(self, key: bytes, document: Document) -> None:
-        previous = self.documents.get(key)
-        grown = weight(key, document)
-        if previous is not None:
-            grown -= weight(key, previous)
-        self.documents[key] = document
+        documents = self.documents
+        previous = documents.get(key)
+        if previous is None:
+            grown = weight(key, document)
+        elif previous.tree is None and document.tree is None:
+            grown = len(document.value) + len(document.xattrs)
+            grown -= len(previous.value) + len(previous.xattrs)
+        else:
+            grown = weight(key, document) - weight(key, previous)
+        documents[key] = document
         self.cached_bytes += grown
         cache = self._cache
         cache.used_bytes += grown
@@ -208,6 +213,23 @@ class Collection:
         `expiry_s` is a Unix time; the collection's or bucket's maximum bounds it. `cas` is one
         that was drawn from the bucket's clock just now, by who had to know it first.
         """
+        return self.store(
+            key, self.find(key), value, flags, datatype, expiry_s, xattrs, deleted, cas
+        )
+
+    def store(
+        self,
+        key: bytes,
+        previous: Document | None,
+        value: bytes,
+        flags: int,
+        datatype: int,
+        expiry_s: int,
+        xattrs: bytes,
+        deleted: bool,
+        cas: int,
+    ) -> Document:
+        """As `put`, by who has found the key's document or tombstone just now."""
         if not 0 < len(key) <= KEY_LIMIT:
             raise KeyTooLongError
         if len(value) + len(xattrs) > VALUE_LIMIT:
@@ -216,9 +238,7 @@ class Collection:
         if not deleted:
             expiry_s = self.bounded(expiry_s)
         cas = cas or self._clock.next()
-        return self._write(
-            key, self.find(key), value, flags, datatype, cas, expiry_s, xattrs, deleted
-        )
+        return self._write(key, previous, value, flags, datatype, cas, expiry_s, xattrs, deleted)
 
     def _write(
         self,
@@ -233,10 +253,11 @@ class Collection:
         deleted: bool,
     ) -> Document:
         bucket = self.bucket
-        bucket.high_seqno = seqno = bucket.high_seqno + 1
-        revision = 1
-        was_live = False
-        if previous is not None:
+        self.high_seqno = bucket.high_seqno = seqno = bucket.high_seqno + 1
+        if previous is None:
+            revision = 1
+            was_live = False
+        else:
             revision = previous.revision + 1
             was_live = not previous.deleted
         if was_live is deleted:
@@ -246,7 +267,6 @@ class Collection:
         document = Document(value, flags, datatype, cas, expiry_s, revision, seqno, xattrs, deleted)
         if self.locks:
             self.locks.pop(key, None)
-        self.high_seqno = seqno
         self.replaced = previous
         self._record(key, document)
         return document
@@ -260,7 +280,8 @@ class Collection:
         """Raise where a mutation of `key` cannot be taken now."""
         if self.prepared and key in self.prepared:
             raise SyncWriteInProgressError
-        self._journal.check()
+        if self._journal.behind:
+            self._journal.check()
 
     def conceal(self, key: bytes, document: Document) -> None:
         """Hide the mutation just made until it is on disk: readers see what it replaced, and

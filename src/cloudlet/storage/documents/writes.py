@@ -19,7 +19,6 @@ def upsert(
     collection: Collection,
     key: bytes,
     value: bytes,
-    *,
     flags: int = 0,
     datatype: int = JSON,
     expiry_s: int = 0,
@@ -31,9 +30,10 @@ def upsert(
     Extended attributes stay. `expiry_s` is as the protocol has it (relative up to 30 days).
     """
     current = collection.get(key)
-    if current is None and cas:
-        raise DocumentNotFoundError
-    collection.check(key, current, cas)
+    if cas or collection.locks:
+        if current is None and cas:
+            raise DocumentNotFoundError
+        collection.check(key, current, cas)
     return _store(collection, key, current, value, flags, datatype, expiry_s, preserve_expiry)
 
 
@@ -41,7 +41,6 @@ def insert(
     collection: Collection,
     key: bytes,
     value: bytes,
-    *,
     flags: int = 0,
     datatype: int = JSON,
     expiry_s: int = 0,
@@ -56,7 +55,6 @@ def replace(
     collection: Collection,
     key: bytes,
     value: bytes,
-    *,
     flags: int = 0,
     datatype: int = JSON,
     expiry_s: int = 0,
@@ -79,18 +77,14 @@ def _store(
     expiry_s: int,
     preserve_expiry: bool,
 ) -> Document:
-    if current is not None and preserve_expiry:
-        until = current.expiry_s
-    else:
-        until = expiry_time(expiry_s)
-    return collection.put(
-        key,
-        value,
-        flags=flags,
-        datatype=datatype,
-        expiry_s=until,
-        xattrs=current.xattrs if current is not None else b"",
-    )
+    xattrs = b""
+    until = expiry_time(expiry_s) if expiry_s else 0
+    if current is not None:
+        xattrs = current.xattrs
+        if preserve_expiry:
+            until = current.expiry_s
+    previous = collection.find(key) if current is None else current
+    return collection.store(key, previous, value, flags, datatype, until, xattrs, False, 0)
 
 
 def remove(collection: Collection, key: bytes, cas: int = 0) -> Document:

@@ -200,7 +200,7 @@ def _current(collection: Collection, request: Request, spec: Spec) -> Document |
 
 
 def _mutate(connection: Connection, request: Request, spec: Spec) -> tuple[_Draft, Document]:
-    collection = connection.collection(request, writes=True)
+    collection = connection.collection(request, True)
     current = _current(collection, request, spec)
     if request.cas and current is None:
         raise DocumentNotFoundError
