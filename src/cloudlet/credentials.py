@@ -66,6 +66,7 @@ def _generated(settings: Settings) -> dict[str, str]:
         "secret_access_key": secrets.token_urlsafe(30),
         "couchbase_password": secrets.token_urlsafe(18),
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(made, indent=2))
     return made

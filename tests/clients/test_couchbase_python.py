@@ -252,6 +252,24 @@ def test_users_are_who_they_are_made(server: DocumentServer, cluster: Cluster) -
         server.connect("ann", "secret1")
 
 
+def test_a_query_needs_a_role_for_what_it_does(server: DocumentServer, cluster: Cluster) -> None:
+    manager = cluster.users()
+    roles = [Role("query_select", bucket="books"), Role("data_reader", bucket="default")]
+    manager.upsert_user(User(username="bob", password="secret1", roles=roles))
+    cluster.bucket("books").default_collection().upsert("for-bob", {"n": 1})
+    his = server.connect("bob", "secret1")
+    assert list(his.query("SELECT RAW n FROM books USE KEYS 'for-bob'").rows()) == [1]
+    for refused in (
+        "DELETE FROM books USE KEYS 'for-bob'",
+        "SELECT RAW d FROM `default` d USE KEYS 'for-ann'",
+        "CREATE INDEX bobs ON books(n)",
+    ):
+        with pytest.raises(exceptions.CouchbaseException, match="13014"):
+            list(his.query(refused).rows())
+    his.close()
+    manager.drop_user("bob")
+
+
 @pytest.mark.parametrize(
     ("attempt", "expected"),
     [

@@ -67,6 +67,7 @@ def serve(
         return
     from cloudlet.couchbase.__main__ import run
     from cloudlet.couchbase.options import options_for
+    from cloudlet.credentials import credentials_for
 
     settings = settings_from(
         port=0 if port == 0 else None,
@@ -77,6 +78,7 @@ def serve(
         couchbase__username=username,
         couchbase__password=password,
     )
+    settings = credentials_for(settings).settings
     raise typer.Exit(run(options_for(settings), None, described if as_json else announced))
 
 

@@ -19,7 +19,7 @@ from cloudlet.couchbase import tls
 from cloudlet.couchbase.cluster.application import ManagementService
 from cloudlet.couchbase.cluster.grants import Grants
 from cloudlet.couchbase.cluster.topology import VERSION, Topology
-from cloudlet.couchbase.cluster.users import Users
+from cloudlet.couchbase.cluster.users import Principal, Users
 from cloudlet.couchbase.keyspaces import StoreKeyspaces
 from cloudlet.couchbase.kv.connection import Connection
 from cloudlet.couchbase.kv.context import Service
@@ -161,9 +161,9 @@ class Server:
             )
         )
 
-    def _may_query(self, name: str, password: str) -> bool:
+    def _may_query(self, name: str, password: str) -> Principal | None:
         principal = self.users.check(name, password)
-        return principal is not None and principal.queries
+        return principal if principal is not None and principal.queries else None
 
     async def _uuid(self) -> str:
         known = self.store.settings.get(_UUID_SETTING)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloudlet.couchbase.cluster.roles import QueryAction
 from cloudlet.couchbase.cluster.users import Principal, Role
+from cloudlet.couchbase.sqlpp.rights import QueryAction
 
 
 @pytest.mark.parametrize(

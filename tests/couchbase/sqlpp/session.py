@@ -6,11 +6,15 @@ from typing import Any
 
 from tests.couchbase.sqlpp.memory import MemoryKeyspaces
 
+from cloudlet.couchbase.cluster.users import Principal, Role
 from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.engine import Engine
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.system import SystemKeyspaces
+
+#: Who may do everything.
+EVERYTHING = Principal("user", (Role("admin"),))
 
 
 class Session:

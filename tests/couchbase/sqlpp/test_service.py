@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from tests.couchbase.sqlpp.memory import MemoryKeyspaces
+from tests.couchbase.sqlpp.session import EVERYTHING
 
 from cloudlet.couchbase.sqlpp.service import QueryService
 
@@ -19,7 +20,8 @@ GOOD = "Basic " + base64.b64encode(b"user:word").decode()
 async def service() -> AsyncIterator[QueryService]:
     keyspaces = MemoryKeyspaces(b={f"k{n:04d}": {"n": n, "pad": "x" * 200} for n in range(1000)})
     service = QueryService(
-        keyspaces, authenticate=lambda name, word: (name, word) == ("user", "word")
+        keyspaces,
+        authenticate=lambda name, word: EVERYTHING if (name, word) == ("user", "word") else None,
     )
     await service.start()
     yield service

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.couchbase.sqlpp.session import EVERYTHING
 
 from cloudlet.couchbase.keyspaces import StoreKeyspaces
 from cloudlet.couchbase.sqlpp.service import QueryService
@@ -57,7 +58,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     store = DocumentStore(tmp_path / "documents.db")
     await store.catalog.create_bucket("b", BucketSettings())
     service = QueryService(
-        StoreKeyspaces(store, acknowledge_persisted=True), authenticate=lambda _n, _w: True
+        StoreKeyspaces(store, acknowledge_persisted=True), authenticate=lambda _n, _w: EVERYTHING
     )
     await service.start()
     client = Client(service)

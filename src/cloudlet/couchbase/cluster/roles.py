@@ -6,14 +6,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-Reach = Literal["cluster", "bucket", "scope", "collection"]
+from cloudlet.couchbase.sqlpp.rights import QueryAction
 
-#: What a statement does, as `Principal.may_query` is asked about it.
-QueryAction = Literal[
-    "select", "insert", "update", "delete", "manage_index", "manage_scopes",
-    "manage_functions", "execute_functions", "manage_sequences", "use_sequences",
-    "system_catalog", "external_access",
-]  # fmt: skip
+Reach = Literal["cluster", "bucket", "scope", "collection"]
 
 _DOCUMENTS: Final[tuple[QueryAction, ...]] = ("select", "insert", "update", "delete")
 _DEFINITIONS: Final[tuple[QueryAction, ...]] = (
@@ -48,7 +43,7 @@ _KINDS: Final = (
     RoleKind("admin", "Full Admin", "Can manage everything and access all data.",
              reads=True, writes=True,
              queries=(*_DOCUMENTS, *_DEFINITIONS, "manage_scopes", "system_catalog",
-                      "external_access")),
+                      "external_access", "manage_users")),
     RoleKind("ro_admin", "Read-Only Admin", "Can view all cluster information.",
              queries=("system_catalog",)),
     RoleKind("cluster_admin", "Cluster Admin", "Can manage the cluster but not its users."),

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cloudlet.couchbase.cluster.roles import ROLES, QueryAction
+from cloudlet.couchbase.cluster.roles import ROLES
 from cloudlet.couchbase.kv.scram import MECHANISMS, Verifier, make_verifier, proves
+from cloudlet.couchbase.sqlpp.rights import QueryAction
 from cloudlet.storage.documents import DocumentStore
 
 _USER_PREFIX: Final = "user/"

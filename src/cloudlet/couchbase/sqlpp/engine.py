@@ -29,6 +29,7 @@ from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
+from cloudlet.couchbase.sqlpp.rights import Right, of_definition
 from cloudlet.couchbase.sqlpp.tree import Literal, UserCall
 
 # Longer statements are compiled in a thread, which shares the interpreter in 5 ms turns.
@@ -60,6 +61,7 @@ class Compiled:
     query: QueryPlan | None = None
     change: ChangePlan | None = None
     signature: Any = None
+    rights: frozenset[Right] = frozenset()
 
     @property
     def readonly(self) -> bool:
@@ -155,7 +157,16 @@ class Engine:
         except RecursionError:
             raise errors.semantic(4321, "Plan error: statement is nested too deeply") from None
         compiled.frame_size = planner.frame.size
+        planner.needs(of_definition(tree, context))
+        compiled.rights = frozenset(planner.rights)
         return compiled
+
+    def rights(self, compiled: Compiled) -> frozenset[Right]:
+        """What the statement needs; one that explains, advises on or prepares another, as that."""
+        tree = compiled.tree
+        if isinstance(tree, (s.Explain, s.Advise, s.Prepare)):
+            return self.compile_tree(tree.statement, tree.text, compiled.query_context).rights
+        return compiled.rights
 
     async def run(self, compiled: Compiled, context: Context) -> AsyncIterator[list[Any]]:
         """Batches of the statement's results, with turns for others in between."""

@@ -27,9 +27,10 @@ from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.request import Request, read_request
 from cloudlet.couchbase.sqlpp.response import ResponseBody
+from cloudlet.couchbase.sqlpp.rights import Caller, check
 from cloudlet.couchbase.sqlpp.system import SystemKeyspaces
 from cloudlet.couchbase.sqlpp.transactions import Transactions
-from cloudlet.couchbase.sqlpp.transactions.registry import KEY_VALUE
+from cloudlet.couchbase.sqlpp.transactions.registry import KEY_VALUE, key_value_right
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class QueryService:
         self,
         keyspaces: Keyspaces,
         *,
-        authenticate: Callable[[str, str], bool],
+        authenticate: Callable[[str, str], Caller | None],
         change_roles: ChangeRoles | None = None,
         memory_quota_mb: int = 512,
         version: str = "7.6.0-cloudlet",
@@ -103,10 +104,12 @@ class QueryService:
         method, path = scope["method"], scope["path"]
         if path == "/admin/ping" and method == "GET":
             await _respond(send, 200, b'{"status":"OK"}')
-        elif not self._authentic(scope):
+        elif (caller := self._caller(scope)) is None:
             await _refuse(send)
         elif path in ("/query/service", "/query") and method in ("POST", "GET"):
-            await self._query(scope, receive, send)
+            await self._query(scope, caller, receive, send)
+        elif path.startswith("/admin/") and not caller.may_query("system_catalog"):
+            await _refuse(send)
         elif path.startswith("/admin/active_requests"):
             await self._administer(method, path.removeprefix("/admin/active_requests"), send)
         elif path in ("/query/service", "/query"):
@@ -115,11 +118,11 @@ class QueryService:
         else:
             await _respond(send, 404, b'{"errors":[{"code":404,"msg":"Not found"}]}')
 
-    def _authentic(self, scope: Scope) -> bool:
+    def _caller(self, scope: Scope) -> Caller | None:
         username, password = _credentials(scope)
-        return bool(username) and self._authenticate(username, password)
+        return self._authenticate(username, password) if username else None
 
-    async def _query(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _query(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
         active = Active(str(uuid.uuid4()), "", None)
         self._active[active.request_id] = active
         self._idle.clear()
@@ -135,7 +138,7 @@ class QueryService:
                 readonly=scope["method"] == "GET",
             )
             request.user = _credentials(scope)[0]
-            await self._answer(active, request, receive, send)
+            await self._answer(active, request, caller, receive, send)
         except errors.QueryError as error:
             await _respond(send, error.http, _failed(active, error))
         finally:
@@ -143,7 +146,9 @@ class QueryService:
             if not self._active:
                 self._idle.set()
 
-    async def _answer(self, active: Active, request: Request, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, active: Active, request: Request, caller: Caller, receive: Receive, send: Send
+    ) -> None:
         active.text = request.statement or ""
         active.client_context_id = request.client_context_id
         body = ResponseBody(active.request_id, request.client_context_id, metrics=request.metrics)
@@ -157,6 +162,7 @@ class QueryService:
             if isinstance(compiled.tree, s.Execute) and not key_value:
                 parameters_of(compiled.tree, request)
                 compiled = self.engine.find_prepared(compiled.tree.name, request.query_context)
+            self._authorise(compiled, request, caller)
             if request.readonly and not compiled.readonly and not key_value:
                 raise errors.QueryError(
                     1000,
@@ -187,6 +193,15 @@ class QueryService:
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+
+    def _authorise(self, compiled: Compiled, request: Request, caller: Caller) -> None:
+        """Raise 13014 where the caller's roles do not allow the statement."""
+        rights = self.engine.rights(compiled)
+        tree = compiled.tree
+        if isinstance(tree, s.Execute) and tree.name in KEY_VALUE:
+            right = key_value_right(tree.name, request.positional)
+            rights = frozenset((right,)) if right is not None else rights
+        check(caller, rights)
 
     async def _compiled(self, request: Request) -> Compiled:
         if request.prepared is not None:

@@ -40,8 +40,6 @@ class _Group(NamedTuple):
     ticket: int
     #: The newest version of each key.
     documents: dict[Collection, dict[bytes, Document]]
-    bytes: int
-    count: int
     #: Sequence number, clock and number of each bucket; items and number of each collection.
     buckets: list[tuple[int, int, int]]
     items: list[tuple[int, int]]
@@ -165,8 +163,6 @@ class Journal:
         group = _Group(
             self.ticket,
             {one: one.pending for one in self._collections},
-            self._bytes,
-            self._count,
             [(bucket.high_seqno, bucket.clock.last, at) for at, bucket in buckets.items()],
             [(one.items, one.storage_id) for one in self._collections],
         )

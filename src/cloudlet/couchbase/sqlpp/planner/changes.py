@@ -19,11 +19,18 @@ from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
 from cloudlet.couchbase.sqlpp.planner.signatures import signature
 from cloudlet.couchbase.sqlpp.planner.sources import declare_keyspace
+from cloudlet.couchbase.sqlpp.rights import QueryAction, on_keyspace
 from cloudlet.couchbase.sqlpp.tree import Expression
 
 
 def plan_change(planner: Planner, statement: s.Dml) -> tuple[changes.ChangePlan, Any]:
     """The plan of a data change and the signature of what it returns."""
+    target = planner.target = statement.target.path
+    name = planner.keyspace(target)
+    for action in _actions(statement):
+        planner.needs(on_keyspace(action, name))
+    if statement.returning is not None:
+        planner.needs(on_keyspace("select", name))
     if isinstance(statement, s.Insert):
         plan: changes.ChangePlan = _insert(planner, statement)
     elif isinstance(statement, s.Update):
@@ -34,6 +41,22 @@ def plan_change(planner: Planner, statement: s.Dml) -> tuple[changes.ChangePlan,
         plan = _delete(planner, statement)
     shown = signature(statement.returning, []) if statement.returning else None
     return plan, shown
+
+
+def _actions(statement: s.Dml) -> list[QueryAction]:
+    """What a change does with its target."""
+    if isinstance(statement, s.Insert):
+        return ["insert", "update"] if statement.upsert else ["insert"]
+    if isinstance(statement, s.Update):
+        return ["update"]
+    if isinstance(statement, s.Delete):
+        return ["delete"]
+    parts: dict[QueryAction, bool] = {
+        "update": statement.update is not None,
+        "delete": statement.delete,
+        "insert": statement.insert is not None,
+    }
+    return [action for action, does in parts.items() if does]
 
 
 def _returning(block: Block, returning: s.Returning | None) -> changes.Returning | None:

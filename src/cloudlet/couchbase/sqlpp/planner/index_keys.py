@@ -18,6 +18,7 @@ from cloudlet.couchbase.sqlpp.planner.conditions import slots_of
 from cloudlet.couchbase.sqlpp.planner.resolver import QueryPlanner, Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
 from cloudlet.couchbase.sqlpp.render import render
+from cloudlet.couchbase.sqlpp.rights import Right
 from cloudlet.couchbase.sqlpp.statements import Query
 from cloudlet.couchbase.sqlpp.tree import Expression
 
@@ -68,6 +69,9 @@ class _Alone:
     def query(self, query: Query, scope: Scope) -> QueryPlan:  # noqa: ARG002
         """Refused."""
         raise not_indexable("subquery")
+
+    def needs(self, right: Right | None) -> None:
+        """Nothing: what an index is made of was allowed with its making."""
 
     def inline(
         self,

@@ -22,6 +22,7 @@ from cloudlet.couchbase.sqlpp.planner.recursion import recursive_query, recursiv
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
 from cloudlet.couchbase.sqlpp.render import render
+from cloudlet.couchbase.sqlpp.rights import Right, on_defined, on_keyspace
 from cloudlet.couchbase.sqlpp.tree import Expression
 
 
@@ -35,12 +36,24 @@ class Planner:
         self.catalog = catalog
         self.context = context
         self.frame = Frame()
+        #: What the plan needs its user to be allowed.
+        self.rights: set[Right] = set()
+        #: The target of a change: reading it needs no right of its own.
+        self.target: s.Path | None = None
         self._expanding: list[tuple[str, ...]] = []
         self._usable: dict[int, list[UsableIndex]] = {}
 
     def keyspace(self, path: s.Path) -> KeyspaceName:
-        """What a written keyspace means; an error where it means nothing."""
-        return self.catalog.name(path, self.context)
+        """What a keyspace that is read means; an error where it means nothing."""
+        name = self.catalog.name(path, self.context)
+        if path is not self.target:
+            self.needs(on_keyspace("select", name))
+        return name
+
+    def needs(self, right: Right | None) -> None:
+        """Note that the plan needs a right."""
+        if right is not None:
+            self.rights.add(right)
 
     def scan_index(self, name: KeyspaceName) -> str:
         """The name of the index a scan of the whole keyspace is said to use."""
@@ -84,6 +97,7 @@ class Planner:
             )
         if name in self._expanding:
             raise errors.semantic(10112, f"Function {name[-1]} calls itself")
+        self.needs(on_defined("execute_functions", name))
         body = parse_body(function.body)
         context, self.context = self.context, function.context
         self._expanding.append(name)

@@ -19,6 +19,7 @@ from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import windows
 from cloudlet.couchbase.sqlpp.planner.reads import root_read
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
+from cloudlet.couchbase.sqlpp.rights import Right, on_defined
 from cloudlet.couchbase.sqlpp.statements import Query
 from cloudlet.couchbase.sqlpp.tree import Expression
 from cloudlet.couchbase.sqlpp.values import MISSING
@@ -33,6 +34,9 @@ class QueryPlanner(Protocol):
 
     def query(self, query: Query, scope: Scope) -> QueryPlan:
         """The plan of a query whose names may also come from `scope`."""
+
+    def needs(self, right: Right | None) -> None:
+        """Note that the plan needs a right."""
 
     def inline(
         self, resolver: Resolver, call: tree.UserCall, arguments: tuple[Expression, ...]
@@ -177,7 +181,9 @@ class Resolver:
 
     def sequence(self, node: tree.Sequence) -> Expression:
         """A sequence by its full name."""
-        return SequenceValue(self._planner.defined_name(node.path), node.previous)
+        name = self._planner.defined_name(node.path)
+        self._planner.needs(on_defined("use_sequences", name))
+        return SequenceValue(name, node.previous)
 
     def _meta(self, node: tree.Call) -> Expression:
         if len(node.arguments) > 1:

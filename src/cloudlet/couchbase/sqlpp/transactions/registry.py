@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
@@ -21,6 +21,7 @@ from cloudlet.couchbase.sqlpp.keyspace import (
 )
 from cloudlet.couchbase.sqlpp.planner.catalog import full_name
 from cloudlet.couchbase.sqlpp.request import Request
+from cloudlet.couchbase.sqlpp.rights import QueryAction, Right, on_keyspace
 from cloudlet.couchbase.sqlpp.transactions.staging import (
     Stage,
     Staged,
@@ -241,6 +242,16 @@ class Transactions:
         found = keyspace.get(key)
         assert found is not None
         return {"doc": found[0], "scas": str(found[1].cas), "txnMeta": {}}
+
+
+def key_value_right(name: str, values: Sequence[Any]) -> Right | None:
+    """The right that a key-value operation of a transaction needs."""
+    if not values or type(values[0]) is not str:
+        return None
+    actions: dict[str, QueryAction] = {
+        "__get": "select", "__insert": "insert", "__update": "update", "__delete": "delete",
+    }  # fmt: skip
+    return on_keyspace(actions[name], _keyspace_name(values[0]))
 
 
 def _keyspace_name(text: str) -> KeyspaceName:
