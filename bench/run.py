@@ -24,8 +24,10 @@ PARTS = {
     "ready": "Start: `cloudlet up` until it serves, and its memory when idle",
     "plain_starts": "Plain interpreters",
     "cold_start": "Cold start of an execution environment",
+    "heavy_imports": "A function with heavy imports, from its second environment on",
+    "warm": "Warm invocations without HTTP",
     "save_to_answer": "`cloudlet dev`: from a saved handler to its answer",
-    "rest_api": "Warm invocations, and peers",
+    "rest_api": "Warm invocations over HTTP, and peers",
     "kv": "Documents by key, beside memcached",
 }
 PREFACE = """# Results

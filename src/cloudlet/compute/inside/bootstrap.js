@@ -372,13 +372,22 @@ process.on('unhandledRejection', (reason) => {
   lastWords('Unhandled Promise Rejection', error, 128);
 });
 
+// Only what differs: giving TZ its own value makes V8 find out the time zone anew, for 8 ms.
+function setVariables(environ) {
+  for (const name of Object.keys(process.env)) {
+    if (!Object.hasOwn(environ, name)) delete process.env[name];
+  }
+  for (const [name, value] of Object.entries(environ)) {
+    if (process.env[name] !== value) process.env[name] = value;
+  }
+}
+
 async function main() {
   const particulars = JSON.parse(fs.readFileSync(5, 'utf8'));
   fs.closeSync(5);
   requestId = particulars.request_id || undefined;
   if (particulars.environ) {
-    for (const name of Object.keys(process.env)) delete process.env[name];
-    Object.assign(process.env, particulars.environ);
+    setVariables(particulars.environ);
     Module._initPaths();
   } else if (process.env._HANDLER) { // started with its variables, perhaps by a wrapper script
     particulars.handler = process.env._HANDLER;
