@@ -19,13 +19,15 @@ class SourceRecord:
 
     `id` is what a partial batch response names (a message's id, a sequence number); `event` is the
     record as functions get it; `filtered` is what filter criteria see of it, with its body or data
-    decoded where that is JSON.
+    decoded where that is JSON; `key` is a stream's partition key: records of the same key stay in
+    their order.
     """
 
     id: str
     event: Mapping[str, Any]
     filtered: Mapping[str, Any]
     arrived_ms: int
+    key: str = ""
 
 
 class QueueReader(Protocol):

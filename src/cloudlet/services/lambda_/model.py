@@ -201,11 +201,20 @@ class MappingRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     maximum_age_s: int = -1
     bisect: bool = False
     parallelization: int = 1
+    tumbling_s: int = 0
     on_failure: str = ""
     tags: dict[str, str] = {}
+
+
+class WindowRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tumbling window that is open: when it began, and the state its function returned."""
+
+    start_ms: int
+    state: msgspec.Raw
 
 
 class CheckpointRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far a mapping has come in a shard."""
 
     after: str
+    window: WindowRecord | None = None

@@ -15,10 +15,10 @@ QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/s"
 
 
-def record(id_: str, body: Any = None, age_s: float = 0) -> SourceRecord:
+def record(id_: str, body: Any = None, age_s: float = 0, key: str = "") -> SourceRecord:
     event = {"messageId": id_, "body": json.dumps(body)}
     arrived = round((time.time() - age_s) * 1000)
-    return SourceRecord(id_, event, {"body": body}, arrived)
+    return SourceRecord(id_, event, {"body": body}, arrived, key)
 
 
 class Queue:

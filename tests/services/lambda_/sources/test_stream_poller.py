@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.lambda_.sources.source import STREAM, Stream, record
+from tests.services.lambda_.sources.mapping import mapped
+from tests.services.lambda_.sources.source import Stream, record
 from tests.services.lambda_.world import World, outcome
 
 from cloudlet.compute.environment import Invocation, Outcome
-from cloudlet.services.lambda_.sources.stream_poller import Backoff
 
 
 class Function:
@@ -21,7 +21,6 @@ class Function:
         self.poison, self.reports = poison, reports
         self.called = asyncio.Condition()
         world.compute.answer = self
-        world.state.pollers.backoff = Backoff(0.001, 0.001)
 
     async def __call__(self, invocation: Invocation) -> Outcome:
         ids = "".join(one["messageId"] for one in json.loads(invocation.payload)["Records"])
@@ -48,23 +47,10 @@ async def _noted(world: World) -> None:
             await asyncio.sleep(0.002)
 
 
-async def _map(world: World, stream: Stream, **given: Any) -> str:
-    world.allow_role("dynamodb:*", "s3:*")
-    world.state.pollers.register(stream)
-    await world.create()
-    wanted: dict[str, Any] = {
-        "FunctionName": "f",
-        "EventSourceArn": STREAM,
-        "StartingPosition": "TRIM_HORIZON",
-    }
-    made = await world.call("CreateEventSourceMapping", **(wanted | given))
-    return str(made["UUID"])
-
-
 async def test_records_come_in_order_and_once(world: World):
     stream = Stream(*map(record, "abcde"))
     function = Function(world)
-    await _map(world, stream, BatchSize=2)
+    await mapped(world, stream, BatchSize=2)
     assert await function.until(3) == ["ab", "cd", "e"]
     await stream.put(record("f"))
     assert await function.until(4) == ["ab", "cd", "e", "f"]
@@ -73,7 +59,7 @@ async def test_records_come_in_order_and_once(world: World):
 async def test_latest_is_what_comes_from_now_on(world: World):
     stream = Stream(record("a"))
     function = Function(world)
-    await _map(world, stream, StartingPosition="LATEST")
+    await mapped(world, stream, StartingPosition="LATEST")
     await _noted(world)
     await stream.put(record("b"))
     assert await function.until(1) == ["b"]
@@ -82,7 +68,7 @@ async def test_latest_is_what_comes_from_now_on(world: World):
 async def test_a_mapping_goes_on_where_it_was(world: World):
     stream = Stream(*map(record, "ab"))
     function = Function(world)
-    uuid = await _map(world, stream)
+    uuid = await mapped(world, stream)
     await function.until(1)
     await _noted(world)
     await world.call("UpdateEventSourceMapping", UUID=uuid, BatchSize=5)
@@ -111,7 +97,7 @@ async def test_a_poisonous_record_is_given_up(
 ):
     stream = Stream(*map(record, "abcd"))
     function = Function(world, poison="c", reports=reports)
-    await _map(world, stream, **given)
+    await mapped(world, stream, **given)
     await function.until(len(batches) - 1)
     await stream.put(record("e"))
     assert await function.until(len(batches)) == batches
@@ -120,7 +106,7 @@ async def test_a_poisonous_record_is_given_up(
 async def test_old_records_are_given_up(world: World):
     stream = Stream(record("a", age_s=100), record("b"))
     function = Function(world)
-    await _map(world, stream, MaximumRecordAgeInSeconds=60)
+    await mapped(world, stream, MaximumRecordAgeInSeconds=60)
     assert await function.until(1) == ["b"]
 
 
@@ -128,7 +114,7 @@ async def test_filters_drop_records(world: World):
     stream = Stream(record("a", {"n": 1}), record("b", {"n": 2}))
     function = Function(world)
     pattern = json.dumps({"body": {"n": [{"numeric": [">", 1]}]}})
-    await _map(world, stream, FilterCriteria={"Filters": [{"Pattern": pattern}]})
+    await mapped(world, stream, FilterCriteria={"Filters": [{"Pattern": pattern}]})
     assert await function.until(1) == ["b"]
 
 
@@ -142,7 +128,7 @@ async def test_a_destination_hears_of_a_lost_batch(world: World):
 
     world.state.destinations.put = put  # type: ignore[method-assign, assignment]
     world.allow_role("dynamodb:*", "s3:*")
-    await _map(world, stream, MaximumRetryAttempts=1)
+    await mapped(world, stream, MaximumRetryAttempts=1)
     uuid = (await world.call("ListEventSourceMappings"))["EventSourceMappings"][0]["UUID"]
     mapping = world.state.store.mappings.get("000000000000", "us-east-1", uuid)
     assert mapping is not None

@@ -93,6 +93,7 @@ async def create_event_source_mapping(
         tags=req.tags or {},
     )
     mapping = msgspec.structs.replace(mapping, **_changes(req))
+    validation.check_window(mapping)
     await store.mappings.put(ctx.account, ctx.region, mapping.uuid, mapping)
     await ctx.service.pollers.changed(ctx.account, ctx.region, mapping)
     return _shown(ctx, mapping, state="Creating")
@@ -123,6 +124,7 @@ async def update_event_source_mapping(
         enabled=mapping.enabled if req.enabled is None else req.enabled,
         **_changes(req),
     )
+    validation.check_window(changed)
     await store.mappings.put(ctx.account, ctx.region, changed.uuid, changed)
     await ctx.service.pollers.changed(ctx.account, ctx.region, changed)
     state = "Updating"
@@ -196,6 +198,7 @@ def _changes(req: Request) -> dict[str, Any]:
         "maximum_age_s": req.maximum_record_age_in_seconds,
         "bisect": req.bisect_batch_on_function_error,
         "parallelization": req.parallelization_factor,
+        "tumbling_s": req.tumbling_window_in_seconds,
         "on_failure": None if not failure else failure.destination or "",
     }
     fields = {name: value for name, value in fields.items() if value is not None}
@@ -234,7 +237,7 @@ def _shown(
             "maximum_record_age_in_seconds": mapping.maximum_age_s,
             "maximum_retry_attempts": mapping.retries,
             "bisect_batch_on_function_error": mapping.bisect,
-            "tumbling_window_in_seconds": 0,
+            "tumbling_window_in_seconds": mapping.tumbling_s,
             "last_processing_result": ctx.service.pollers.result(mapping),
             "destination_config": DestinationConfig(
                 on_failure=OnFailure(destination=mapping.on_failure or None)

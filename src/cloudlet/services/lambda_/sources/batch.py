@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,14 +36,16 @@ class Answer:
     reported: bool = False  # by the function, as a partial batch response
     outcome: Outcome | None = None
     version: str = ""
+    stateless: bool = False  # it had to return a window's state and did not
     error: str = ""  # why the function could not be run
+    state: msgspec.Raw | None = None  # of a tumbling window, as the function returned it
 
     @property
     def result(self) -> str:
         """As LastProcessingResult says it."""
         if self.error:
             return f"PROBLEM: {self.error}"
-        if self.outcome is not None and self.outcome.error is not None:
+        if self.outcome is not None and (self.outcome.error is not None or self.stateless):
             return "PROBLEM: Function call failed"
         return "OK"
 
@@ -59,21 +61,44 @@ class Batches:
         """Whether the record passes the filter criteria: one of the patterns, if there are any."""
         return not self._patterns or any(match(record.filtered) for match in self._patterns)
 
-    async def send(self, records: Sequence[SourceRecord]) -> Answer:
-        """Invoke the function with the records."""
+    async def send(
+        self, records: Sequence[SourceRecord], window: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Invoke the function with the records, and what the event says of their tumbling window;
+        then an answer without a state is a failure.
+        """
         request_id = str(uuid.uuid4())
         ids = frozenset(record.id for record in records)
-        payload = msgspec.json.encode({"Records": [record.event for record in records]})
+        payload = msgspec.json.encode(
+            {"Records": [record.event for record in records], **(window or {})}
+        )
         try:
             outcome, version = await self._run(self._mapping.function, payload, request_id)
         except AWSError as error:
             return Answer(request_id, ids, error=error.message)
         if outcome.error is not None:
             return Answer(request_id, ids, outcome=outcome, version=version)
-        failed, reported = frozenset[str](), False
+        failed, reported, state = frozenset[str](), False, None
+        if window is not None:
+            state = _state(outcome.payload)
+            if state is None:
+                return Answer(request_id, ids, outcome=outcome, version=version, stateless=True)
         if self._mapping.report_failures:
             failed, reported = _reported(outcome.payload, ids)
-        return Answer(request_id, failed, reported, outcome, version)
+        return Answer(request_id, failed, reported, outcome, version, state=state)
+
+
+class _WithState(msgspec.Struct):
+    state: msgspec.Raw
+
+
+def _state(payload: bytes) -> msgspec.Raw | None:
+    """The object under `state` in the answer, None where there is none."""
+    try:
+        found = msgspec.json.decode(payload, type=_WithState).state
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found if bytes(found).lstrip()[:1] == b"{" else None
 
 
 def _reported(payload: bytes, ids: frozenset[str]) -> tuple[frozenset[str], bool]:

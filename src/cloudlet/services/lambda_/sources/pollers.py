@@ -19,8 +19,9 @@ from cloudlet.services.lambda_.model import CheckpointRecord, MappingRecord
 from cloudlet.services.lambda_.names import from_arn
 from cloudlet.services.lambda_.roles import as_role
 from cloudlet.services.lambda_.sources.batch import Batches, Runs
+from cloudlet.services.lambda_.sources.processing import Backoff, Lost, Processing
 from cloudlet.services.lambda_.sources.queue_poller import QueuePoller
-from cloudlet.services.lambda_.sources.stream_poller import Backoff, Lost, StreamPoller
+from cloudlet.services.lambda_.sources.stream_poller import StreamPoller
 from cloudlet.services.lambda_.store import Store
 
 log = logging.getLogger("cloudlet.lambda")
@@ -128,12 +129,10 @@ class Pollers:
         if not kind.is_stream:
             return QueuePoller(mapping, cast("QueueReader", source), batches, note)
 
-        def load(shard: str) -> str | None:
-            found = self._store.checkpoints.get(account, region, f"{mapping.uuid}:{shard}")
-            return found.after if found else None
+        def load(shard: str) -> CheckpointRecord | None:
+            return self._store.checkpoints.get(account, region, f"{mapping.uuid}:{shard}")
 
-        async def save(shard: str, after: str) -> None:
-            record = CheckpointRecord(after=after)
+        async def save(shard: str, record: CheckpointRecord) -> None:
             await self._store.checkpoints.put(account, region, f"{mapping.uuid}:{shard}", record)
 
         async def lose(lost: Lost) -> None:
@@ -143,11 +142,9 @@ class Pollers:
             mapping,
             cast("StreamReader", source),
             batches,
-            note,
+            Processing(mapping, note, lose, self.backoff),
             load,
             save,
-            lose,
-            self.backoff,
         )
 
     def _note(self, mapping: MappingRecord, result: str) -> None:

@@ -1,44 +1,28 @@
-"""Polling a stream: each shard in its order, one batch after the other."""
+"""Polling a stream: each shard in its order."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from cloudlet.aws.event_sources import SourceRecord, StreamReader
-from cloudlet.services.lambda_.model import MappingRecord
-from cloudlet.services.lambda_.sources.batch import PAYLOAD_BYTES, Answer, Batches, fits
+from cloudlet.services.lambda_.model import CheckpointRecord, MappingRecord
+from cloudlet.services.lambda_.sources.batch import PAYLOAD_BYTES, Batches, fits
+from cloudlet.services.lambda_.sources.lanes import Lanes
+from cloudlet.services.lambda_.sources.processing import Processing
+from cloudlet.services.lambda_.sources.windows import Windows
 
 #: Seconds of a poll, and between looks for new shards.
 POLL_S, SHARDS_S = 20.0, 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds before a failed batch is tried again: at first, and at most."""
-
-    first_s: float = 1.0
-    longest_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A batch that was given up."""
-
-    shard: str
-    condition: str  # "RetryAttemptsExhausted" | "RecordAgeExceeded"
-    records: Sequence[SourceRecord]
-    attempts: int
-    answer: Answer | None
-
-
 class StreamPoller:
     """Reads every shard from where the last batch ended, and invokes the function.
 
-    A batch that fails holds its shard up until it succeeds or is given up: after the mapping's
-    retries, when it is too old, or halved again and again where the mapping says so.
+    A batch that fails holds its shard (with several batches at a time, its partition keys) up until
+    it succeeds or is given up: after the mapping's retries, when it is too old, or halved again and
+    again where the mapping says so.
     """
 
     def __init__(
@@ -46,15 +30,12 @@ class StreamPoller:
         mapping: MappingRecord,
         reader: StreamReader,
         batches: Batches,
-        note: Callable[[str], None],
-        load: Callable[[str], str | None],
-        save: Callable[[str, str], Awaitable[None]],
-        lose: Callable[[Lost], Awaitable[None]],
-        backoff: Backoff,
+        processing: Processing,
+        load: Callable[[str], CheckpointRecord | None],
+        save: Callable[[str, CheckpointRecord], Awaitable[None]],
     ) -> None:
         self._mapping, self._reader, self._batches = mapping, reader, batches
-        self._note, self._load, self._save, self._lose = note, load, save, lose
-        self._backoff = backoff
+        self._processing, self._load, self._save = processing, load, save
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -78,41 +59,78 @@ class StreamPoller:
             await asyncio.gather(*shards.values(), return_exceptions=True)
 
     async def _shard(self, shard: str) -> None:
-        after = self._load(shard)
-        if after is None:
-            after = await self._begin(shard)
+        mapping = self._mapping
+        checkpoint = self._load(shard)
+        if checkpoint is None:
+            checkpoint = await self._begin(shard)
+        if mapping.tumbling_s:
+            await self._in_windows(shard, checkpoint)
+        elif mapping.parallelization > 1:
+            await self._in_lanes(shard, checkpoint.after)
+        else:
+            await self._in_order(shard, checkpoint.after)
+
+    async def _in_order(self, shard: str, after: str) -> None:
         while True:
             batch, after = await self._collect(shard, after)
             wanted = [record for record in batch if self._batches.wanted(record)]
             if wanted:
-                await self._process(shard, wanted, 0)
+                await self._processing.run(shard, wanted, self._batches.send)
             if batch:
-                await self._save(shard, after)
+                await self._save(shard, CheckpointRecord(after=after))
 
-    async def _begin(self, shard: str) -> str:
+    async def _in_lanes(self, shard: str, after: str) -> None:
+        async def read(after: str, most: int) -> Sequence[SourceRecord]:
+            return await self._reader.read(shard, after, most, POLL_S)
+
+        async def process(batch: Sequence[SourceRecord]) -> None:
+            await self._processing.run(shard, batch, self._batches.send)
+
+        async def save(after: str) -> None:
+            await self._save(shard, CheckpointRecord(after=after))
+
+        await Lanes(self._mapping, self._batches.wanted, process, save).run(read, after)
+
+    async def _in_windows(self, shard: str, checkpoint: CheckpointRecord) -> None:
+        async def collect(after: str, until_s: float | None) -> tuple[list[SourceRecord], str]:
+            return await self._collect(shard, after, until_s)
+
+        async def save(checkpoint: CheckpointRecord) -> None:
+            await self._save(shard, checkpoint)
+
+        windows = Windows(self._mapping, shard, self._batches, self._processing, save, checkpoint)
+        await windows.run(collect)
+
+    async def _begin(self, shard: str) -> CheckpointRecord:
         """Where the mapping starts in a shard that it has not read yet."""
         mapping = self._mapping
         if mapping.position == "AT_TIMESTAMP":
-            return f"AT_TIMESTAMP:{mapping.position_timestamp}"
+            return CheckpointRecord(after=f"AT_TIMESTAMP:{mapping.position_timestamp}")
         if mapping.position == "TRIM_HORIZON":
-            return mapping.position
-        after = await self._reader.position(shard)
-        await self._save(shard, after)
-        return after
+            return CheckpointRecord(after=mapping.position)
+        checkpoint = CheckpointRecord(after=await self._reader.position(shard))
+        await self._save(shard, checkpoint)
+        return checkpoint
 
-    async def _collect(self, shard: str, after: str) -> tuple[list[SourceRecord], str]:
-        """A batch: full, or all that came within the window, which its first record opens."""
+    async def _collect(
+        self, shard: str, after: str, until_s: float | None = None
+    ) -> tuple[list[SourceRecord], str]:
+        """A batch: full, or all that came within the window, which its first record opens; what
+        there is at `until_s`, in seconds since the epoch, or now where that is past.
+        """
         mapping = self._mapping
         batch: list[SourceRecord] = []
+        overdue = until_s is not None
         size, closes = 0, 0.0
         while len(batch) < mapping.batch_size and size < PAYLOAD_BYTES:
-            wait_s = POLL_S
-            if batch:
-                wait_s = closes - time.monotonic()
-                if wait_s <= 0:
-                    break
+            wait_s = closes - time.monotonic() if batch else POLL_S
+            if until_s is not None:
+                wait_s = min(wait_s, until_s - time.time())
+            if wait_s <= 0 and not overdue:
+                break
+            overdue = False
             most = mapping.batch_size - len(batch)
-            for record in await self._reader.read(shard, after, most, wait_s):
+            for record in await self._reader.read(shard, after, most, max(0.0, wait_s)):
                 if not batch:
                     closes = time.monotonic() + mapping.window_s
                 size = fits(size, record)
@@ -121,45 +139,3 @@ class StreamPoller:
                 batch.append(record)
                 after = record.id
         return batch, after
-
-    async def _process(self, shard: str, batch: Sequence[SourceRecord], attempts: int) -> None:
-        """Invoke until the batch is processed or given up."""
-        mapping = self._mapping
-        answer: Answer | None = None
-        while batch:
-            if mapping.maximum_age_s >= 0:
-                batch = await self._drop_old(shard, batch, attempts, answer)
-                if not batch:
-                    return
-            answer = await self._batches.send(batch)
-            attempts += 1
-            self._note(answer.result)
-            if not answer.failed:
-                return
-            if answer.reported:
-                # "Lambda uses the lowest sequence number as the checkpoint"
-                first = next(i for i, r in enumerate(batch) if r.id in answer.failed)
-                if first:
-                    batch, attempts = batch[first:], 0
-            if mapping.bisect and len(batch) > 1 and not answer.error:
-                half = len(batch) // 2  # splitting does not count as a retry
-                await self._process(shard, batch[:half], attempts - 1)
-                await self._process(shard, batch[half:], attempts - 1)
-                return
-            if 0 <= mapping.retries < attempts and not answer.error:
-                await self._lose(Lost(shard, "RetryAttemptsExhausted", batch, attempts, answer))
-                return
-            if answer.error:
-                attempts -= 1  # it was not tried
-            backoff = self._backoff
-            await asyncio.sleep(min(backoff.first_s * 2 ** min(attempts, 16), backoff.longest_s))
-
-    async def _drop_old(
-        self, shard: str, batch: Sequence[SourceRecord], attempts: int, answer: Answer | None
-    ) -> Sequence[SourceRecord]:
-        """The records that are not too old; the others are given up."""
-        oldest = time.time() * 1000 - self._mapping.maximum_age_s * 1000
-        old = [record for record in batch if record.arrived_ms < oldest]
-        if old:
-            await self._lose(Lost(shard, "RecordAgeExceeded", old, attempts, answer))
-        return [record for record in batch if record.arrived_ms >= oldest]

@@ -14,6 +14,7 @@ from cloudlet.aws.models.lambda_ import (
 )
 from cloudlet.services.lambda_.destinations import check_destination, role_may
 from cloudlet.services.lambda_.errors import InvalidParameterValue
+from cloudlet.services.lambda_.model import MappingRecord
 from cloudlet.services.lambda_.names import FunctionName
 from cloudlet.services.lambda_.state import LambdaService
 
@@ -27,6 +28,7 @@ _STREAM_ONLY = {
     "starting_position": "StartingPosition",
     "starting_position_timestamp": "StartingPositionTimestamp",
     "parallelization_factor": "ParallelizationFactor",
+    "tumbling_window_in_seconds": "TumblingWindowInSeconds",
     "maximum_record_age_in_seconds": "MaximumRecordAgeInSeconds",
     "maximum_retry_attempts": "MaximumRetryAttempts",
     "bisect_batch_on_function_error": "BisectBatchOnFunctionError",
@@ -41,7 +43,6 @@ _UNSUPPORTED = {
     "topics": "Kafka",
     "queues": "Amazon MQ",
     "source_access_configurations": "Kafka and Amazon MQ",
-    "tumbling_window_in_seconds": "tumbling windows",
     "provisioned_poller_config": "provisioned pollers",
     "kms_key_arn": "customer managed keys",
     "metrics_config": "event source mapping metrics",
@@ -128,6 +129,14 @@ def check_members(
     if failure and failure.destination:
         kinds = ("sqs", "sns", "s3")
         check_destination(ctx.cloud, name, role, failure.destination, kinds=kinds)
+
+
+def check_window(mapping: MappingRecord) -> None:
+    """A window's state is a shard's: it cannot have several batches at a time."""
+    if mapping.tumbling_s and mapping.parallelization > 1:
+        raise InvalidParameterValue(
+            "TumblingWindowInSeconds is not supported with a ParallelizationFactor greater than 1."
+        )
 
 
 def filters(criteria: FilterCriteria | None) -> tuple[str, ...] | None:
