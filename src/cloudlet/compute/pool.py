@@ -301,9 +301,9 @@ class Compute:
         generator and OpenSSL's are seeded anew.
         """
         runtime = await self._runtimes.find(spec.runtime)
-        zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
         if runtime.family != "python":
-            return SnapshotState(False, f"SnapStart is not supported for {spec.runtime}")
+            return SnapshotState(False, f"cloudlet takes no snapshots of {spec.runtime}")
+        zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
         if not self.level().namespaces:
             return SnapshotState(False, "this machine refuses user namespaces")
         environ = {**particulars.environ(spec, runtime), **credentials}

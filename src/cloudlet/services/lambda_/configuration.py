@@ -56,20 +56,30 @@ _VARIABLE = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
 _UNSUPPORTED = {
     "image_config": "functions from container images",
     "file_system_configs": "file systems",
-    "kms_key_arn": "customer managed keys",
     "tenancy_config": "tenant isolation",
     "capacity_provider_config": "managed instances",
     "durable_config": "durable functions",
     "runtime_config": "runtime configurations",
     "accelerator_config": "accelerators",
     "publish_to": "publishing to managed instances",
-    "source_kms_key_arn": "customer managed keys",
     "image_uri": "functions from container images",
 }
 
 
+def check_key(arn: str | None, what: str) -> None:
+    """Refuse a customer managed key as AWS refuses one that does not exist: there is no KMS."""
+    if arn:
+        raise InvalidParameterValue(
+            f"Lambda was unable to configure access to your {what} because the KMS key is invalid"
+            " for CreateGrant. Please check your KMS key settings. KMS Exception:"
+            f" NotFoundException KMS Message: Key '{arn}' does not exist (cloudlet has no KMS yet)."
+        )
+
+
 def check_supported(request: Any) -> None:
     """Refuse what cloudlet does not do yet, by name, instead of pretending."""
+    check_key(getattr(request, "kms_key_arn", None), "environment variables")
+    check_key(getattr(request, "source_kms_key_arn", None), "deployment package")
     for member, what in _UNSUPPORTED.items():
         if getattr(request, member, None):
             raise InvalidParameterValue(f"cloudlet does not support {what} yet.")

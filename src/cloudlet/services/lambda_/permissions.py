@@ -25,6 +25,10 @@ _ARN = re.compile(r"arn:aws[a-zA-Z-]*:(iam|sts)::\d{12}:.+")
 
 def statement(request: AddPermissionRequest, resource: str) -> dict[str, Any]:
     """The statement that AWS forms from an AddPermission request."""
+    if request.function_url_auth_type and request.action != "lambda:InvokeFunctionUrl":
+        raise InvalidParameterValue(
+            "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action"
+        )
     conditions: dict[str, dict[str, str]] = {}
     if request.source_account is not None:
         conditions.setdefault("StringEquals", {})["AWS:SourceAccount"] = request.source_account

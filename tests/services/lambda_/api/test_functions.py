@@ -140,3 +140,19 @@ async def test_functions_are_listed_in_pages(world: World):
     assert [(f["FunctionName"], f["Version"]) for f in every["Functions"]] == [
         ("a", "$LATEST"), ("a", "1"), ("b", "$LATEST"), ("c", "$LATEST"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k"},
+        {"Code": {"ZipFile": package(), "SourceKMSKeyArn": "arn:aws:kms:us-east-1:0:key/k"}},
+    ],
+)
+async def test_a_key_that_does_not_exist_is_refused_in_awss_words(
+    world: World, given: dict[str, Any]
+):
+    with pytest.raises(AWSError, match=r"KMS Message: Key 'arn:aws:kms.*' does not exist") as error:
+        await world.create(**given)
+    assert error.value.code == "InvalidParameterValueException"
+    await world.create(KMSKeyArn="")

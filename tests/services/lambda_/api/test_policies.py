@@ -106,3 +106,12 @@ async def test_a_function_without_a_policy_has_none_to_show(world: World):
     with pytest.raises(AWSError, match="The resource you requested does not exist") as refused:
         await world.call("GetPolicy", FunctionName="f")
     assert refused.value.status == 404
+
+
+async def test_a_urls_authorisation_is_only_for_invoking_it(world: World):
+    await world.create()
+    with pytest.raises(AWSError, match="only supported for lambda:InvokeFunctionUrl"):
+        await _permit(world, Principal="*", FunctionUrlAuthType="NONE")
+    await _permit(
+        world, Principal="*", FunctionUrlAuthType="NONE", Action="lambda:InvokeFunctionUrl"
+    )
