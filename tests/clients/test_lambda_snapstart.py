@@ -77,6 +77,7 @@ def test_a_version_whose_initialisation_fails_is_failed(server: Live) -> None:
     shown = functions.client.get_function_configuration(FunctionName=name, Qualifier="1")
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "FunctionError")
     assert "ValueError: not today" in shown["StateReason"]
+    assert functions.lines(name, '"ERROR" "ValueError"')[0].startswith("[ERROR] ValueError")
 
 
 SAM = """

@@ -193,6 +193,7 @@ SNAPPED = """
 import os, uuid, snapshot_restore_py as hooks
 from snapshot_restore_py import register_before_snapshot, register_after_restore
 made, calls = str(uuid.uuid4()), []
+print("made")
 @register_before_snapshot
 def first(): calls.append("before 1")
 @register_before_snapshot
@@ -210,6 +211,9 @@ async def test_a_snapshot_is_initialised_once_and_its_hooks_run_in_aws_order(ben
     spec = bench.function(SNAPPED, snap_start=True, version="1")
     state = await bench.compute.prepare_snapshot(spec)
     assert (state.optimised, state.reason) == (True, "")
+    started, made, taken = bench.log.texts
+    assert started.startswith("INIT_START Runtime Version: python")
+    assert (made, taken.split(":")[0]) == ("made", "INIT_REPORT Init Duration")
     answers = [await anew(bench, spec) for _ in range(2)]
     assert [s.origin for s in bench.compute.snapshot()] == ["template"]
     assert answers[0] == answers[1]
@@ -267,6 +271,9 @@ async def test_an_initialisation_that_fails_makes_no_snapshot(
     state = await bench.compute.prepare_snapshot(spec)
     assert (state.optimised, state.failure) == (False, failure)
     assert reason in state.reason
+    assert f"Status: error\tError Type: {failure}" in bench.log.texts[-1]
+    if failure == "ZeroDivisionError":
+        assert bench.log.texts[1].startswith("[ERROR] ZeroDivisionError: division by zero\nTrace")
 
 
 async def test_a_hook_that_fails_after_the_restore_is_the_platforms_error(bench: Any) -> None:

@@ -149,14 +149,16 @@ class Forker:
                 os.close(fd)
         return await future
 
-    def fork_keeper(self, control: int, groups: list[int]) -> Keeper:
-        """Ask for a process that keeps a template and listens to `control`."""
+    def fork_keeper(self, control: int, log: int, groups: list[int]) -> Keeper:
+        """Ask for a process that keeps a template, whose initialisation writes to `log`, and
+        listens to `control`.
+        """
         if not self.alive or self._socket is None:
             raise SandboxFailed("the zygote has ended")
         self._numbers += 1
         request = json.dumps({"template": self._numbers}).encode()
         try:
-            socket.send_fds(self._socket, [request], [control, *groups])
+            socket.send_fds(self._socket, [request], [control, log, *groups])
         except OSError as error:
             raise SandboxFailed(f"the zygote does not answer: {error}") from error
         keeper = self._keepers[self._numbers] = Keeper()

@@ -39,7 +39,7 @@ def begun(spec: EnvironmentSpec, runtime: Runtime, *, restored: bool = False) ->
 
 def init_start(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
     """The record of an initialisation's beginning, in logs and in telemetry."""
-    kind = spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    kind = _initialization_type(spec)
     return {"initializationType": kind, "phase": "init", **_versions(spec, runtime)}
 
 
@@ -66,6 +66,31 @@ def restoration(spec: EnvironmentSpec, restore_ms: float, status: str | None = N
     return _json(spec, "WARN" if status else "INFO", "platform.restoreReport", record)
 
 
+def snapshot_taken(spec: EnvironmentSpec, init_ms: float, refused: str, failure: str) -> list[str]:
+    """The report of an initialisation for a snapshot: it succeeded, its process may not be forked
+    (`refused` says why), or it failed with an error of the type `failure`.
+    """
+    if failure:
+        status = "timeout" if failure == "Sandbox.Timedout" else "error"
+        return initialisation_failed(
+            spec, init_ms, "init", status, None if status == "timeout" else failure
+        )
+    if not spec.system_log_level:
+        lines = [f"INIT_REPORT Init Duration: {init_ms:.2f} ms"]
+        return [*lines, f"[WARNING] SnapStart is off: {refused}"] if refused else lines
+    record = {
+        "initializationType": _initialization_type(spec),
+        "phase": "init",
+        "status": "success",
+        "metrics": {"durationMs": round(init_ms, 3)},
+    }
+    lines = _json(spec, "INFO", "platform.initReport", record)
+    if refused:
+        note = {"message": f"SnapStart is off: {refused}"}
+        lines += _json(spec, "WARN", "platform.snapshotNote", note)
+    return lines
+
+
 def initialisation_failed(
     spec: EnvironmentSpec, init_ms: float, phase: str, status: str, error_type: str | None
 ) -> list[str]:
@@ -73,7 +98,7 @@ def initialisation_failed(
     if not spec.system_log_level:
         return [report.init_report(init_ms, phase, status, error_type)]
     record: dict[str, Any] = {
-        "initializationType": spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        "initializationType": _initialization_type(spec),
         "phase": phase,
         "status": status,
         "metrics": {"durationMs": round(init_ms, 3)},
@@ -150,6 +175,12 @@ def account(spec: EnvironmentSpec, end: End) -> dict[str, Any]:
     if end.error_type:
         record["errorType"] = end.error_type
     return record
+
+
+def _initialization_type(spec: EnvironmentSpec) -> str:
+    if spec.snap_start:
+        return "snap-start"
+    return spec.variables.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
 
 
 def _json(spec: EnvironmentSpec, level: str, kind: str, record: dict[str, Any]) -> list[str]:

@@ -310,7 +310,11 @@ class Compute:
         message = self._particulars(spec, runtime)
         if message["served"]:
             return SnapshotState(False, "extensions and wrapper scripts are started anew")
-        return await self._templates.snapshot(spec, zygote, self._cgroups, message, environ)
+        log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
+        begun = platform_log.begun(spec, runtime)
+        return await self._templates.snapshot(
+            spec, zygote, self._cgroups, message, environ, log, begun
+        )
 
     # --- scaling ----------------------------------------------------------------------------
     def _scale(self, pool: _Pool) -> None:

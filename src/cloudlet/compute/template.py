@@ -23,10 +23,13 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.compute import platform_log
 from cloudlet.compute.environment import EnvironmentSpec, SnapshotState, TemplateState
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.forker import Forker, Keeper
+from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import CgroupMeter, CgroupRoot, PolledMeter, host_pid
+from cloudlet.compute.output import Output
 from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.sandbox import Sandbox
 
@@ -47,6 +50,13 @@ class _Learned(msgspec.Struct):
     changed: dict[str, str | None]
 
 
+def _failure(reason: str) -> str:
+    """The type of the error where the function's own initialisation failed, else ""."""
+    if not reason.startswith(_FAILED):
+        return ""
+    return reason.removeprefix(_FAILED).partition(":")[0]
+
+
 class Template(Forker):
     """One version's template and the environments forked from it."""
 
@@ -61,9 +71,11 @@ class Template(Forker):
         self._shared_bytes = 0
         self._limit_s = max(_SNAPSHOT_S, spec.timeout_s) if spec.snap_start else _START_S
 
-    async def start(self, zygote: Forker, message: dict[str, Any]) -> None:
+    async def start(
+        self, zygote: Forker, message: dict[str, Any], log: EnvironmentLog | None = None
+    ) -> None:
         """Fork it from the zygote and wait for its imports; raises SandboxFailed with the reason
-        why it may not be forked.
+        why it may not be forked. What it writes meanwhile goes to `log`.
         """
         groups: list[int] = []
         if self._cgroups is not None:
@@ -71,9 +83,11 @@ class Template(Forker):
             meter.limit(self.spec.memory_mb + _KEEPER_MB, self.spec.tmp_mb)
             self._meter, groups = meter, meter.join
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output = Output(log)
         try:
             with theirs:
-                self._keeper = zygote.fork_keeper(theirs.fileno(), groups)
+                self._keeper = zygote.fork_keeper(theirs.fileno(), output.write, groups)
+            output.handed()
             ready = self._listen(ours)
             self._pidfd = await self._keeper.forked
             ours.send(json.dumps(message).encode())
@@ -91,6 +105,7 @@ class Template(Forker):
             await self.stop()
             raise
         finally:
+            output.close()
             if self._meter is not None:
                 self._meter.joined()
         if self._meter is not None:
@@ -193,10 +208,11 @@ class Templates:
 
     async def snapshot(
         self, spec: EnvironmentSpec, zygote: Forker, cgroups: CgroupRoot | None,
-        message: Mapping[str, Any], environ: Mapping[str, str],
+        message: Mapping[str, Any], environ: Mapping[str, str], log: EnvironmentLog,
+        begun: list[str],
     ) -> SnapshotState:  # fmt: skip
         """Make the template that has initialised the function, unless there is one; `environ`
-        has credentials, as AWS gives them to an initialisation.
+        has credentials, as AWS gives them to an initialisation, whose log begins with `begun`.
         """
         entry = self._entries.get(spec.key)
         if entry is None:
@@ -204,23 +220,35 @@ class Templates:
             entry = self._entries[spec.key] = _Entry(spec, 0, template=template)
             entry.expires = perf_counter() + spec.credentials_valid_s / 2
             content = {**message, "environ": environ, "modules": [], "changed": {}}
-            entry.work = asyncio.get_running_loop().create_task(self._make(entry, zygote, content))
+            log.lines(begun)
+            work = self._make(entry, zygote, content, log)
+            entry.work = asyncio.get_running_loop().create_task(work)
         if entry.work is not None:
             await asyncio.shield(entry.work)
-        if entry.status == "refused" and entry.reason.startswith(_FAILED):
-            why = entry.reason.removeprefix(_FAILED)
-            return SnapshotState(False, why, why.partition(":")[0])
+        if failure := _failure(entry.reason):
+            return SnapshotState(False, entry.reason.removeprefix(_FAILED), failure)
         return SnapshotState(entry.status == "ready", entry.reason)
 
-    async def _make(self, entry: _Entry, zygote: Forker, content: dict[str, Any]) -> None:
+    async def _make(
+        self,
+        entry: _Entry,
+        zygote: Forker,
+        content: dict[str, Any],
+        log: EnvironmentLog | None = None,
+    ) -> None:
         assert entry.template is not None
+        started = perf_counter()
         try:
-            await entry.template.start(zygote, content)
+            await entry.template.start(zygote, content, log)
         except (ComputeError, OSError) as error:
             entry.status, entry.reason, entry.template = "refused", str(error), None
         else:
             entry.status = "ready"
             entry.template.refill_later()
+        if log is not None:
+            took_ms = (perf_counter() - started) * 1000
+            failure = _failure(entry.reason)
+            log.lines(platform_log.snapshot_taken(entry.spec, took_ms, entry.reason, failure))
 
     def refuse(self, key: str, reason: str) -> None:
         """Start the version in the ordinary way from now on."""

@@ -49,9 +49,10 @@ def initialise(handler: str) -> str:
         initialised.append(environment.find_handler(handler))
         for func, args, kwargs in reversed(_before):
             func(*args, **kwargs)
-    except environment.Fault as error:
-        return FAILED + "%s: %s" % (error.kind, error.message)
     except BaseException as error:
+        environment.error_document(error, "")
+        if isinstance(error, environment.Fault):
+            return FAILED + "%s: %s" % (error.kind, error.message)
         return FAILED + "%s: %s" % (type(error).__name__, error)
     return ""
 

@@ -34,7 +34,7 @@ snapstart: Any = None
 
 _RIGHTS = (18, 21)  # CAP_SYS_CHROOT and CAP_SYS_ADMIN: what setns(2) asks for
 _NAMESPACES = ("mnt", "ipc", "uts", "pid")
-_SOCKET, _OWN_PIDS = 3, 4
+_SOCKET, _OWN_PIDS, _LOG = 3, 4, 4  # the log's descriptor is given up before the other is there
 _STATUS_WAIT_MS = 200
 _READY = b"ready "
 
@@ -47,10 +47,12 @@ def place(fd: int, number: int) -> None:
 
 def keep(config: dict[str, Any], fds: list[int], zygote: Any) -> None:
     """The keeper: prepares the mounts and the template, then forks holders on request."""
-    for group in fds[1:]:
+    for group in fds[2:]:
         os.write(group, b"0")
-    place(fds[0], 3)
-    kernel.close_from(4)
+    moved = [os.dup2(fd, 100 + number) for number, fd in enumerate(fds[:2])]
+    place(moved[0], 3)
+    place(moved[1], _LOG)
+    kernel.close_from(_LOG + 1)
     os.set_blocking(3, True)
     control = socket.socket(fileno=3)
     spec = json.loads(control.recv(1 << 20))
@@ -73,6 +75,7 @@ def keep(config: dict[str, Any], fds: list[int], zygote: Any) -> None:
         finally:
             os._exit(70)
     theirs.close()
+    os.close(_LOG)
     answer = ours.recv(8192)
     try:
         ready = {"ready": True, "import_ms": float(answer[len(_READY) :])}
@@ -123,6 +126,9 @@ def hold(config: dict[str, Any], spec: dict[str, Any], fds: list[int], template:
 def grow(config: dict[str, Any], spec: dict[str, Any], control: Any) -> None:
     """The template: seals itself, makes the imports, then forks environments for ever."""
     kernel.die_with_parent()
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    os.dup2(_LOG, 1)
+    os.dup2(_LOG, 2)
     place(control.fileno(), _SOCKET)
     place(os.open("/proc/self/ns/pid", os.O_RDONLY), _OWN_PIDS)
     kernel.close_from(_OWN_PIDS + 1)
@@ -141,12 +147,14 @@ def grow(config: dict[str, Any], spec: dict[str, Any], control: Any) -> None:
     else:
         reason = import_all(spec)
     reason = reason or left_files() or learning.unforkable((0, 1, 2, _SOCKET, _OWN_PIDS))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(0, 1)
+    os.dup2(0, 2)
     if reason:
         control.send(reason[:4000].encode("utf-8", "replace"))
         os._exit(0)
     took_ms = (time.perf_counter() - started) * 1000
-    sys.stdout.flush()
-    sys.stderr.flush()
     gc.collect()
     gc.freeze()
     control.send(b"%s%.1f" % (_READY, took_ms))
