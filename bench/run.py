@@ -29,6 +29,8 @@ PARTS = {
     "save_to_answer": "`cloudlet dev`: from a saved handler to its answer",
     "rest_api": "Warm invocations over HTTP, and peers",
     "kv": "Documents by key, beside memcached",
+    "sqlpp": "SQL++, beside sqlite3 and DuckDB over the same JSON",
+    "beside_a_query": "Neighbours of a ten-second query: documents by key, API calls",
 }
 PREFACE = """# Results
 

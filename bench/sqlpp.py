@@ -3,23 +3,21 @@
     bench/sqlpp.py [--documents N] [--duckdb DIRECTORY]
 
 DuckDB is no dependency: it is compared where it can be imported (from DIRECTORY, if given).
-Times are medians of five runs in turns; a document server's include HTTP and the answer's JSON.
+Times are medians of rounds in which each contestant runs once; a document server's include HTTP
+and the answer's JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import http.client
 import json
 import random
 import sqlite3
 import statistics
-import struct
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,8 +25,11 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
+from bench.load import pressure
+
 KINDS = ["novel", "essay", "poem", "play"]
 REPEATS = 5
+DOCUMENTS = 100_000
 
 # name: SQL++, SQL for sqlite3, SQL for DuckDB
 QUERIES = {
@@ -123,11 +124,6 @@ def authors() -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def pressure() -> str:
-    """The share of the last ten seconds in which some task waited for a processor."""
-    return Path("/proc/pressure/cpu").read_text().split()[1].removeprefix("avg10=") + " %"
-
-
 class Server:
     """A document server of its own, with its documents in memory."""
 
@@ -174,14 +170,16 @@ class Server:
         self.process.wait(30)
 
 
-def median_ms(run: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """The median of some runs, in milliseconds."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1000
+def medians_ms(runs: list[Callable[[], Any]], repeats: int = REPEATS) -> list[float]:
+    """The median of each of some runs, done in turns after one of each, in milliseconds."""
+    times: list[list[float]] = [[] for _ in runs]
+    for repeat in range(repeats + 1):
+        for run, found in zip(runs, times, strict=True):
+            start = time.perf_counter()
+            run()
+            if repeat:
+                found.append(time.perf_counter() - start)
+    return [statistics.median(found) * 1000 for found in times]
 
 
 def sqlite_of(docs: Any, writers: Any) -> sqlite3.Connection:
@@ -247,72 +245,6 @@ def look_ups(server: Server, count: int, total: int) -> None:
     print(f"({count} requests; bar: p50 under 1 ms)")
 
 
-class KeyValue:
-    """GETs over the key-value protocol, one at a time."""
-
-    def __init__(self, port: int) -> None:
-        import socket
-
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.call(0x21, b"PLAIN", b"\0Administrator\0password")
-        self.call(0x89, b"docs")
-
-    def call(self, opcode: int, key: bytes, value: bytes = b"") -> int:
-        """The status of one request's answer."""
-        head = struct.pack(
-            ">BBHBBHIIQ", 0x80, opcode, len(key), 0, 0, 0, len(key) + len(value), 0, 0
-        )
-        self.socket.sendall(head + key + value)
-        header = self._read(24)
-        self._read(struct.unpack(">I", header[8:12])[0])
-        return int(struct.unpack(">H", header[6:8])[0])
-
-    def _read(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            data += self.socket.recv(count - len(data))
-        return data
-
-
-def beside_a_long_query(server: Server, total: int) -> None:
-    """KV latencies alone and while a query of about ten seconds runs."""
-    store, chance = KeyValue(server.ports["kv"]), random.Random(3)
-
-    def gets(until: Callable[[], bool]) -> list[float]:
-        times = []
-        while not until():
-            key = f"book{chance.randrange(total):06d}".encode()
-            start = time.perf_counter()
-            assert store.call(0x00, key) == 0
-            times.append(time.perf_counter() - start)
-            time.sleep(0.0005)
-        return times
-
-    end = time.monotonic() + 3
-    alone = gets(lambda: time.monotonic() > end)
-    statement = (
-        "SELECT a.kind, COUNT(*) AS n, SUM(b.price) AS s FROM docs a JOIN docs b "
-        "ON a.author = b.author WHERE LOWER(a.title) LIKE '%1%' GROUP BY a.kind"
-    )
-    began = time.monotonic()
-
-    def long_query() -> None:
-        connection = server.connect()
-        with contextlib.suppress(RuntimeError):  # the time is up
-            server.query(statement, connection, timeout="10s")
-        connection.close()
-
-    thread = threading.Thread(target=long_query)
-    thread.start()
-    beside = gets(lambda: not thread.is_alive())
-    took = time.monotonic() - began
-    print(f"\nKV GETs beside a query of {took:.1f} s: p50 {percentile(beside, 0.5):.2f} ms, "
-          f"p99 {percentile(beside, 0.99):.2f} ms, max {percentile(beside, 1):.1f} ms "
-          f"(alone: p50 {percentile(alone, 0.5):.2f}, p99 {percentile(alone, 0.99):.2f}; "
-          "bar: p99 under 10 ms)")  # fmt: skip
-
-
 def write_cost(server: Server, rows: list[tuple[str, dict[str, Any]]]) -> None:
     """Acknowledged writes with and without indexes: the cost of keeping them."""
     some = rows[:10_000]
@@ -321,10 +253,10 @@ def write_cost(server: Server, rows: list[tuple[str, dict[str, Any]]]) -> None:
         changed = [(key, {**value, "year": value["year"] + mark}) for key, value in some]
         return lambda: server.load("authors", changed)
 
-    plain = median_ms(rewritten(1), 3)
+    plain = medians_ms([rewritten(1)], 3)[0]
     for number, keys in enumerate(("year", "kind, price", "ALL tags")):
         server.query(f"CREATE INDEX w{number} ON authors({keys})")
-    indexed = median_ms(rewritten(2), 3)
+    indexed = medians_ms([rewritten(2)], 3)[0]
     print(f"\nUPSERT of 10,000 documents, acknowledged on disk: {plain:.0f} ms without indexes, "
           f"{indexed:.0f} ms with three ({indexed / plain - 1:+.0%})")  # fmt: skip
 
@@ -332,11 +264,11 @@ def write_cost(server: Server, rows: list[tuple[str, dict[str, Any]]]) -> None:
 def main() -> None:
     """Load, measure, print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--documents", type=int, default=DOCUMENTS)
     parser.add_argument("--duckdb")
     options = parser.parse_args()
     docs, writers = documents(options.documents), authors()
-    print(f"SQL++, {len(docs):,} documents; pressure at the start: {pressure()}")
+    print(f"SQL++, {len(docs):,} documents; {pressure()}")
     lite, duck = sqlite_of(docs, writers), duckdb_of(options.duckdb, docs, writers)
     if duck is None:
         print("DuckDB is not installed here: left out.")
@@ -354,33 +286,37 @@ def main() -> None:
             server.query("CREATE INDEX author ON authors(id)")
             compare(server, lite, duck, len(docs))
             look_ups(server, 2000, len(docs))
-            beside_a_long_query(server, len(docs))
             write_cost(server, docs)
         finally:
             server.stop()
-    print(f"\npressure at the end: {pressure()}")
+    print(pressure())
 
 
 def compare(server: Server, lite: sqlite3.Connection, duck: Any, total: int) -> None:
-    """The table of queries."""
+    """The table of queries; contestants in turns."""
     print("\n| query | SQL++ ms | documents/s | sqlite3 ms | ratio | DuckDB ms | ratio |")
     print("|---|---|---|---|---|---|---|")
+    missed = []
     for name, (ours, theirs, ducks) in QUERIES.items():
-        server.query(ours)
-        mine = median_ms(partial(server.query, ours))
-        other = median_ms(partial(rows_of, lite, theirs), 3)
+        runs: list[Callable[[], Any]] = [
+            partial(server.query, ours),
+            partial(rows_of, lite, theirs),
+        ]
+        if duck is not None:
+            runs.append(partial(rows_of, duck, ducks))
+        mine, other, *third = medians_ms(runs)
         cells = [
             f"{mine:.1f}",
             f"{total / mine * 1000:,.0f}",
             f"{other:.1f}",
             f"{mine / other:.2f}",
         ]
-        if duck is not None:
-            third = median_ms(partial(rows_of, duck, ducks), 3)
-            cells += [f"{third:.1f}", f"{mine / third:.1f}"]
-        else:
-            cells += ["-", "-"]
+        cells += [f"{third[0]:.1f}", f"{mine / third[0]:.1f}"] if third else ["-", "-"]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        if mine > 5 * other:
+            missed.append(name)
+    held = f"missed by {', '.join(missed)}" if missed else "held"
+    print(f"(bar: no ratio to sqlite3 over 5: {held}; {pressure()})")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from cloudlet.couchbase.sqlpp.values import MISSING
 # How long a query works before it lets others run (the loop's rule is 5 ms): less while others
 # have work, so that a request of several steps does not wait a long slice before each of them.
 _SLICE_S: Final = 0.002
-_SHORT_SLICE_S: Final = 0.0003
+_SHORT_SLICE_S: Final = 0.0001
 # What a turn of the loop takes in which nobody else has work, and how many turns a busy loop gets.
 _QUIET_S: Final = 0.000_04
 _TURNS: Final = 4
@@ -153,7 +153,7 @@ class Context:
             before, now = now, time.monotonic()
             if now - before < _QUIET_S:
                 if turn == 0:
-                    self._slice_s = min(_SLICE_S, self._slice_s * 1.2)
+                    self._slice_s = min(_SLICE_S, self._slice_s * 1.1)
                 break
             self._slice_s = _SHORT_SLICE_S
         self.slice_end = now + self._slice_s
