@@ -87,7 +87,7 @@ class Documents:
             connection.request("POST", "/query/service", body, headers)
             return str(json.loads(connection.getresponse().read())["status"])
 
-    def load(self) -> None:
+    def fill(self) -> None:
         """Write the documents, in batches."""
         rows = documents(DOCUMENTS)
         for at in range(0, len(rows), 2000):
@@ -163,7 +163,7 @@ def main() -> None:
         live = Live(Path(folder) / "data").start()
         try:
             store = Documents(live.couchbase)
-            store.load()
+            store.fill()
             given = f"HOST, PORT, LOGIN = {store.host!r}, {store.port}, {store.login!r}\n"
             measures = {
                 "GET by key": lambda: store.gets(STRETCH_S),
