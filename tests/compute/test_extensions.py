@@ -266,3 +266,44 @@ async def test_a_wrapper_script_that_is_missing(bench: Any) -> None:
     assert answer["errorType"] == "Runtime.ExitError"
     assert answer["errorMessage"].endswith("exit status 127")
     assert "/opt/none: does not exist" in bench.log.texts
+
+
+INTERNAL = """
+import http.client, json, os, threading
+def call(method, path, body=None, headers={}):
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=5)
+    connection.request(method, "/2020-01-01/extension/" + path, body, headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read(), answer.headers
+def register():
+    return call("POST", "register", b'{"events": ["INVOKE"]}', {"Lambda-Extension-Name": "inner"})
+"""
+
+
+async def test_a_library_of_the_function_gets_the_api_when_it_asks(bench: Any) -> None:
+    source = (
+        INTERNAL
+        + """
+key = {"Lambda-Extension-Identifier": register()[2]["Lambda-Extension-Identifier"]}
+def follow():
+    while True: print("inner", json.loads(call("GET", "event/next", None, key)[1])["requestId"])
+threading.Thread(target=follow, daemon=True).start()
+def handler(event, context): return event
+"""
+    )
+    spec = bench.function(source)
+    assert await bench.call(spec, 1) == 1
+    await line(bench, "inner request-1")
+    assert await bench.call(spec, 2) == 2
+    assert "inner request-2" in bench.log.texts
+    assert sum(text.startswith("EXTENSION\tName: inner") for text in bench.log.texts) == 1
+
+
+async def test_who_asks_in_an_invocation_is_too_late(bench: Any) -> None:
+    spec = bench.function(
+        INTERNAL
+        + "def handler(*_):\n  answer = register()\n  return answer[0], json.loads(answer[1])"
+    )
+    refusal = {"errorMessage": "Extension registration closed already",
+               "errorType": "Extension.RegistrationClosed"}  # fmt: skip
+    assert await bench.call(spec) == [403, refusal]

@@ -187,6 +187,8 @@ class Forker:
             self._on_forked(body["forked"], fds[0])
         elif "exited" in body:
             self._on_exited(body["exited"], body["status"])
+        elif "asked" in body:
+            self._on_asked(body["asked"])
         elif "withered" in body:
             self._wither()
         elif "failed" in body and body["failed"] in self._keepers:
@@ -204,6 +206,13 @@ class Forker:
 
     def _wither(self) -> None:
         """A template's process ended; its environments go on."""
+
+    def _on_asked(self, number: int) -> None:
+        """An environment connected to the port where there would be the Runtime API."""
+        sandbox = self.sandboxes.get(number)
+        asked_in_time = sandbox is not None and sandbox.ask_for_api()
+        if not asked_in_time and self._socket is not None:
+            self._socket.send(json.dumps({"refuse": number}).encode())
 
     def _polled(self, pidfd: int) -> PolledMeter:
         return PolledMeter(host_pid(pidfd))

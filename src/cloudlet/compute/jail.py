@@ -38,7 +38,11 @@ _OPTIONS = {
 # The module of inside/ that is an environment's main, the ones beside it, and those of the
 # Runtime API, which the built-in runtimes load where an environment needs it.
 _MAINS = {"python": "python", "provided": "launcher", "node": "prestarted", "java": "prestarted"}
-_PARTS = {"python": ("learning", "snapstart", "template")}
+_PARTS = {
+    "python": ("learning", "snapstart", "template", "peers", "doorbell"),
+    "node": ("peers", "doorbell"),
+    "java": ("peers", "doorbell"),
+}
 _API = (
     "http", "peers", "outlets", "delivery", "telemetry", "extensions", "framed", "builtin", "api",
 )  # fmt: skip
@@ -143,7 +147,7 @@ class JailPlan:
             "mode": "namespaces" if self.namespaces else "plain",
             "family": self.runtime.family,
             "main": _MAINS[self.runtime.family],
-            "parts": _API if provided else _PARTS.get(self.runtime.family, ()),
+            "parts": _API if provided else _PARTS[self.runtime.family],
             "late": () if provided else (*_API, "launcher"),
             "staging": os.fspath(self.staging),
             "directories": [

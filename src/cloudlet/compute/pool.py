@@ -111,6 +111,7 @@ class Compute:
         self._templates = Templates(reserve)
         self._pools: dict[str, _Pool] = {}
         self._hungry: deque[str] = deque()
+        self._with_api: set[str] = set()  # keys whose initialisation asked for the Runtime API
         self._starting = 0
         self._alive: set[Sandbox] = set()
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
@@ -233,6 +234,7 @@ class Compute:
     async def retire(self, key: str) -> None:
         """End the key's idle environments now and its busy ones after their work."""
         self._templates.forget(key)
+        self._with_api.discard(key)
         pool = self._pools.get(key)
         if pool is None:
             return
@@ -368,11 +370,18 @@ class Compute:
             if spec.snap_start and self._templates.of(spec.key) is None:
                 await self.prepare_snapshot(spec)
             ended: Ended | None = None
-            for phase in ("init", "invoke"):  # AWS repeats a failed initialisation, once
+            phases = ["init", "invoke"]  # AWS repeats a failed initialisation, once
+            while phases:
+                phase = phases.pop(0)
                 sandbox = await self._take(zygote, spec)
                 ended = await self._initialise(pool, sandbox, spec, runtime, credentials, phase)
                 if ended is None:
                     break
+                if ended.for_api:
+                    self._with_api.add(spec.key)
+                    self._templates.forget(spec.key)
+                    phases.insert(0, phase)
+                    continue
                 if sandbox.restored(spec):
                     raise (RestoreTimedOut if ended.timed_out else RestoreFailed)(
                         f"the restoration failed: {ended.error_type or 'it took too long'}"
@@ -459,6 +468,9 @@ class Compute:
         limit_s = INIT_LIMIT_S if phase == "init" else spec.timeout_s
         ended = await sandbox.assign(spec, message, log, limit_s)
         init_ms = sandbox.init_ms or 0.0
+        if ended is not None and ended.for_api:
+            sandbox.kill()
+            return ended
         status = None if ended is None else "timeout" if ended.timed_out else "error"
         if restored:
             log.lines(platform_log.restoration(spec, init_ms, status))
@@ -473,7 +485,7 @@ class Compute:
     def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
         """What all environments of the version are told, templates too."""
         isolated = self.level().namespaces
-        with_api = served.wanted(spec, runtime)
+        with_api = spec.key in self._with_api or served.wanted(spec, runtime)
         learning = isolated and runtime.family == "python" and self._templates.wanted(spec)
         return {
             **particulars.of(spec, self._code_root if isolated else None),

@@ -71,6 +71,7 @@ class Ended:
     status: int | None = None
     out_of_memory: bool = False
     timed_out: bool = False
+    for_api: bool = False  # it asked for the Runtime API, and shall begin anew with it
 
     @property
     def error_type(self) -> str | None:
@@ -162,6 +163,13 @@ class Sandbox:
         if ended is None:
             self.status = "idle"
         return ended
+
+    def ask_for_api(self) -> bool:
+        """End an initialisation that wants the Runtime API; False where there is none to end."""
+        if self._served or self._initialised is None or self._initialised.done():
+            return False
+        self._initialised.set_result(Ended(for_api=True))
+        return True
 
     def restored(self, spec: EnvironmentSpec) -> bool:
         """Whether it comes from the snapshot of a version whose SnapStart is on."""

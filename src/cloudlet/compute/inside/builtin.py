@@ -99,7 +99,7 @@ def execute(
         server.fail_initialisation(json.dumps(document).encode())
         return 0
     particulars = dict(spec, task=child.task, roots=layers, environ=None)
-    particulars["config"] = {name: config[name] for name in ("mode", "sdk")}
+    particulars["config"] = {name: config[name] for name in ("mode", "sdk", "doorbell")}
     try:
         with os.fdopen(write, "wb") as pipe:
             pipe.write(json.dumps(particulars).encode())

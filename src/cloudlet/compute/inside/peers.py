@@ -69,10 +69,11 @@ def holds(pid: int, number: int) -> bool:
     return False
 
 
-def descendants() -> list[int]:
-    """The pids of all that this process started, directly or not; it adopts their orphans."""
+def descendants(of: int = 0) -> list[int]:
+    """The pids of all that this process, or `of`, started, directly or not; those adopt orphans."""
     found: list[int] = []
-    pending = [os.getpid()]
+    top = of or os.getpid()
+    pending = [top]
     while pending:
         pid = pending.pop()
         try:
@@ -81,7 +82,7 @@ def descendants() -> list[int]:
                     pending += map(int, file.read().split())
         except OSError:
             continue
-        if pid != os.getpid():
+        if pid != top:
             found.append(pid)
     return found
 

@@ -89,6 +89,7 @@ def main(config: dict[str, Any]) -> None:
         elif config["own_folder"]:
             show_code(config["store"] + spec["code"])
         confinement.bind_function(config, spec)
+        spec["environ"].setdefault("AWS_LAMBDA_RUNTIME_API", config["doorbell"])
         if spec["served"]:
             late("launcher").take_over(config, channel, spec)
         if pid == 0:

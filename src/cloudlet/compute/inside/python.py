@@ -262,6 +262,7 @@ def prepare() -> None:
 
 def become_function(config: dict[str, Any], spec: dict[str, Any]) -> None:
     """Environment variables, import path."""
+    os.environ.setdefault("AWS_LAMBDA_RUNTIME_API", config["doorbell"])
     os.environ.update(spec["environ"])
     time.tzset()
     configure_logging()

@@ -139,6 +139,7 @@ class Zygote:
         self.config = config
         self.begin = begin  # becomes an environment, given its descriptors
         self.keep = keep  # becomes the keeper of a template
+        self.doorbell: Any = None  # of environments without the Runtime API
         self.vital = 0  # a child whose end is told
         self.children: dict[int, int] = {}
         self.isolated = config["mode"] == "namespaces"
@@ -156,11 +157,18 @@ class Zygote:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         poll.register(self.wake_read, select.POLLIN)
+        ring = self.doorbell.listener.fileno() if self.doorbell else -1
+        if self.doorbell:
+            poll.register(ring, select.POLLIN)
         while True:
             for fd, _ in poll.poll():
                 if fd == self.wake_read:
                     os.read(self.wake_read, 4096)
                     self.reap()
+                elif fd == ring:
+                    number = self.doorbell.answer(self.children)
+                    if number:
+                        self.control.send(json.dumps({"asked": number}).encode())
                 elif not self.serve():
                     return
 
@@ -174,7 +182,9 @@ class Zygote:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
         request = json.loads(message)
-        if "template" in request:
+        if "refuse" in request:
+            self.doorbell.refuse(request["refuse"])
+        elif "template" in request:
             self.fork(request["template"], list(fds), self.keep)
         else:
             self.fork(request["fork"], list(fds), self.begin)
@@ -221,6 +231,8 @@ class Zygote:
             if pid == self.vital:
                 self.control.send(json.dumps({"withered": status}).encode())
             elif number is not None:
+                if self.doorbell:
+                    self.doorbell.forget(number)
                 self.control.send(json.dumps({"exited": number, "status": status}).encode())
             if not self.isolated:
                 self.kill_orphans()
@@ -317,6 +329,9 @@ def main() -> None:
             lambda fds: (confinement.adopt(fds), environment.main(config)),
             lambda fds: parts["template"].keep(config, fds, Zygote),
         )
+        if "doorbell" in parts:
+            zygote.doorbell = parts["doorbell"].Doorbell()
+            config["doorbell"] = zygote.doorbell.address
         sys.argv[:] = ["bootstrap"]
         sys.modules["__main__"] = type(sys)("__main__")
         gc.collect()
