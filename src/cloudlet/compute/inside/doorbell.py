@@ -4,6 +4,7 @@ version's environments with it from then on. It costs nothing while nobody does.
 """
 
 # For any Python from 3.8 on.
+# ruff: noqa: UP031
 from __future__ import annotations
 
 import contextlib
