@@ -16,6 +16,7 @@ from typing import Any
 peers: Any = None
 
 _HELD, _HELD_EACH = 64, 4  # connections that wait for the platform's word
+_ANSWERED = 16
 _A_SECOND = 10  # looks for who it is, which take milliseconds each
 _LATE = json.dumps(
     {
@@ -35,6 +36,7 @@ class Doorbell:
         self.listener.setblocking(False)
         self.own = self.listener.getsockname()
         self.held: list[tuple[int, socket.socket]] = []
+        self.answered: list[socket.socket] = []  # closing them now would take the answer back
         self.second, self.looks = 0, 0
 
     @property
@@ -77,14 +79,17 @@ class Doorbell:
         )
         for whose, sock in self.held:
             if whose == number:
-                sock.setblocking(False)
-                for step in (lambda s=sock: s.recv(1 << 16), lambda s=sock: s.send(head + _LATE)):
-                    with contextlib.suppress(OSError):  # it may have said nothing yet, or be gone
-                        step()
-        self.forget(number)
+                with contextlib.suppress(OSError):  # it is gone
+                    sock.setblocking(False)
+                    sock.send(head + _LATE)
+                    sock.shutdown(socket.SHUT_WR)
+                self.answered.append(sock)
+        self.held = [held for held in self.held if held[0] != number]
+        while len(self.answered) > _ANSWERED:
+            self.answered.pop(0).close()
 
     def forget(self, number: int) -> None:
-        """The environment is gone, or answered."""
+        """The environment is gone."""
         for whose, sock in self.held:
             if whose == number:
                 sock.close()
