@@ -80,7 +80,10 @@ class Store:
         if len(parts) == 7:
             found = self.code_signing.get(parts[4], parts[3], parts[6])
         if found is None:
-            raise CodeSigningConfigNotFound("The code signing configuration cannot be found.")
+            raise CodeSigningConfigNotFound(
+                "The code signing configuration cannot be found. Check that the provided"
+                f" configuration is not deleted: {arn}."
+            )
         return found
 
     def alias(self, name: FunctionName, alias: str) -> AliasRecord:

@@ -64,7 +64,7 @@ async def test_a_streams_settings_are_aws_defaults(sources: World):
          "InvalidParameterValueException", "Stream not found: .*no Kinesis yet"),
         ({"EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/c"},
          "InvalidParameterValueException", "Unrecognized event source"),
-        ({"EventSourceArn": STREAM}, "ValidationException", "startingPosition"),
+        ({"EventSourceArn": STREAM}, "InvalidParameterValueException", "startingPosition"),
         ({"EventSourceArn": STREAM, "StartingPosition": "AT_TIMESTAMP"},
          "InvalidParameterValueException", "StartingPositionTimestamp is required"),
         ({"StartingPosition": "LATEST"}, "InvalidParameterValueException", "Unsupported Starting"),

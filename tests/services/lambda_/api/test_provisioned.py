@@ -43,7 +43,8 @@ async def test_an_aliass_environments_follow_it(world: World):
     ("qualifier", "count", "words"),
     [
         ("$LATEST", 1, "unpublished function versions"),
-        ("1", 901, "greater than account's unreserved"),
+        ("1", 1001, "greater than account's unreserved"),
+        ("1", 901, "below its minimum value"),
         ("live", 1, "already Provisioned version"),
     ],
 )

@@ -36,7 +36,11 @@ from cloudlet.aws.models.lambda_ import (
     UpdateCodeSigningConfigResponse,
 )
 from cloudlet.aws.service import operation
-from cloudlet.services.lambda_.errors import ResourceConflict, ResourceNotFound
+from cloudlet.services.lambda_.errors import (
+    CodeSigningConfigNotFound,
+    ResourceConflict,
+    ResourceNotFound,
+)
 from cloudlet.services.lambda_.model import CodeSigningRecord
 from cloudlet.services.lambda_.names import FunctionName
 from cloudlet.services.lambda_.resources import function_arn, function_policy, named
@@ -51,6 +55,16 @@ _ID = string.ascii_lowercase + string.digits
 
 def _arn(_ctx: Lambda, req: Any) -> str:
     return str(req.code_signing_config_arn)
+
+
+def _existing(ctx: Lambda, arn: str) -> CodeSigningRecord:
+    """The configuration itself; functions that name one that is not there have another error."""
+    try:
+        return ctx.service.store.signing_config(arn)
+    except CodeSigningConfigNotFound as error:
+        raise ResourceNotFound(
+            f"The Lambda code signing configuration {arn} can not be found."
+        ) from error
 
 
 @operation("CreateCodeSigningConfig")
@@ -78,7 +92,7 @@ async def get_code_signing_config(
 ) -> GetCodeSigningConfigResponse:
     """One configuration."""
     return GetCodeSigningConfigResponse(
-        code_signing_config=_shown(ctx, ctx.service.store.signing_config(_arn(ctx, req)))
+        code_signing_config=_shown(ctx, _existing(ctx, _arn(ctx, req)))
     )
 
 
@@ -88,7 +102,7 @@ async def update_code_signing_config(
 ) -> UpdateCodeSigningConfigResponse:
     """Change a configuration; what the request leaves out stays."""
     store = ctx.service.store
-    before = store.signing_config(_arn(ctx, req))
+    before = _existing(ctx, _arn(ctx, req))
     policies, publishers = req.code_signing_policies, req.allowed_publishers
     record = msgspec.structs.replace(
         before,
@@ -110,7 +124,7 @@ async def delete_code_signing_config(
     """Delete a configuration that no function uses."""
     store = ctx.service.store
     arn = _arn(ctx, req)
-    record = store.signing_config(arn)
+    record = _existing(ctx, arn)
     if _users(ctx, arn):
         raise ResourceConflict(
             "Cannot delete code signing configuration because it is used by one or more functions."
@@ -136,7 +150,7 @@ async def list_functions_by_code_signing_config(
 ) -> ListFunctionsByCodeSigningConfigResponse:
     """The functions whose code must be signed as the configuration says."""
     arn = _arn(ctx, req)
-    ctx.service.store.signing_config(arn)
+    _existing(ctx, arn)
     arns, marker = page([(a, a) for a in _users(ctx, arn)], req.marker, req.max_items)
     return ListFunctionsByCodeSigningConfigResponse(function_arns=arns, next_marker=marker)
 

@@ -19,9 +19,9 @@ from cloudlet.aws.models.lambda_ import (
 )
 from cloudlet.aws.service import operation
 from cloudlet.services.lambda_.destinations import check_destination
-from cloudlet.services.lambda_.errors import ResourceNotFound
+from cloudlet.services.lambda_.errors import InvalidParameterValue, ResourceNotFound
 from cloudlet.services.lambda_.model import EventConfigRecord
-from cloudlet.services.lambda_.names import LATEST, FunctionName
+from cloudlet.services.lambda_.names import LATEST, FunctionName, from_arn
 from cloudlet.services.lambda_.resources import function_arn, function_policy, named
 from cloudlet.services.lambda_.state import LambdaService
 from cloudlet.services.lambda_.store import page
@@ -91,12 +91,20 @@ async def _put(
 ) -> FunctionEventInvokeConfig:
     name = named(ctx, req)
     store = ctx.service.store
-    configuration = store.configuration(name)
+    retries, age_s = req.maximum_retry_attempts, req.maximum_event_age_in_seconds
+    if retries is None and age_s is None and req.destination_config is None:
+        raise InvalidParameterValue(
+            "You must specify at least one of error handling or destination setting."
+        )
+    try:
+        configuration = store.configuration(name)
+    except ResourceNotFound as error:
+        raise ResourceNotFound("The function doesn't exist.") from error
     on_success, on_failure = _destinations(req.destination_config)
     for arn, kinds in ((on_success, SUCCESS_KINDS), (on_failure, FAILURE_KINDS)):
         if arn:
             check_destination(ctx.cloud, name, configuration.role, arn, kinds=kinds)
-    retries, age_s = req.maximum_retry_attempts, req.maximum_event_age_in_seconds
+            _check_function(ctx, name, arn)
     if before is not None:
         retries = before.retries if retries is None else retries
         age_s = before.maximum_age_s if age_s is None else age_s
@@ -114,6 +122,16 @@ async def _put(
     await store.event_configs.put(name.account, name.region, f"{name.name}:{qualifier}", config)
     ctx.service.targets.forget(name)
     return _shown(name, config)
+
+
+def _check_function(ctx: Lambda, name: FunctionName, arn: str) -> None:
+    """A destination that is a function of the same account must be there."""
+    target = from_arn(arn)
+    if target is not None and target.account == name.account:
+        try:
+            ctx.service.store.configuration(target)
+        except ResourceNotFound as error:
+            raise InvalidParameterValue(f"The destination ARN {arn} is invalid.") from error
 
 
 def _destinations(wanted: DestinationConfig | None) -> tuple[str | None, str | None]:

@@ -28,7 +28,6 @@ from cloudlet.services.lambda_.errors import (
     InvalidParameterValue,
     ResourceConflict,
     ResourceNotFound,
-    Validation,
 )
 from cloudlet.services.lambda_.model import MappingRecord
 from cloudlet.services.lambda_.names import FunctionName, from_arn, function_name
@@ -42,7 +41,8 @@ from cloudlet.storage.records import Change
 
 Lambda = Context[LambdaService]
 
-_USER = "USER_INITIATED"
+#: Why a mapping is in its state, as AWS words it for queues and for streams.
+_USER = {False: "USER_INITIATED", True: "User action"}
 
 
 def _arn(ctx: Lambda, req: Any) -> str:
@@ -66,7 +66,10 @@ async def create_event_source_mapping(
     role = _role(ctx, name)
     validation.check_members(ctx, kind, source, name, role, req)
     if kind.is_stream and req.starting_position is None:
-        raise Validation("startingPosition", "null", "Member must not be null")
+        raise InvalidParameterValue(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy"
+            " constraint: Member must not be null."
+        )
     if (req.starting_position == "AT_TIMESTAMP") != (req.starting_position_timestamp is not None):
         raise InvalidParameterValue(
             "StartingPositionTimestamp is required for the StartingPosition AT_TIMESTAMP, and for"
@@ -219,7 +222,7 @@ def _shown(
         "function_arn": mapping.function,
         "last_modified": mapping.modified,
         "state": state or ("Enabled" if mapping.enabled else "Disabled"),
-        "state_transition_reason": _USER,
+        "state_transition_reason": _USER[bool(mapping.position)],
         "function_response_types": types,
         "event_source_mapping_arn": ctx.arn(f"event-source-mapping:{mapping.uuid}"),
     }

@@ -41,7 +41,7 @@ async def add_permission(ctx: Lambda, req: AddPermissionRequest) -> AddPermissio
         configuration = store.configuration(name)
         id_ = policy_id(name)
         before = store.policies.get(name.account, name.region, id_)
-        check_revision(req.revision_id, (before or configuration).revision_id, "GetPolicy")
+        check_revision(req.revision_id, (before or configuration).revision_id)
         statements = before.statements if before else ()
         if any(sid(raw) == req.statement_id for raw in statements):
             raise ResourceConflict(
@@ -64,12 +64,14 @@ async def remove_permission(ctx: Lambda, req: RemovePermissionRequest) -> None:
     name = named(ctx, req)
     store = ctx.service.store
     async with ctx.service.changing(name):
+        if store.functions.get(*name.key) is None:
+            raise ResourceNotFound(f"No policy found for: {name.arn}")
         store.configuration(name)
         id_ = policy_id(name)
         before = store.policies.get(name.account, name.region, id_)
         if before is None:
             raise ResourceNotFound("No policy is associated with the given resource.")
-        check_revision(req.revision_id, before.revision_id, "GetPolicy")
+        check_revision(req.revision_id, before.revision_id)
         rest = tuple(raw for raw in before.statements if sid(raw) != req.statement_id)
         if len(rest) == len(before.statements):
             raise ResourceNotFound(f"Statement {req.statement_id} is not found in resource policy.")

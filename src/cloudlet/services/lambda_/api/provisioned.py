@@ -20,6 +20,7 @@ from cloudlet.services.lambda_.concurrency import UNRESERVED_MINIMUM
 from cloudlet.services.lambda_.errors import (
     InvalidParameterValue,
     ProvisionedConcurrencyNotFound,
+    ResourceConflict,
 )
 from cloudlet.services.lambda_.model import ProvisionedRecord
 from cloudlet.services.lambda_.names import LATEST, FunctionName
@@ -62,7 +63,7 @@ async def get_provisioned_concurrency_config(
 ) -> GetProvisionedConcurrencyConfigResponse:
     """How many environments are ready of those that were asked for."""
     name = named(ctx, req)
-    ctx.service.store.configuration(name)
+    _published(ctx, name)
     return GetProvisionedConcurrencyConfigResponse(**_shown(ctx, name, _get(ctx, name)))
 
 
@@ -74,7 +75,7 @@ async def delete_provisioned_concurrency_config(
     name = named(ctx, req)
     store = ctx.service.store
     async with ctx.service.changing(name):
-        store.configuration(name)
+        _published(ctx, name)
         id_ = f"{name.name}:{name.qualifier}"
         await store.provisioned.delete(name.account, name.region, id_)
         await ctx.service.provision(name)
@@ -101,6 +102,23 @@ async def list_provisioned_concurrency_configs(
     )
 
 
+def _alias(ctx: Lambda, name: FunctionName) -> None:
+    """Raise AWS's error where the qualifier is of an alias that is not there."""
+    qualifier = name.qualifier or LATEST
+    if qualifier != LATEST and not qualifier.isdigit():
+        ctx.service.store.alias(name, qualifier)
+
+
+def _published(ctx: Lambda, name: FunctionName) -> None:
+    """Raise AWS's error unless the qualifier is of a version or alias that is there."""
+    if name.qualifier == LATEST:
+        raise InvalidParameterValue(
+            "The function resource provided must be an alias or a published version."
+        )
+    _alias(ctx, name)
+    ctx.service.store.configuration(name)
+
+
 def _get(ctx: Lambda, name: FunctionName) -> ProvisionedRecord:
     store = ctx.service.store
     found = store.provisioned.get(name.account, name.region, f"{name.name}:{name.qualifier}")
@@ -114,6 +132,7 @@ def _get(ctx: Lambda, name: FunctionName) -> ProvisionedRecord:
 def _check(ctx: Lambda, name: FunctionName, wanted: int) -> None:
     """Versions and aliases of versions only, within the function's or the account's limit."""
     store = ctx.service.store
+    _alias(ctx, name)
     version = store.configuration(name).version
     if version == LATEST:
         raise InvalidParameterValue(
@@ -130,7 +149,7 @@ def _check(ctx: Lambda, name: FunctionName, wanted: int) -> None:
         others += record.requested
         other = store.configuration(FunctionName(*name.key, record.qualifier)).version
         if other == version:
-            raise InvalidParameterValue(
+            raise ResourceConflict(
                 "Alias can't be used for Provisioned Concurrency configuration on an already"
                 " Provisioned version"
                 if record.qualifier.isdigit()
@@ -144,11 +163,16 @@ def _check(ctx: Lambda, name: FunctionName, wanted: int) -> None:
                 " reservedConcurrentExecution for function"
             )
         return
-    left = ctx.service.targets.account(name.account, name.region).unreserved - UNRESERVED_MINIMUM
-    if others + wanted > left:
+    unreserved = ctx.service.targets.account(name.account, name.region).unreserved
+    if others + wanted > unreserved:
         raise InvalidParameterValue(
             "Specified ConcurrentExecutions for function is greater than account's unreserved"
-            f" concurrency [{left}]."
+            f" concurrency [{unreserved}]."
+        )
+    if others + wanted > unreserved - UNRESERVED_MINIMUM:
+        raise InvalidParameterValue(
+            "Specified ConcurrentExecutions for function decreases account's"
+            f" UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MINIMUM}]."
         )
 
 

@@ -56,7 +56,7 @@ async def create_function_url_config(
     name = named(ctx, req)
     store = ctx.service.store
     async with ctx.service.changing(name):
-        store.configuration(name)
+        _exists(ctx, name)
         if store.url(name) is not None:
             raise ResourceConflict(
                 f"Failed to create function url config for [functionArn = {name.qualified_arn}]."
@@ -114,6 +114,7 @@ async def update_function_url_config(
     name = named(ctx, req)
     store = ctx.service.store
     async with ctx.service.changing(name):
+        _exists(ctx, name)
         before = _get(ctx, name)
         url = msgspec.structs.replace(
             before,
@@ -147,7 +148,7 @@ async def list_function_url_configs(
     """The addresses of a function and its aliases."""
     name = named(ctx, req)
     store = ctx.service.store
-    store.function(name)
+    _exists(ctx, FunctionName(*name.key))
     rows = []
     for id_, url in store.urls.scan(name.account, name.region, f"{name.name}:"):
         qualifier = url.qualifier if url.qualifier != LATEST else None
@@ -155,6 +156,13 @@ async def list_function_url_configs(
         rows.append((id_, FunctionUrlConfig(**_shown(whose, url, FunctionUrlConfig))))
     configs, marker = page(rows, req.marker, req.max_items)
     return ListFunctionUrlConfigsResponse(function_url_configs=configs, next_marker=marker)
+
+
+def _exists(ctx: Lambda, name: FunctionName) -> None:
+    try:
+        ctx.service.store.configuration(name)
+    except ResourceNotFound as error:
+        raise ResourceNotFound("Function does not exist") from error
 
 
 def _get(ctx: Lambda, name: FunctionName) -> UrlRecord:
