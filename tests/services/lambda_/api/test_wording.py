@@ -88,7 +88,7 @@ async def test_an_error_is_awss(
 async def test_a_version_is_provisioned_once(world: World) -> None:
     await world.create(Publish=True)
     await world.call("CreateAlias", FunctionName="f", Name="a", FunctionVersion="1")
-    wanted = {"FunctionName": "f", "ProvisionedConcurrentExecutions": 1}
+    wanted: dict[str, Any] = {"FunctionName": "f", "ProvisionedConcurrentExecutions": 1}
     await world.call("PutProvisionedConcurrencyConfig", Qualifier="1", **wanted)
     with pytest.raises(AWSError) as refused:
         await world.call("PutProvisionedConcurrencyConfig", Qualifier="a", **wanted)
