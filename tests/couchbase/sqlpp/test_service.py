@@ -2,30 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
-from tests.couchbase.sqlpp.memory import MemoryKeyspaces
-from tests.couchbase.sqlpp.session import EVERYTHING
 
 from cloudlet.couchbase.sqlpp.service import QueryService
 
 GOOD = "Basic " + base64.b64encode(b"user:word").decode()
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[QueryService]:
-    keyspaces = MemoryKeyspaces(b={f"k{n:04d}": {"n": n, "pad": "x" * 200} for n in range(1000)})
-    service = QueryService(
-        keyspaces,
-        authenticate=lambda name, word: EVERYTHING if (name, word) == ("user", "word") else None,
-    )
-    await service.start()
-    yield service
-    await service.close()
 
 
 class Answer:

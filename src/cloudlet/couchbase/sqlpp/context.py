@@ -12,6 +12,7 @@ from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName, UnknownKeyspaceError
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.profiling import Profile
 from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET
 from cloudlet.couchbase.sqlpp.values import MISSING
 
@@ -68,6 +69,7 @@ class Context:
         preserve_expiry: bool = False,
         memory_quota_bytes: int = 0,
         user: str = "",
+        profile: Profile | None = None,
     ) -> None:
         self.catalog = catalog
         self.named = named or {}
@@ -78,6 +80,8 @@ class Context:
         self.mutation_count = 0
         self.preserve_expiry = preserve_expiry
         self.user = user
+        self.profile = profile
+        self.rested_s = 0.0  # how long others had their turns
         self.transaction: Transaction | None = None
         self.used_bytes = 0  # what sorting, grouping and joining hold, estimated
         self._memory_quota_bytes = memory_quota_bytes
@@ -147,7 +151,7 @@ class Context:
 
     async def rest(self) -> None:
         """Let others run, and begin a new slice."""
-        now = time.monotonic()
+        began = now = time.monotonic()
         for turn in range(_TURNS):
             await asyncio.sleep(0)
             before, now = now, time.monotonic()
@@ -156,4 +160,5 @@ class Context:
                     self._slice_s = min(_SLICE_S, self._slice_s * 1.1)
                 break
             self._slice_s = _SHORT_SLICE_S
+        self.rested_s += now - began
         self.slice_end = now + self._slice_s

@@ -29,6 +29,7 @@ from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
+from cloudlet.couchbase.sqlpp.profiling import Profile
 from cloudlet.couchbase.sqlpp.rights import Right, of_definition
 from cloudlet.couchbase.sqlpp.tree import Literal, UserCall
 
@@ -125,7 +126,9 @@ class Engine:
         self.prepared: OrderedDict[tuple[str, QueryContext], Prepared] = OrderedDict()
         self._cache: OrderedDict[tuple[str, QueryContext], Compiled] = OrderedDict()
 
-    async def compile(self, text: str, context: QueryContext) -> Compiled:
+    async def compile(
+        self, text: str, context: QueryContext, profile: Profile | None = None
+    ) -> Compiled:
         """The statement ready to run; QueryError 3000, 3xxx, 4xxx or 12xxx where it cannot."""
         key = (text, context)
         found = self._cache.get(key)
@@ -133,14 +136,21 @@ class Engine:
             self._cache.move_to_end(key)
             return found
         if len(text) > _LONG_STATEMENT:
-            return await asyncio.to_thread(self._compile, text, context)
-        compiled = self._cache[key] = self._compile(text, context)
+            return await asyncio.to_thread(self._compile, text, context, profile)
+        compiled = self._cache[key] = self._compile(text, context, profile)
         if len(self._cache) > _CACHED_STATEMENTS:
             self._cache.popitem(last=False)
         return compiled
 
-    def _compile(self, text: str, context: QueryContext) -> Compiled:
-        return self.compile_tree(parse(text), text, context)
+    def _compile(
+        self, text: str, context: QueryContext, profile: Profile | None = None
+    ) -> Compiled:
+        if profile is None:
+            return self.compile_tree(parse(text), text, context)
+        with profile.phase("parse"):
+            tree = parse(text)
+        with profile.phase("plan"):
+            return self.compile_tree(tree, text, context)
 
     def compile_tree(
         self, tree: s.Statement, text: str, context: QueryContext, *, indexes: bool = True
@@ -172,7 +182,10 @@ class Engine:
         """Batches of the statement's results, with turns for others in between."""
         seed = context.seed(compiled.frame_size)
         if compiled.query is not None:
-            async for batch in driven(compiled.query.run(seed), context):
+            query = compiled.query
+            if context.profile is not None:
+                query = context.profile.watch(query)
+            async for batch in driven(query.run(seed), context):
                 if batch:
                     yield batch
         elif compiled.change is not None:

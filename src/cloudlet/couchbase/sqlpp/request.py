@@ -18,7 +18,7 @@ _TOLERATED: Final = frozenset(
     """
     atrcollection autoprepare compression controls creds durability_level durability_timeout
     encoding error_limit format kvtimeout log_level max_parallelism namespace numatrs
-    pipeline_batch pipeline_cap pretty profile scan_cap scan_vector scan_vectors scan_wait
+    pipeline_batch pipeline_cap pretty scan_cap scan_vector scan_vectors scan_wait
     sort_projection txstmtnum use_cbo use_fts use_replica
     """.split()  # noqa: SIM905
 )
@@ -45,6 +45,7 @@ class Request:
     preserve_expiry: bool = False
     query_context: tuple[str, str] | None = None
     memory_quota_mb: int = 0
+    profile: str = "off"
     txid: str | None = None
     tximplicit: bool = False
     txtimeout_s: float | None = None
@@ -176,6 +177,13 @@ def _consistency(_request: Request, value: Any) -> None:
         raise _bad(1030, f"Unknown scan_consistency value: {value}")
 
 
+def _profile(request: Request, value: Any) -> None:
+    level = _text("profile", value).lower()
+    if level not in ("off", "phases", "timings"):
+        raise _bad(1030, f"Unknown profile value: {value}")
+    request.profile = level
+
+
 def _txid(request: Request, value: Any) -> None:
     request.txid = _text("txid", value) or None
 
@@ -208,6 +216,7 @@ _SPECIAL: Final = {
     "memory_quota": _memory_quota,
     "timeout": _timeout,
     "query_context": _context,
+    "profile": _profile,
     "scan_consistency": _consistency,
     "txid": _txid,
     "tximplicit": _tximplicit,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.activity import NODE
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.durations import format_duration
 from cloudlet.couchbase.sqlpp.encoding import encode, encoded_value
@@ -26,6 +27,7 @@ class ResponseBody:
         self._metrics = metrics
         self._began = time.perf_counter()
         self._running = self._began
+        self._encoding = 0.0
         self.rows = 0
         self.size = 0
 
@@ -48,15 +50,17 @@ class ResponseBody:
     def batch(self, values: Iterable[Any]) -> bytes:
         """Some more rows."""
         parts = []
+        start = time.perf_counter()
         for value in values:
             encoded = b"null" if value is MISSING else encoded_value(value)
             self.size += len(encoded)
             parts.append(encoded)
+        self._encoding += time.perf_counter() - start
         if not parts:
             return b""
-        start = b"\n" if self.rows == 0 else b",\n"
+        before = b"\n" if self.rows == 0 else b",\n"
         self.rows += len(parts)
-        return start + b",\n".join(parts)
+        return before + b",\n".join(parts)
 
     def tail(self, status: str, found: list[errors.QueryError], context: Context | None) -> bytes:
         """Everything after the last row."""
@@ -66,6 +70,11 @@ class ResponseBody:
         parts += [b'"status": ', encode(status)]
         if self._metrics:
             parts += [b',\n"metrics": ', encode(self._counts(found, context))]
+        if context is not None and context.profile is not None:
+            profile = context.profile
+            profile.times_s["run"] = time.perf_counter() - self._running
+            profile.times_s["stream"] = self._encoding
+            parts += [b',\n"profile": ', encode(profile.document(NODE))]
         parts.append(b"\n}\n")
         return b"".join(parts)
 

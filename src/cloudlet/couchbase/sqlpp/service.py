@@ -6,25 +6,24 @@ import asyncio
 import base64
 import binascii
 import logging
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.activity import Active, Activity
 from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context, StoppedError
-from cloudlet.couchbase.sqlpp.durations import format_duration
 from cloudlet.couchbase.sqlpp.encoding import has_large_parts
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
 from cloudlet.couchbase.sqlpp.execute import parameters_of
 from cloudlet.couchbase.sqlpp.keyspace import Keyspaces
 from cloudlet.couchbase.sqlpp.pausing import driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
+from cloudlet.couchbase.sqlpp.profiling import Profile
 from cloudlet.couchbase.sqlpp.request import Request, read_request
 from cloudlet.couchbase.sqlpp.response import ResponseBody
 from cloudlet.couchbase.sqlpp.rights import Caller, check
@@ -44,17 +43,6 @@ _BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _JSON: Final = b"application/json; version=7.6.0"
 
 
-@dataclass(slots=True)
-class Active:
-    """A request that is running."""
-
-    request_id: str
-    text: str
-    client_context_id: str | None
-    began: float = field(default_factory=time.monotonic)
-    context: Context | None = None
-
-
 class QueryService:
     """An ASGI application answering `/query/service`, `/query`, `/admin/ping` and request admin.
 
@@ -72,13 +60,14 @@ class QueryService:
         version: str = "7.6.0-cloudlet",
     ) -> None:
         system = SystemKeyspaces(keyspaces, version=version)
-        system.add("active_requests", self._active_documents)
+        self._activity = Activity()
+        system.add("active_requests", self._activity.active_documents)
+        system.add("completed_requests", self._activity.completed_documents)
         system.add("prepareds", self._prepared_documents)
         self.engine = Engine(Catalog(keyspaces, system), change_roles)
         self.transactions = Transactions(self.engine)
         self._memory_quota_mb = memory_quota_mb
         self._authenticate = authenticate
-        self._active: dict[str, Active] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -91,7 +80,7 @@ class QueryService:
     async def close(self) -> None:
         """Cancel the running requests and wait for their end."""
         self._closing = True
-        for active in self._active.values():
+        for active in self._activity.active.values():
             if active.context is not None:
                 active.context.stopped = True
         await self._idle.wait()
@@ -124,7 +113,7 @@ class QueryService:
 
     async def _query(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
         active = Active(str(uuid.uuid4()), "", None)
-        self._active[active.request_id] = active
+        self._activity.active[active.request_id] = active
         self._idle.clear()
         try:
             if self._closing:
@@ -142,8 +131,8 @@ class QueryService:
         except errors.QueryError as error:
             await _respond(send, error.http, _failed(active, error))
         finally:
-            del self._active[active.request_id]
-            if not self._active:
+            del self._activity.active[active.request_id]
+            if not self._activity.active:
                 self._idle.set()
 
     async def _answer(
@@ -151,10 +140,13 @@ class QueryService:
     ) -> None:
         active.text = request.statement or ""
         active.client_context_id = request.client_context_id
+        active.user = request.user
+        if request.profile != "off":
+            active.profile = Profile(timings=request.profile == "timings")
         body = ResponseBody(active.request_id, request.client_context_id, metrics=request.metrics)
         prepared: str | None = None
         try:
-            compiled = await self._compiled(request)
+            compiled = await self._compiled(request, active.profile)
             if request.auto_execute and isinstance(compiled.tree, s.Prepare):
                 kept = self.engine.prepare(compiled.tree, compiled.text, request.query_context)
                 compiled, prepared = kept.compiled, kept.name
@@ -183,13 +175,14 @@ class QueryService:
             preserve_expiry=request.preserve_expiry,
             memory_quota_bytes=_quota(request.memory_quota_mb, self._memory_quota_mb),
             user=request.user,
+            profile=active.profile,
         )
         watcher = asyncio.create_task(_watch(receive, context))
         try:
             signature = compiled.signature if request.signature else None
             values = self.transactions.run(compiled, request, context)
             head = body.head(signature, prepared)
-            await self._stream(compiled, values, context, body, head, send)
+            await self._stream(active, values, context, body, _Sender(send, head))
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
@@ -203,23 +196,21 @@ class QueryService:
             rights = frozenset((right,)) if right is not None else rights
         check(caller, rights)
 
-    async def _compiled(self, request: Request) -> Compiled:
+    async def _compiled(self, request: Request, profile: Profile | None) -> Compiled:
         if request.prepared is not None:
             return self.engine.find_prepared(
                 request.prepared, request.query_context, request.encoded_plan
             )
-        return await self.engine.compile(request.statement or "", request.query_context)
+        return await self.engine.compile(request.statement or "", request.query_context, profile)
 
     async def _stream(
         self,
-        compiled: Compiled,
+        active: Active,
         results: AsyncIterator[list[Any]],
         context: Context,
         body: ResponseBody,
-        head: bytes,
-        send: Send,
+        sender: _Sender,
     ) -> None:
-        sender = _Sender(send, head)
         status = "success"
         body.running()
         try:
@@ -238,35 +229,32 @@ class QueryService:
             status = "errors"
             context.errors.append(errors.evaluation("expression", "nested too deeply"))
         except Exception:
-            _log.exception("query failed: %s", compiled.text[:200])
+            _log.exception("query failed: %s", active.text[:200])
             status = "errors"
             context.errors.append(errors.QueryError(5000, "Internal error", http=500))
         if context.errors and status == "success":
             status = "errors"
         http = context.errors[0].http if context.errors else 200
+        self._activity.completed(active, status, body.rows, body.size)
         await sender.finish(http, body.tail(status, context.errors, context))
 
     async def _administer(self, method: str, rest: str, send: Send) -> None:
         request_id = rest.strip("/")
         if not request_id and method == "GET":
-            documents = [document for _, document in self._active_documents()]
+            documents = [document for _, document in self._activity.active_documents()]
             await _respond(send, 200, msgspec.json.encode(documents))
             return
-        active = self._active.get(request_id)
+        active = self._activity.active.get(request_id)
         if active is None:
             await _respond(send, 404, b'{"errors":[{"code":404,"msg":"No such request"}]}')
         elif method == "GET":
-            await _respond(send, 200, msgspec.json.encode(_document(active)))
+            await _respond(send, 200, msgspec.json.encode(active.document()))
         elif method == "DELETE":
             if active.context is not None:
                 active.context.stopped = True
             await _respond(send, 200, b"")
         else:
             await _respond(send, 405, b"")
-
-    def _active_documents(self) -> Iterator[tuple[str, Any]]:
-        for active in list(self._active.values()):
-            yield active.request_id, _document(active)
 
     def _prepared_documents(self) -> Iterator[tuple[str, Any]]:
         for prepared in list(self.engine.prepared.values()):
@@ -300,18 +288,6 @@ def _quota(asked_mb: int, server_mb: int) -> int:
     """The smaller of the request's and the server's memory quota in bytes; 0 for none."""
     given = [quota for quota in (asked_mb, server_mb) if quota > 0]
     return min(given, default=0) * 1024 * 1024
-
-
-def _document(active: Active) -> dict[str, Any]:
-    document = {
-        "elapsedTime": format_duration(time.monotonic() - active.began),
-        "requestId": active.request_id,
-        "state": "running",
-        "statement": active.text,
-    }
-    if active.client_context_id is not None:
-        document["clientContextID"] = active.client_context_id
-    return document
 
 
 class _Sender:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.couchbase.sqlpp.session import Session
 
+from cloudlet.couchbase.sqlpp.values import MISSING
+
 
 @pytest.mark.parametrize(
     ("query", "wanted"),
@@ -77,3 +79,23 @@ async def test_subquery_in_an_aggregate(session: Session) -> None:
         "SELECT SUM((SELECT RAW COUNT(*) FROM kinds k WHERE k.kind = b.kind)[0]) s FROM books b"
     )
     assert rows == [{"s": 4}]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("SELECT v, UNNEST_POS(v) AS p FROM [{'a': ['x', 'y']}] AS d UNNEST d.a AS v",
+         [{"v": "x", "p": 0}, {"v": "y", "p": 1}]),
+        ("SELECT RAW v FROM [{'a': [7, 8, 9]}] AS d UNNEST d.a AS v WHERE UNNEST_POSITION(v) > 0",
+         [8, 9]),
+        ("SELECT RAW UNNEST_POS(d) FROM [{'a': [7]}] AS d UNNEST d.a AS v", [None]),
+        ("SELECT RAW UNNEST_POS(v) FROM [{}] AS d LEFT UNNEST d.a AS v", []),
+        (("SELECT p, COUNT(*) AS n FROM [{'a': [1, 2]}, {'a': [3]}] AS d UNNEST d.a AS v"
+         " GROUP BY UNNEST_POS(v) AS p ORDER BY p"), [{"p": 0, "n": 2}, {"p": 1, "n": 1}]),
+        (("SELECT RAW [UNNEST_POS(v), UNNEST_POS(w)] FROM [{'a': [[1], [2, 3]]}] AS d"
+         " UNNEST d.a AS v UNNEST v AS w"), [[0, 0], [1, 0], [1, 1]]),
+    ],
+)  # fmt: skip
+async def test_places_of_unnested_elements(session: Session, query: str, wanted: list[Any]) -> None:
+    found = await session(query)
+    assert [row for row in found if row is not MISSING] == wanted

@@ -14,6 +14,7 @@ from cloudlet.couchbase.sqlpp.functions import (
     strings,
     tokens,
     types,
+    vectors,
 )
 from cloudlet.couchbase.sqlpp.functions.registry import FUNCTIONS, Function
 
@@ -31,4 +32,5 @@ __all__ = [
     "strings",
     "tokens",
     "types",
+    "vectors",
 ]

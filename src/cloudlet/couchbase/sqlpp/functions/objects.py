@@ -248,3 +248,26 @@ def object_unwrap(value: dict[str, Any]) -> Any:
 def object_field(value: dict[str, Any], name: str) -> Any:
     """The named field."""
     return value.get(name, MISSING)
+
+
+@function("object_types")
+@typed(OBJECT)
+def object_types(value: dict[str, Any]) -> dict[str, str]:
+    """The object with every value replaced by the name of its type."""
+    return {name: TYPE_NAMES[type(item)] for name, item in value.items()}
+
+
+@function("object_types_nested")
+@typed(OBJECT)
+def object_types_nested(value: dict[str, Any]) -> Any:
+    """The object with every scalar inside it replaced by the name of its type."""
+    return _typed(value)
+
+
+def _typed(value: Any) -> Any:
+    pause()
+    if type(value) is dict:
+        return {name: _typed(item) for name, item in value.items()}
+    if type(value) is list:
+        return [_typed(item) for item in value]
+    return TYPE_NAMES[type(value)]

@@ -153,10 +153,12 @@ class Unnest:
     outer: bool
     alias: str
     text: str
+    #: Where the element's place goes, for UNNEST_POS.
+    position: int
 
     def run(self, seed: Row) -> Batches:
         """Rows with an element each; with `outer`, rows without an array too."""
-        slot, expression = self.slot, self.expression
+        slot, expression, position = self.slot, self.expression, self.position
         for batch in self.left.run(seed):
             rows: list[Row] = []
             for left in batch:
@@ -165,9 +167,10 @@ class Unnest:
                     if self.outer:
                         rows.append(left)
                     continue
-                for item in items:
+                for place, item in enumerate(items):
                     row = left.copy()
                     row[slot] = item
+                    row[position] = place
                     rows.append(row)
                     if len(rows) >= BATCH * 4:
                         yield rows

@@ -64,6 +64,7 @@ class Block:
         found: set[int] = set()
         for scope in (self.scope, self._post):
             if scope is not None:
+                found.update(scope.positions.values())
                 for binding in scope.bindings.values():
                     found.add(binding.slot)
                     if binding.keyspace:

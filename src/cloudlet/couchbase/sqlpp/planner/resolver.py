@@ -158,10 +158,24 @@ class Resolver:
         """A function call; META() stands for its keyspace term."""
         if node.name == "meta":
             return self._read(self._meta(node))
+        if node.name in ("unnest_pos", "unnest_position"):
+            return self._position(node)
         if node.name not in FUNCTIONS and node.name != "flatten_keys":
             return self.user_call(tree.UserCall((node.name,), node.arguments, node.at))
         resolved: Expression = tree.rebuild(node, self.resolve)
         return resolved
+
+    def _position(self, node: tree.Call) -> Expression:
+        """UNNEST_POS: the place from 0 of an UNNEST's element; NULL for any other value."""
+        if len(node.arguments) != 1:
+            raise errors.syntax(
+                f"Number of arguments to function UNNEST_POS{errors.near(node.at)} must be 1."
+            )
+        argument = node.arguments[0]
+        value = self.resolve(argument)
+        slot = self._scope.position(argument.name) if isinstance(argument, tree.Name) else None
+        known = tree.Literal(None) if slot is None else tree.Variable(slot, "unnest_position")
+        return tree.Case(None, ((tree.Is(value, "missing", False), tree.Literal(MISSING)),), known)
 
     def user_call(self, node: tree.UserCall) -> Expression:
         """A user-defined function's body in place of its call."""

@@ -45,6 +45,20 @@ class Scope:
     # Slots of outer queries that names of this query have reached (on query levels only).
     reached: set[int] = field(default_factory=set)
 
+    # The slots of the elements' places, by the aliases of UNNEST.
+    positions: dict[str, int] = field(default_factory=dict)
+
+    def unnested(self, alias: str, slot: int) -> int:
+        """Note where the places of an UNNEST's elements go."""
+        self.positions[alias] = slot
+        return slot
+
+    def position(self, alias: str) -> int | None:
+        """The slot of the place of an UNNEST's element; None for any other name."""
+        if alias in self.bindings:
+            return self.positions.get(alias)
+        return self.parent.position(alias) if self.parent is not None else None
+
     def declare(self, binding: Binding, at: Position = NOWHERE, *, what: str = "") -> None:
         """Add a name; 4020 for a FROM alias used twice, 3081 for a variable."""
         if binding.name in self.bindings:

@@ -106,7 +106,13 @@ def _unnest(block: Block, term: s.Unnest, left: Operator) -> Operator:
     if not term.outer:
         block.access.unnested[slot] = resolved
     return joins.Unnest(
-        left, compile_expression(resolved), slot, term.outer, term.alias, render(resolved)
+        left,
+        compile_expression(resolved),
+        slot,
+        term.outer,
+        term.alias,
+        render(resolved),
+        block.scope.unnested(term.alias, block.planner.frame.allocate()),
     )
 
 
