@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -37,11 +37,12 @@ from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
-from cloudlet.compute.reserve import Reserve
+from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
 from cloudlet.compute.stream import ResponseStream, StreamReader
 from cloudlet.compute.template import LEARN_FROM_MS, Templates
+from cloudlet.compute.version_pool import PATIENCE_S, VersionPool
 from cloudlet.compute.zygote import Zygote
 
 _logger = logging.getLogger(__name__)
@@ -50,34 +51,6 @@ _EXPIRY_MARGIN_S = 60.0
 _FREEZE_S = 0.05  # after which an idle environment is stopped: a busy one never pays for it
 _FREEZE_AT_ONCE = 8
 _NICE = 10  # of environments where no control group shares the processors out
-
-
-@dataclass(slots=True)
-class _Pool:
-    """The environments of one key, and who waits for one."""
-
-    key: str
-    idle: list[Sandbox] = field(default_factory=list)  # the most recently used last
-    waiting: deque[Job] = field(default_factory=deque)
-    all: set[Sandbox] = field(default_factory=set)
-    starting: int = 0
-    wanted: int = 0  # environments that are kept ready: provisioned concurrency
-    spec: EnvironmentSpec | None = None  # of those
-    failure: str = ""  # why they are not
-
-    def empty(self) -> bool:
-        return not (self.all or self.waiting or self.starting or self.wanted)
-
-    def ready(self) -> int:
-        return sum(sandbox.status in ("idle", "busy") for sandbox in self.all)
-
-    def lacking(self) -> int:
-        """Environments to start: for those who wait, or to have those that are wanted."""
-        return max(len(self.waiting), self.wanted - self.ready())
-
-    def spare(self) -> list[Sandbox]:
-        """The idle ones that may end, the longest idle first."""
-        return self.idle[: max(0, len(self.all) - self.wanted)]
 
 
 class Compute:
@@ -109,8 +82,9 @@ class Compute:
         self._max_starting = 2 * cores
         self._runtimes = Runtimes()
         self._templates = Templates(reserve)
-        self._pools: dict[str, _Pool] = {}
-        self._hungry: deque[str] = deque()
+        self._pools: dict[str, VersionPool] = {}
+        self._hungry: deque[VersionPool] = deque()
+        self._idleness = Idleness()
         self._with_api: set[str] = set()  # keys whose initialisation asked for the Runtime API
         self._starting = 0
         self._alive: set[Sandbox] = set()
@@ -202,15 +176,16 @@ class Compute:
         key = job.spec.key
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = _Pool(key)
+            pool = self._pools[key] = VersionPool(key)
         while pool.idle:
             sandbox = pool.idle.pop()
             if sandbox.status == "idle" and not self._expired(sandbox):
                 sandbox.run(job)
                 return
             sandbox.end("spindown")
+        job.queued = perf_counter()
         pool.waiting.append(job)
-        self._scale(pool)
+        self._grow(pool)
 
     async def provision(self, spec: EnvironmentSpec, count: int) -> None:
         """Keep `count` environments of the spec's key ready from now on, 0 for none.
@@ -221,7 +196,7 @@ class Compute:
         if pool is None:
             if not count or self._stopped:
                 return
-            pool = self._pools[spec.key] = _Pool(spec.key)
+            pool = self._pools[spec.key] = VersionPool(spec.key)
         variables = {**spec.variables, "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
         pool.spec, pool.wanted, pool.failure = replace(spec, variables=variables), count, ""
         self._scale(pool)
@@ -319,18 +294,35 @@ class Compute:
         )
 
     # --- scaling ----------------------------------------------------------------------------
-    def _scale(self, pool: _Pool) -> None:
-        """Start an environment for each who waits, as far as the limits allow."""
-        while pool.starting < pool.lacking() and not self._stopped:
+    def _scale(self, pool: VersionPool, most: int = 1 << 30) -> None:
+        """Start an environment for each who waits, `most` of them, as far as the limits allow."""
+        while pool.starting < min(most, pool.lacking()) and not self._stopped:
+            if pool.is_hungry:
+                return
             if self._starting >= self._max_starting or not self._room():
-                if pool.key not in self._hungry:
-                    self._hungry.append(pool.key)
+                pool.is_hungry = True
+                self._hungry.append(pool)
                 return
             pool.starting += 1
             self._starting += 1
             spec = pool.waiting[-1].spec if pool.waiting else pool.spec
             assert spec is not None
             self._own(self._start(pool, spec))
+
+    def _grow(self, pool: VersionPool) -> None:
+        """Start what the pool lacks; where it is brisk, look again soon."""
+        if not pool.is_brisk():
+            self._scale(pool)
+        elif pool.waiting and not pool.is_watched:
+            pool.is_watched = True
+            self._loop.call_later(PATIENCE_S, self._look_again, pool)
+
+    def _look_again(self, pool: VersionPool) -> None:
+        """What becomes of those who wait for a function that was brisk."""
+        pool.is_watched = False
+        if pool.is_brisk() and pool.is_overdue() and self._idleness.allows():
+            self._scale(pool, 1)
+        self._grow(pool)
 
     def _count(self) -> int:
         return len(self._alive) + self._starting + len(self._templates)
@@ -352,16 +344,16 @@ class Compute:
     def _feed(self) -> None:
         """Let the keys that were held back start theirs."""
         for _ in range(len(self._hungry)):
-            pool = self._pools.get(self._hungry.popleft())
-            if pool is not None:
-                self._scale(pool)
+            pool = self._hungry.popleft()
+            pool.is_hungry = False
+            self._grow(pool)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self, pool: _Pool, spec: EnvironmentSpec) -> None:
+    async def _start(self, pool: VersionPool, spec: EnvironmentSpec) -> None:
         """Bring up one environment and give it to whoever waits first."""
         sandbox: Sandbox | None = None
         try:
@@ -412,7 +404,7 @@ class Compute:
         finally:
             pool.starting -= 1
             self._starting -= 1
-            self._scale(pool)
+            self._grow(pool)
             self._feed()
 
     async def _take(self, zygote: Zygote, spec: EnvironmentSpec) -> Sandbox:
@@ -425,20 +417,20 @@ class Compute:
                 self._templates.refuse(spec.key, str(error))
         return await zygote.take()
 
-    def _fail(self, pool: _Pool, error: ComputeError) -> None:
+    def _fail(self, pool: VersionPool, error: ComputeError) -> None:
         if pool.waiting:
             pool.waiting.popleft().fail(error)
         else:
             self._give_up(pool, str(error))
 
     @staticmethod
-    def _give_up(pool: _Pool, reason: str) -> None:
+    def _give_up(pool: VersionPool, reason: str) -> None:
         """Keep no environments ready that do not start; an invocation may still try."""
         pool.failure, pool.wanted = reason, 0
 
     async def _initialise(
         self,
-        pool: _Pool,
+        pool: VersionPool,
         sandbox: Sandbox,
         spec: EnvironmentSpec,
         runtime: Runtime,
@@ -513,6 +505,8 @@ class Compute:
         """An environment can serve: the first who waits gets it, else it idles."""
         assert sandbox.spec is not None
         pool = self._pools[sandbox.spec.key]
+        if sandbox.invocations:
+            pool.answered(sandbox.duration_s)
         outlived = sandbox.retired or self._expired(sandbox)
         if pool.waiting and not (outlived and sandbox.invocations):
             sandbox.run(pool.waiting.popleft())
@@ -552,7 +546,7 @@ class Compute:
             pool.idle.remove(sandbox)
         if pool.empty() and not pool.failure:
             del self._pools[pool.key]
-        self._scale(pool)
+        self._grow(pool)
         self._feed()
 
     # --- zygotes ------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ class Job:
     future: asyncio.Future[Outcome]
     ended: Callable[[Outcome | None], None] | None = None  # told once, whoever still waits
     stream: ResponseStream | None = None
+    queued: float = 0.0  # when it began to wait
 
     def settle(self, outcome: Outcome) -> None:
         """Answer with what came of it."""
@@ -99,6 +100,7 @@ class Sandbox:
         self.number = number
         self.status = "blank"
         self.invocations = 0
+        self.duration_s = 0.0  # of the last one
         self.born = self.idle_since = perf_counter()
         self.retired = False
         self.spec: EnvironmentSpec | None = None
@@ -215,7 +217,8 @@ class Sandbox:
         assert job is not None
         assert log is not None
         assert meter is not None
-        duration_ms = (perf_counter() - self._started) * 1000
+        self.duration_s = perf_counter() - self._started
+        duration_ms = self.duration_s * 1000
         if status == "timeout":
             duration_ms = job.spec.timeout_s * 1000
         self._job = None

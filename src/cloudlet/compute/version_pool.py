@@ -1,0 +1,79 @@
+"""The environments of one version of a function, and who waits for one."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from cloudlet.compute.environment import EnvironmentSpec
+from cloudlet.compute.sandbox import Job, Sandbox
+
+#: A function that mostly answers faster than this is brisk: those who wait for it are served by the
+#: environments it has sooner than by a new one.
+BRISK_S = 0.002
+#: How long a brisk function may be silent until it counts as slow, and its new environments wait.
+PATIENCE_S = 0.01
+#: How long somebody has waited for a brisk function when it gets one more, if processors are idle.
+OVERDUE_S = 0.025
+#: Environments that even a brisk function gets at once: two a processor.
+ENOUGH = 2 * (os.cpu_count() or 2)
+_WEIGHT = 0.05  # of the last answer in the part of slow ones
+# Many are slow where the processors are busy, whatever the function: a few fast ones tell.
+_MOSTLY = 0.75
+
+
+@dataclass(slots=True)
+class VersionPool:
+    """The environments of one key."""
+
+    key: str
+    idle: list[Sandbox] = field(default_factory=list)  # the most recently used last
+    waiting: deque[Job] = field(default_factory=deque)
+    all: set[Sandbox] = field(default_factory=set)
+    starting: int = 0
+    is_hungry: bool = False  # held back by a limit, until there is room
+    is_watched: bool = False  # will be looked at again, since it was brisk
+    wanted: int = 0  # environments that are kept ready: provisioned concurrency
+    spec: EnvironmentSpec | None = None  # of those
+    failure: str = ""  # why they are not
+    _slow: float = 0.5  # the part of the answers that were slow
+    _answered: float = 0.0
+
+    def empty(self) -> bool:
+        """Whether nothing is here, and nothing is wanted."""
+        return not (self.all or self.waiting or self.starting or self.wanted)
+
+    def ready(self) -> int:
+        """Environments that can serve or do."""
+        return sum(sandbox.status in ("idle", "busy") for sandbox in self.all)
+
+    def lacking(self) -> int:
+        """Environments to start: for those who wait, or to have those that are wanted."""
+        return max(len(self.waiting), self.wanted - self.ready())
+
+    def spare(self) -> list[Sandbox]:
+        """The idle ones that may end, the longest idle first."""
+        return self.idle[: max(0, len(self.all) - self.wanted)]
+
+    def answered(self, duration_s: float) -> None:
+        """An invocation has ended."""
+        self._answered = perf_counter()
+        self._slow += _WEIGHT * ((duration_s > BRISK_S) - self._slow)
+
+    def is_brisk(self) -> bool:
+        """Whether those who wait should go on waiting.
+
+        More environments than the processors can run at a time make short invocations slower: the
+        same function took four times the processor time in 64 environments as in two.
+        """
+        return (
+            len(self.all) >= max(ENOUGH, self.wanted)
+            and self._slow < _MOSTLY
+            and perf_counter() - self._answered < PATIENCE_S
+        )
+
+    def is_overdue(self) -> bool:
+        """Whether somebody has waited for long."""
+        return bool(self.waiting) and perf_counter() - self.waiting[0].queued > OVERDUE_S

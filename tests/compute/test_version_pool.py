@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Any, cast
+
+import pytest
+
+from cloudlet.compute import version_pool
+from cloudlet.compute.sandbox import Job, Sandbox
+from cloudlet.compute.version_pool import ENOUGH, VersionPool
+
+SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
+
+
+def pool(environments: int, durations: list[float]) -> VersionPool:
+    made = VersionPool("key")
+    made.all = {cast("Sandbox", object()) for _ in range(environments)}
+    for duration_s in durations:
+        made.answered(duration_s)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("environments", "durations", "brisk"),
+    [(ENOUGH, [1e-4] * 9, True), (ENOUGH - 1, [1e-4] * 9, False), (ENOUGH, [], False),
+     (ENOUGH, [1e-4] * 50 + [1.0], True), (ENOUGH, [1e-4] * 50 + [1.0] * 20, False)],
+)  # fmt: skip
+def test_a_function_is_brisk_while_it_answers_at_once(
+    environments: int, durations: list[float], brisk: bool
+) -> None:
+    assert pool(environments, durations).is_brisk() is brisk
+
+
+def test_a_brisk_function_that_falls_silent_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pool(ENOUGH, [1e-4] * 9)
+    later = perf_counter() + version_pool.PATIENCE_S
+    monkeypatch.setattr(version_pool, "perf_counter", lambda: later)
+    assert not made.is_brisk()
+
+
+async def test_short_calls_wait_for_the_environments_there_are(make_bench: Any) -> None:
+    bench = await make_bench()
+    spec = bench.function(SLEEP)
+    for _ in range(20):
+        await asyncio.gather(*(bench.call(spec, 0) for _ in range(100)))
+    assert len(bench.compute.snapshot()) < 40
+
+
+async def test_calls_that_turn_out_long_do_not_wait_for_each_other(make_bench: Any) -> None:
+    bench = await make_bench()
+    spec = bench.function(SLEEP)
+    for _ in range(5):
+        await asyncio.gather(*(bench.call(spec, 0) for _ in range(20)))
+    assert await asyncio.gather(*(bench.call(spec, 1) for _ in range(16))) == [1] * 16
+    assert len(bench.compute.snapshot()) >= 12
+
+
+async def test_who_waits_for_long_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pool(ENOUGH, [])
+    assert not made.is_overdue()
+    made.waiting.append(cast("Job", type("Job", (), {"queued": perf_counter()})()))
+    assert not made.is_overdue()
+    monkeypatch.setattr(version_pool, "OVERDUE_S", 0.0)
+    assert made.is_overdue()
