@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,6 +22,7 @@ from cloudlet.aws.errors import AWSError, InternalFailure, NotImplementedOperati
 from cloudlet.aws.http import Headers, Request, Response
 from cloudlet.aws.model import ServiceModel
 from cloudlet.aws.principal import ANONYMOUS
+from cloudlet.aws.request_ids import new_request_id
 from cloudlet.aws.service import Service
 from cloudlet.aws.sigv4 import (
     VERSION_2,
@@ -79,7 +79,7 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Response:
         """The response to `request`."""
-        call = _Call(request, str(uuid.uuid4()))
+        call = _Call(request, new_request_id())
         try:
             call.claim = claim_of(request)
             call.service = self._service(request, call.claim) or await self._by_form(request)

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import uuid
 from collections.abc import AsyncIterator
 
 from cloudlet.aws import authorisation
@@ -17,6 +16,7 @@ from cloudlet.aws.context import Context
 from cloudlet.aws.errors import AWSError
 from cloudlet.aws.http import Request, Response
 from cloudlet.aws.principal import ANONYMOUS, Principal
+from cloudlet.aws.request_ids import new_request_id
 from cloudlet.aws.service import Target as Address
 from cloudlet.aws.sigv4 import Family, claim_of, refusals, verify
 from cloudlet.services.lambda_ import lineage
@@ -58,7 +58,7 @@ class FunctionUrl:
 
     async def __call__(self, request: Request, target: Address) -> Response:
         """`target.id` is the URL's id."""
-        request_id, trace_id = str(uuid.uuid4()), lineage.trace_of(request)
+        request_id, trace_id = new_request_id(), lineage.trace_of(request)
         try:
             response = await self._answer(request, target, request_id, trace_id)
         except Refused as refusal:
