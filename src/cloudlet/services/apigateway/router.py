@@ -12,6 +12,10 @@ from urllib.parse import unquote
 from cloudlet.services.apigateway.model import Method, Resource, RestApi
 
 
+#: Paths that a router remembers before it starts afresh, and their length.
+_REMEMBERED, _SHORT = 1024, 200
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Where a request goes, with the path's parameters, decoded."""
@@ -34,6 +38,7 @@ class Router:
 
     def __init__(self, api: RestApi) -> None:
         self._root = _Node()
+        self._found: dict[tuple[str, str], Match | None] = {}
         for resource in api.resources.values():
             self._add(resource)
 
@@ -54,6 +59,17 @@ class Router:
 
     def match(self, verb: str, raw_path: str) -> Match | None:
         """The method for a still encoded path; None when the API has none there."""
+        key = (verb, raw_path)
+        if key in self._found:
+            return self._found[key]
+        found = self._search(verb, raw_path)
+        if len(self._found) >= _REMEMBERED:
+            self._found.clear()
+        if len(raw_path) <= _SHORT:
+            self._found[key] = found
+        return found
+
+    def _search(self, verb: str, raw_path: str) -> Match | None:
         parts = raw_path.strip("/").split("/") if raw_path.strip("/") else []
         return self._find(self._root, parts, 0, verb, {})
 
