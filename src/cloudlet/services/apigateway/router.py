@@ -11,7 +11,6 @@ from urllib.parse import unquote
 
 from cloudlet.services.apigateway.model import Method, Resource, RestApi
 
-
 #: Paths that a router remembers before it starts afresh, and their length.
 _REMEMBERED, _SHORT = 1024, 200
 
