@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from cloudlet import services
 from cloudlet.aws.cloud import Cloud
 from cloudlet.aws.endpoint import Endpoint
@@ -21,6 +23,7 @@ from cloudlet.compute.environment import LogSink
 from cloudlet.compute.pool import Compute
 from cloudlet.config import Settings
 from cloudlet.couchbase.options import options_for
+from cloudlet.couchbase.remote import loopback_ports
 from cloudlet.couchbase.supervisor import DocumentServer
 from cloudlet.credentials import Credentials, credentials_for
 from cloudlet.front.door import FrontDoor
@@ -69,6 +72,7 @@ class App:
             logs=_Logs(self),
             idle_s=settings.lambda_.idle_s,
             max_environments=settings.lambda_.max_environments,
+            network=settings.lambda_.network,
         )
         self.parts = Parts(self.data, settings, self.records, self.cloud, self.compute)
         for service in services.build(self.parts):
@@ -83,7 +87,7 @@ class App:
         self.endpoint = self.cloud.endpoint = f"http://{_named(settings.host)}:{self.server.port}"
         await self._start_documents()
         self._stack.push_async_callback(self.parts.usage.stop)
-        await self.compute.start()
+        await self.compute.start(self._for_functions())
         self._stack.push_async_callback(self.compute.stop)
         for service in self.cloud.services.values():
             if service.stop is not None:
@@ -102,6 +106,15 @@ class App:
         self.documents = DocumentServer(options_for(self.settings))
         await self.documents.start()
         self._stack.push_async_callback(self.documents.stop)
+
+    def _for_functions(self) -> set[int]:
+        """The ports of this machine's loopback that functions reach."""
+        ports = {self.server.port, *self.settings.lambda_.loopback_ports}
+        if self.documents is not None:
+            ports.update(structs.astuple(self.documents.ports))
+        if self.settings.couchbase.enabled:
+            ports |= loopback_ports(self.settings.couchbase.remote)
+        return ports - {0}
 
     def on_stop(self, work: Callable[[], object]) -> None:
         """Have `work` done at the stop, before anything else ends."""

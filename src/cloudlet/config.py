@@ -62,6 +62,11 @@ class LambdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_environments: int = 200
     #: Refuse functions whose exact runtime version this machine lacks, instead of the nearest.
     strict_runtimes: bool = False
+    #: Whether functions have a network of their own: "isolated" runs none without, "host" has them
+    #: share this machine's, "auto" isolates where the machine allows it.
+    network: Literal["auto", "isolated", "host"] = "auto"
+    #: Ports of this machine's loopback that isolated functions reach besides the platform's.
+    loopback_ports: tuple[int, ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +122,8 @@ def load(
         raise ConfigurationError(
             f"{error} (settings are described in docs/configuration.md)"
         ) from error
+    if not all(0 < port < 65536 for port in settings.lambda_.loopback_ports):
+        raise ConfigurationError("lambda.loopback_ports: a port is a number from 1 to 65535")
     if settings.couchbase.bucket_names_authenticate and not settings.is_loopback:
         raise ConfigurationError(
             f"couchbase.bucket_names_authenticate lets anybody in who reaches {settings.host}:"
@@ -158,6 +165,6 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if name in scalars:
             document[name] = value
         elif section in sections and rest in sections[section].__struct_fields__:
-            given: Any = value.split(",") if rest == "buckets" else value
+            given: Any = value.split(",") if rest in ("buckets", "loopback_ports") else value
             _place(document, [section, rest], given)
     return document

@@ -190,10 +190,13 @@ async def test_no_other_process_reaches_the_api(bench: Any) -> None:
     spec = provided(bench)
     address = await bench.call(spec, {"do": "answer = API"})
     host, port = address.split(":")
-    with socket.create_connection((host, int(port))) as link:  # of the platform's own process
+    # The platform's own process is in another network, or where it is not, a stranger.
+    with (
+        contextlib.suppress(ConnectionResetError, ConnectionRefusedError),
+        socket.create_connection((host, int(port))) as link,
+    ):
         link.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n")
-        with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.to_thread(link.recv, 100) == b""
+        assert await asyncio.to_thread(link.recv, 100) == b""
     steal = f"""
 connection = http.client.HTTPConnection({address!r}, timeout=3)
 try:

@@ -14,7 +14,13 @@ from cloudlet.compute import isolation
 CHAOS = Path(__file__).parent / "chaos.py"
 NOBODY = 65534
 LEVEL = isolation.probe(
-    namespaces=True, reachable=True, cgroups=False, pids=False, shares=False, cgroup_detail=""
+    namespaces=True,
+    reachable=True,
+    cgroups=False,
+    pids=False,
+    shares=False,
+    cgroup_detail="",
+    network=str,
 )
 # A word of the answer: what the attack may end with.
 HARMLESS = {"done", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory"}

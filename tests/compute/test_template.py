@@ -15,7 +15,13 @@ from cloudlet.compute.errors import RestoreFailed
 from cloudlet.compute.isolation import probe
 
 LEVEL = probe(
-    namespaces=True, reachable=True, cgroups=False, pids=False, shares=False, cgroup_detail=""
+    namespaces=True,
+    reachable=True,
+    cgroups=False,
+    pids=False,
+    shares=False,
+    cgroup_detail="",
+    network=str,
 )
 pytestmark = pytest.mark.skipif(not LEVEL.namespaces, reason="templates need user namespaces")
 

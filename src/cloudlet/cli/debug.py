@@ -85,6 +85,8 @@ def under_debugger(found: Connection, function: str, port: int) -> Iterator[Copy
             "Attach a debugger of that language to the process by hand.",
         )
     entry, handler, usual = FAMILIES[family]
+    if port and _is_taken(port):
+        raise Problem(f"Port {port} is in use.", "Choose another one with --debug-port.")
     port = port or _free(usual)
     layers = [layer["Arn"] for layer in settings.get("Layers", [])]
     if family == "python":

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from cloudlet import config
 from cloudlet.cli import connection, screen
 from cloudlet.cli.environment import Data
 from cloudlet.cli.problem import Problem
@@ -25,6 +26,9 @@ IDENTIFIERS = (
     *(f"python3.{minor}" for minor in range(8, 15)),
     *(f"nodejs{major}.x" for major in (18, 20, 22, 24)),
 )
+
+
+_PROGRAMS = ("node", "npm", "java", "aws", "sam", "pasta")
 
 
 def doctor(
@@ -83,7 +87,7 @@ def examine() -> dict[str, Any]:
         "version": metadata.version("cloudlet"),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         **asyncio.run(_compute()),
-        "programs": {name: shutil.which(name) for name in ("node", "npm", "java", "aws", "sam")},
+        "programs": {name: shutil.which(name) for name in _PROGRAMS},
     }
 
 
@@ -93,7 +97,10 @@ async def _compute() -> dict[str, Any]:
     from cloudlet.compute.pool import Compute
 
     with tempfile.TemporaryDirectory(prefix="cloudlet-doctor-") as folder:
-        compute = Compute(data=Path(folder), code_root=Path(folder), logs=_Nowhere())
+        network = config.load().lambda_.network
+        compute = Compute(
+            data=Path(folder), code_root=Path(folder), logs=_Nowhere(), network=network
+        )
         level = compute.level()
         runtimes = []
         for identifier in IDENTIFIERS:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+IN_FORCE = "pasta: the platform's ports and what the host can reach, not the host's loopback"
+NO_NAMESPACES = "no user namespaces: functions reach the host's loopback"
 _PROBE = Path(__file__).parent / "inside" / "probe.py"
 
 
@@ -31,6 +35,15 @@ class IsolationLevel:
         """Whether the item of this name is in force."""
         return any(item.active for item in self.items if item.name == name)
 
+    def lacks(self, name: str) -> str:
+        """Why the item of this name is not in force; "" where it is."""
+        return next((i.detail for i in self.items if i.name == name and not i.active), "")
+
+    def without(self, name: str, reason: str) -> IsolationLevel:
+        """The level when the item of this name turns out not to be had."""
+        items = (IsolationItem(name, False, reason) if i.name == name else i for i in self.items)
+        return replace(self, items=tuple(items))
+
     @property
     def namespaces(self) -> bool:
         """Whether environments get namespaces and mounts of their own."""
@@ -52,13 +65,17 @@ def probe(
     pids: bool,
     shares: bool,
     cgroup_detail: str,
+    network: Callable[[], str],
 ) -> IsolationLevel:
     """Try the means out in a process of their own.
 
     `namespaces` False leaves them out; `reachable` says whether an identity without rights may
-    get at the code, which without mounts decides whether root can give functions one.
+    get at the code, which without mounts decides whether root can give functions one; `network`
+    why functions have no network of their own, "" where they have.
     """
-    found = _ask()
+    with ThreadPoolExecutor(1) as beside:
+        shared = beside.submit(network)
+        found = _ask()
     user, mounts = found.get("userns", "not tried"), found.get("mounts", "not tried")
     if not namespaces:
         user = mounts = "switched off"
@@ -84,9 +101,7 @@ def probe(
             shares,
             "in proportion to memory" if shares else "environments compete as equals",
         ),
-        IsolationItem(
-            "own network", False, "functions share the host's network and reach its loopback"
-        ),
+        _network(shared.result() if apart else NO_NAMESPACES),
     )
     if apart and seccomp == "ok":
         name = "full"
@@ -104,6 +119,11 @@ def _identity(*, apart: bool, given: bool) -> IsolationItem:
     whose = "root's uid without capabilities" if os.geteuid() == 0 else "the server's user"
     held = "in a user namespace" if apart else "held back by Landlock and seccomp only"
     return IsolationItem("own identity", False, f"functions run as {whose}, {held}")
+
+
+def _network(refused: str) -> IsolationItem:
+    """What of the host's services a function reaches."""
+    return IsolationItem("own network", not refused, refused or IN_FORCE)
 
 
 def _said(result: str, meaning: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.compute import jvm
+from cloudlet.compute.names import name_servers
 from cloudlet.compute.runtimes import Runtime
 
 SDK_DISTRIBUTIONS = (
@@ -126,9 +127,18 @@ class JailPlan:
     nproc: int
     nice: int
 
-    def config(self) -> dict[str, Any]:
+    def config(self, *, own_network: bool = False) -> dict[str, Any]:
         """The zygote's configuration (see inside/zygote.py)."""
         binds, links = self._machine()
+        files = {
+            "/etc/passwd": _USERS,
+            "/etc/hosts": _hosts(),
+            "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
+        }
+        resolver = Path("/etc/resolv.conf")
+        if own_network and resolver.exists():
+            binds = [bind for bind in binds if bind[1] != os.fspath(resolver)]
+            files[os.fspath(resolver)] = name_servers(resolver.read_text(errors="replace"))
         binds += [(path, f"/var/runtime/{name}") for path, name in sdk_entries()]
         binds.append((os.fspath(self.code_root), STORE))
         stdlib = list(self.runtime.stdlib)
@@ -164,11 +174,7 @@ class JailPlan:
             ],
             "links": links,
             "binds": binds,
-            "files": {
-                "/etc/passwd": _USERS,
-                "/etc/hosts": _hosts(),
-                "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
-            },
+            "files": files,
             "command": self._command(bootstrap),
             "options": _OPTIONS.get(self.runtime.family, ()),
             "own_folder": self.namespaces and self.runtime.family == "java",

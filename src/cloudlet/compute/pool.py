@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -37,6 +37,7 @@ from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
+from cloudlet.compute.network import DEBUG_PORT, Choice, Network
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
@@ -69,15 +70,18 @@ class Compute:
         max_environments: int = 256,
         reserve: int | None = None,
         namespaces: bool = True,
+        network: Choice = "auto",
     ) -> None:
         """`reserve` pins how many blank environments a zygote keeps (0: none), which otherwise
-        follows the arrivals; `namespaces` False does without them where they could be had.
+        follows the arrivals; `namespaces` False does without them where they could be had;
+        `network` says whether functions may share the host's.
         """
         cores = os.cpu_count() or 2
         self._data, self._logs, self._code_root = data, logs, code_root
         self._sdk_view = (data / "runtime").resolve()
         self._idle_s, self._max_environments = idle_s, max_environments
         self._want_namespaces = namespaces
+        self._network = Network(network)
         self._reserve = reserve
         self._max_starting = 2 * cores
         self._runtimes = Runtimes()
@@ -99,9 +103,13 @@ class Compute:
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop  # from `start` on
 
-    async def start(self) -> None:
-        """Make ready; cheap: nothing is forked until a runtime's first use."""
+    async def start(self, ports: Iterable[int] = ()) -> None:
+        """Make ready; cheap: nothing is forked until a runtime's first use.
+
+        `ports` are those of the host's loopback that functions reach, the platform's own.
+        """
         self._loop = asyncio.get_running_loop()
+        self._network.ports = frozenset(ports)
         self._reaper = asyncio.create_task(self._reap())
 
     async def stop(self) -> None:
@@ -130,6 +138,7 @@ class Compute:
         for task in zygotes:
             with contextlib.suppress(Exception):  # one that did not start has nothing to stop
                 await (await task).stop()
+        await self._network.stop()
         for started in list(self._tasks):
             with contextlib.suppress(ComputeError):
                 await started
@@ -232,7 +241,9 @@ class Compute:
                     pids=self._cgroups is not None and self._cgroups.pids is not None,
                     shares=self._cgroups is not None and self._cgroups.cpu is not None,
                     cgroup_detail=cgroup_detail,
+                    network=self._network.examine,
                 )
+                self._network.refused = self._level.lacks("own network")
             return self._level
 
     def runtimes(self) -> list[Runtime]:
@@ -456,6 +467,7 @@ class Compute:
             if runtime.family == "python":
                 environ["PYTHONPATH"] = os.fspath(self._sdk_view)
         sandbox.on_free, sandbox.on_end = self._free, self._ended
+        self._network.forward(spec.variables.get(DEBUG_PORT, ""), sandbox.pidfd)
         pool.all.add(sandbox)
         limit_s = INIT_LIMIT_S if phase == "init" else spec.timeout_s
         ended = await sandbox.assign(spec, message, log, limit_s)
@@ -580,9 +592,13 @@ class Compute:
         )
         if not plan.namespaces:
             await asyncio.to_thread(plan.build_sdk_view)
-        zygote = Zygote(plan, self._cgroups, Reserve(self._reserve, runtime.family))
-        await zygote.start()
-        return zygote
+        while True:
+            zygote = Zygote(plan, self._cgroups, Reserve(self._reserve, runtime.family))
+            await zygote.start(self._network)
+            if not zygote.own_network or await self._network.ready():
+                return zygote
+            await zygote.stop()
+            self._level = self.level().without("own network", self._network.refused)
 
     async def _reap(self) -> None:
         """End environments that idled long enough, then zygotes that have none."""
@@ -596,7 +612,10 @@ class Compute:
                         sandbox.end("spindown")
             await self._templates.reap(horizon)
             for key, task in list(self._zygotes.items()):
-                if not task.done() or task.cancelled() or task.exception() is not None:
+                if not task.done():
+                    continue
+                if task.cancelled() or task.exception() is not None:
+                    del self._zygotes[key]
                     continue
                 zygote = task.result()
                 zygote.shrink()
@@ -605,3 +624,5 @@ class Compute:
                 elif self._zygote_used[key] < horizon:
                     del self._zygotes[key]
                     await zygote.stop()
+            if not self._zygotes:
+                await self._network.stop()

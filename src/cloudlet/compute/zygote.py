@@ -13,6 +13,7 @@ from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.forker import Forker
 from cloudlet.compute.jail import JailPlan
 from cloudlet.compute.memory import CgroupRoot
+from cloudlet.compute.network import Network
 from cloudlet.compute.reserve import Reserve
 
 _SCRIPT = Path(__file__).parent / "inside" / "zygote.py"
@@ -26,11 +27,14 @@ class Zygote(Forker):
     def __init__(self, plan: JailPlan, cgroups: CgroupRoot | None, reserve: Reserve) -> None:
         super().__init__(plan.runtime.family, cgroups, reserve)
         self.plan = plan
-        self.sdk = False
+        self.sdk = self.own_network = False
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> None:
-        """Start the process and wait until its jail stands; raises SandboxFailed."""
+    async def start(self, network: Network) -> None:
+        """Start the process and wait until its jail stands; raises SandboxFailed.
+
+        The network is made meanwhile; whether it is connected, the caller asks afterwards.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             python = self.plan.runtime.python
@@ -44,8 +48,11 @@ class Zygote(Forker):
                 pass_fds=(theirs.fileno(),),
             )
         ready = self._listen(ours)
-        ours.send(json.dumps(self.plan.config()).encode())
         try:
+            spaces = await network.join()
+            self.own_network = spaces is not None
+            config = self.plan.config(own_network=self.own_network)
+            socket.send_fds(ours, [json.dumps(config).encode()], spaces or ())
             self.sdk = (await asyncio.wait_for(ready, _START_S))["sdk"]
         except TimeoutError:
             await self.stop()

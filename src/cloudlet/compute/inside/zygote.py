@@ -98,8 +98,10 @@ def build_root(config: dict[str, Any]) -> None:
     kernel.protect("/", kernel.ATTR_RDONLY | kernel.ATTR_NOSUID | kernel.ATTR_NODEV)
 
 
-def enter_namespaces(config: dict[str, Any]) -> None:
-    """Own user, mount, pid, ipc, uts and cgroup namespaces; returns in their first process."""
+def enter_namespaces(config: dict[str, Any], spaces: list[int]) -> None:
+    """Own user, mount, pid, ipc, uts and cgroup namespaces, in the network that `spaces` (its
+    owner's user namespace, then itself) are of; returns in their first process.
+    """
     kernel.die_with_parent()
     rooted = os.geteuid() == 0
     if rooted:
@@ -107,6 +109,11 @@ def enter_namespaces(config: dict[str, Any]) -> None:
         build_root(config)
         kernel.become(config["uid"], config["gid"])
         kernel.die_with_parent()
+    if spaces:
+        kernel.setns(spaces[0], kernel.NEWUSER)
+        kernel.setns(spaces[1], kernel.NEWNET)
+        os.close(spaces[0])
+        os.close(spaces[1])
     uid, gid = os.getuid(), os.getgid()
     kernel.unshare(
         kernel.NEWUSER | kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWPID
@@ -174,20 +181,16 @@ class Zygote:
 
     def serve(self) -> bool:
         """Take one request; False when the platform is gone."""
-        fds = array.array("i")
-        message, ancillary, _, _ = self.control.recvmsg(65536, socket.CMSG_LEN(16 * fds.itemsize))
+        message, fds = receive(self.control)
         if not message:
             return False
-        for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
         request = json.loads(message)
         if "refuse" in request:
             self.doorbell.refuse(request["refuse"])
         elif "template" in request:
-            self.fork(request["template"], list(fds), self.keep)
+            self.fork(request["template"], fds, self.keep)
         else:
-            self.fork(request["fork"], list(fds), self.begin)
+            self.fork(request["fork"], fds, self.begin)
         for fd in fds:
             os.close(fd)
         return True
@@ -267,6 +270,16 @@ class Zygote:
         signal_all(stopped, signal.SIGKILL)
 
 
+def receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """The platform's next message and the descriptors that come with it."""
+    fds = array.array("i")
+    message, ancillary, _, _ = control.recvmsg(1 << 20, socket.CMSG_LEN(16 * fds.itemsize))
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return message, list(fds)
+
+
 def children(pid: int) -> list[int]:
     """The children of a process's first thread."""
     try:
@@ -314,14 +327,15 @@ def prepare_interpreter(config: dict[str, Any]) -> bool:
 def main() -> None:
     """Build the jail, say so, serve."""
     control = socket.socket(fileno=CONTROL)
-    config = json.loads(control.recv(1 << 20))
+    message, spaces = receive(control)
+    config = json.loads(message)
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
         parts = load_all(config["parts"], environment, {})
         sources = {name: read(name) for name in config["late"]}
         environment.late = lambda name: load_all(config["late"], environment, sources)[name]
         if config["mode"] == "namespaces":
-            enter_namespaces(config)
+            enter_namespaces(config, spaces)
         sdk = prepare_interpreter(config)
         zygote = Zygote(
             control,
