@@ -31,6 +31,7 @@ DEBUG_PORT = "CLOUDLET_DEBUG_PORT"
 Choice = Literal["auto", "isolated", "host"]
 MISSING = "pasta is not installed (package passt): functions reach the host's loopback"
 SWITCHED_OFF = "switched off: functions reach the host's loopback"
+_TUN = "/dev/net/tun"
 _START_S = 10.0
 _RESTARTS, _SETTLED_S, _PAUSE_S = 5, 10.0, 0.1
 
@@ -157,6 +158,8 @@ def refusal() -> str:
     """
     if shutil.which("pasta") is None:
         return MISSING
+    if os.geteuid() != 0 and not os.access(_TUN, os.R_OK | os.W_OK):
+        return f"{_TUN} is not open to this user (mode 0666): functions reach the host's loopback"
     pasta = _Pasta(())
     pasta.control.settimeout(_START_S)
     try:
