@@ -9,13 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.compute.memory import (
-    CgroupMeter,
-    PolledMeter,
-    find_root,
-    host_pid,
-    remove_root,
-)
+from cloudlet.compute.groups import find_root, remove_root
+from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
 
 MB = 1024 * 1024
 HOLD = "import sys; held = bytearray(b'x') * (64 << 20); print('up', flush=True); sys.stdin.read()"

@@ -10,7 +10,8 @@ import socket
 from typing import Any
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
-from cloudlet.compute.memory import CgroupMeter, CgroupRoot, PolledMeter, host_pid
+from cloudlet.compute.groups import CgroupRoot
+from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.sandbox import Pipes, Sandbox
 

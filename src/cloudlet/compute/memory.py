@@ -1,4 +1,4 @@
-"""Memory, process and processor limits of environments: cgroups where one is writable, else
+"""Limits of environments, and what they use: control groups where one is writable, else
 watching.
 
 The hard limit of a cgroup covers memory and /tmp together, because pages of a tmpfs are charged
@@ -10,124 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+import threading
 from pathlib import Path
-from time import monotonic
 
 from cloudlet.compute.freezing import end
+from cloudlet.compute.groups import CgroupRoot
+from cloudlet.compute.processors import ProcessorShare
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
-_MB_A_PROCESSOR = 1769
+MOST_WATCHED = 256  # processes and threads, where no group limits them
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOOKED_AT = 32
-
-
-@dataclass(frozen=True, slots=True)
-class CgroupRoot:
-    """The folder under which environments get their groups; `version` is 1 or 2."""
-
-    version: int
-    memory: Path
-    pids: Path | None
-    cpu: Path | None
-
-    @property
-    def folders(self) -> list[Path]:
-        """Each once: in version 2 they are the same."""
-        return list(dict.fromkeys(f for f in (self.memory, self.pids, self.cpu) if f is not None))
-
-
-def find_root() -> tuple[CgroupRoot | None, str]:
-    """Make a folder of our own in a writable hierarchy; (None, why not) where there is none."""
-    name = f"cloudlet-{os.getpid()}-{os.urandom(3).hex()}"
-    try:
-        memberships = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError as error:
-        return None, f"/proc/self/cgroup: {error.strerror}"
-    paths: dict[str, str] = {}
-    for line in memberships:
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(","):
-            paths[controller] = path
-    if "memory" in paths:
-        memory = _make(Path("/sys/fs/cgroup/memory"), paths["memory"], name)
-        if memory is None:
-            return None, "cgroup v1 memory is not writable"
-        # A group without a real-time budget of its own takes no real-time process in.
-        real_time = os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
-        made = {
-            controller: _make(Path("/sys/fs/cgroup") / controller, paths[controller], name)
-            for controller in ("pids", "cpu")
-            if controller in paths and (controller != "cpu" or not real_time)
-        }
-        cpu = made.get("cpu")
-        if cpu is not None:  # as many ordinary processes' part as there are processors
-            (cpu / "cpu.shares").write_text(str(1024 * (os.cpu_count() or 1)))
-        return CgroupRoot(1, memory, made.get("pids"), cpu), "cgroup v1"
-    if "" in paths:
-        return _unified(paths[""], name)
-    return None, "no cgroup hierarchy with a memory controller"
-
-
-def _make(hierarchy: Path, path: str, name: str) -> Path | None:
-    folder = hierarchy / path.lstrip("/") / name
-    try:
-        folder.mkdir(exist_ok=True)
-        (folder / "cgroup.procs").stat()
-    except OSError:
-        return None
-    _sweep(folder.parent)
-    return folder if os.access(folder / "cgroup.procs", os.W_OK) else None
-
-
-def _unified(path: str, name: str) -> tuple[CgroupRoot | None, str]:
-    """Own group or its parent: the one that may hand the memory controller down."""
-    own = Path("/sys/fs/cgroup") / path.lstrip("/")
-    for parent in (own, own.parent):
-        folder = parent / name
-        try:
-            if "memory" not in (parent / "cgroup.subtree_control").read_text().split():
-                (parent / "cgroup.subtree_control").write_text("+memory +pids")
-            folder.mkdir(exist_ok=True)
-            (folder / "cgroup.subtree_control").write_text("+memory +pids")
-        except OSError:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-            continue
-        _sweep(parent)
-        return CgroupRoot(2, folder, folder, _weighted(parent, folder)), "cgroup v2"
-    return None, "cgroup v2 is not writable here (no delegation)"
-
-
-def _weighted(parent: Path, folder: Path) -> Path | None:
-    """The folder, where the cpu controller may be handed down too."""
-    try:
-        if "cpu" not in (parent / "cgroup.subtree_control").read_text().split():
-            (parent / "cgroup.subtree_control").write_text("+cpu")
-        (folder / "cgroup.subtree_control").write_text("+cpu")
-        (folder / "cpu.weight").write_text(str(min(10_000, 100 * (os.cpu_count() or 1))))
-    except OSError:
-        return None
-    return folder
-
-
-def remove_root(root: CgroupRoot) -> None:
-    """Take the folders away again; environments must have ended."""
-    for folder in root.folders:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    for path in [*folder.glob("*/"), folder]:
-        with contextlib.suppress(OSError):
-            path.rmdir()
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what servers left behind that were killed."""
-    for folder in parent.glob("cloudlet-*-*/"):
-        if not Path("/proc", folder.name.split("-")[1]).exists():
-            _remove(folder)
 
 
 class CgroupMeter:
@@ -156,6 +50,7 @@ class CgroupMeter:
         usage = "memory.usage_in_bytes" if first else "memory.current"
         peak = "memory.max_usage_in_bytes" if first else "memory.peak"
         events = "memory.oom_control" if first else "memory.events"
+        self.share = ProcessorShare(root, name) if root.cpu is not None else None
         self._usage = self._open(usage)
         self._peak = self._open(peak)
         self._stat = self._open("memory.stat")
@@ -175,20 +70,19 @@ class CgroupMeter:
         self.join.clear()
 
     def limit(self, memory_mb: int, tmp_mb: int) -> None:
-        """Set the hard limit of memory, and the share of the processors: AWS gives one virtual
-        processor for 1,769 MB ("Configure Lambda function memory").
-        """
+        """Set the hard limit of memory, and the part of the processors."""
         name = "memory.limit_in_bytes" if self._root.version == 1 else "memory.max"
         (self._memory / name).write_text(str((memory_mb + tmp_mb) * _MB))
-        if self._root.cpu is not None:
-            part = memory_mb / _MB_A_PROCESSOR
-            name, whole = ("cpu.shares", 1024) if self._root.version == 1 else ("cpu.weight", 100)
-            share = max(2, round(whole * part))
-            (self._root.cpu / self._memory.name / name).write_text(str(share))
+        if self.share is not None:
+            self.share.limit(memory_mb)
 
     def pids(self) -> list[int]:
         """Every process of the environment."""
         return [int(pid) for pid in (self._memory / "cgroup.procs").read_text().split()]
+
+    def crowded(self) -> bool:
+        """Whether it has too many processes where no group holds it to `MAX_PROCESSES`."""
+        return self._root.pids is None and len(self.pids()) > MOST_WATCHED
 
     def used_bytes(self) -> int:
         """Memory that is the function's own: without files and /tmp."""
@@ -225,6 +119,8 @@ class CgroupMeter:
         """
         end(self.pids)
         self.joined()
+        if self.share is not None:
+            self.share.close()
         for fd in (self._usage, self._peak, self._stat, self._events):
             if fd >= 0:
                 os.close(fd)
@@ -234,33 +130,51 @@ class CgroupMeter:
 
 
 class PolledMeter:
-    """Without cgroups: what the process and its descendants have written, as the kernel counts
-    their private pages; at most `_LOOKED_AT` of them, to bound the look.
+    """Without control groups: what the kernel says of the process and its descendants.
+
+    The event loop reads only what takes no lock of theirs, which one that is short of processor
+    time may hold for seconds: resident pages, those shared with the zygote among them. When they
+    exceed the limit, a thread looks at what is theirs alone. At most `_LOOKED_AT` are looked at.
     """
+
+    share: ProcessorShare | None = None
 
     def __init__(self, pid: int, keeper: int = 0) -> None:
         """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
         self._pid, self._keeper = pid, keeper
         self._peak = 0
-        self._looked = 0.0
+        self._private = 0
+        self._looking: threading.Thread | None = None
 
     def limit(self, memory_mb: int, tmp_mb: int) -> None:
         """RLIMIT_DATA is set inside."""
 
     def used_bytes(self) -> int:
-        """The sum over the process and its descendants."""
-        total = sum(map(self._private, self.pids()))
+        """Resident memory without files, summed over the processes."""
+        total = sum(map(_anonymous, self.pids()))
         self._peak = max(self._peak, total)
         return total
 
     def pids(self) -> list[int]:
         """The processes of the environment, at most `_LOOKED_AT`."""
+        return self._walk(_LOOKED_AT)[0]
+
+    def crowded(self) -> bool:
+        """Whether it has more than `MOST_WATCHED` processes and threads."""
+        return self._walk(MOST_WATCHED)[1] > MOST_WATCHED
+
+    def _walk(self, most: int) -> tuple[list[int], int]:
+        """Processes, and how many threads they have, until there are more than `most`."""
         found: list[int] = []
+        threads = 0
         pending = [self._pid, *self._adopted()]
-        while pending and len(found) < _LOOKED_AT:
+        while pending and len(found) < most and threads <= most:
             found.append(pending.pop())
-            pending += _children(found[-1])
-        return found
+            names = _threads(found[-1])
+            threads += len(names)
+            for name in names:
+                pending += _children(found[-1], name)
+        return found, threads
 
     def _adopted(self) -> list[int]:
         """The children that a template forked into this environment."""
@@ -271,32 +185,28 @@ class PolledMeter:
         except OSError:
             return []
         found = []
-        for child in _children(self._keeper):
-            for pid in _children(child):
+        for child in _children(self._keeper, str(self._keeper)):
+            for pid in _children(child, str(child)):
                 with contextlib.suppress(OSError):
                     if Path(f"/proc/{pid}/ns/pid").readlink() == own:
                         found.append(pid)
         return found
 
-    @staticmethod
-    def _private(pid: int) -> int:
-        try:
-            pages = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            return 0
-        start = pages.find("Private_Dirty:")
-        return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
-
     def over(self, limit_bytes: int) -> bool:
-        """Whether the function's own memory exceeds the limit."""
-        return self.used_bytes() > limit_bytes
+        """Whether the function's own memory exceeded the limit at the last look in a thread."""
+        if self.used_bytes() <= limit_bytes:
+            return False
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = threading.Thread(target=self._look, daemon=True)
+            self._looking.start()
+        return self._private > limit_bytes
+
+    def _look(self) -> None:
+        self._private = sum(map(_private, self.pids()))
 
     def peak_bytes(self) -> int:
-        """The most that was seen; looked at not more often than the watcher does."""
-        now = monotonic()
-        if now - self._looked >= 0.05:
-            self._looked = now
-            self.used_bytes()
+        """The most that was seen, now included."""
+        self.used_bytes()
         return self._peak
 
     def ran_out(self) -> bool:
@@ -310,12 +220,43 @@ class PolledMeter:
 Meter = CgroupMeter | PolledMeter
 
 
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
-    return found
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - a hot place
+    except OSError:
+        return []
+
+
+def _children(pid: int, thread: str) -> list[int]:
+    try:
+        return [int(word) for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
+    except OSError:
+        return []
+
+
+def _anonymous(pid: int) -> int:
+    try:
+        resident, shared = _read(f"/proc/{pid}/statm").split(None, 3)[1:3]
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * _PAGE
+
+
+def _private(pid: int) -> int:
+    try:
+        pages = _read(f"/proc/{pid}/smaps_rollup")
+    except OSError:
+        return 0
+    start = pages.find(b"Private_Dirty:")
+    return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 65536)
+    finally:
+        os.close(fd)
 
 
 def host_pid(pidfd: int) -> int:

@@ -33,10 +33,10 @@ from cloudlet.compute.errors import (
     RestoreTimedOut,
     SandboxFailed,
 )
+from cloudlet.compute.groups import CgroupRoot, find_root, remove_root
 from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
-from cloudlet.compute.memory import CgroupRoot, find_root, remove_root
 from cloudlet.compute.network import DEBUG_PORT, Choice, Network
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes

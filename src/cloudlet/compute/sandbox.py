@@ -18,7 +18,7 @@ from cloudlet.compute import freezing, platform_log, report
 from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.log import EnvironmentLog
-from cloudlet.compute.memory import Meter
+from cloudlet.compute.memory import MOST_WATCHED, Meter
 from cloudlet.compute.stream import MAX_STREAMED_BYTES, ResponseStream
 
 _MB = 1024 * 1024
@@ -107,6 +107,7 @@ class Sandbox:
         self.meter: Meter | None = None
         self.on_free: Callable[[Sandbox], None] | None = None
         self.on_end: Callable[[Sandbox], None] | None = None
+        self.end_tree: Callable[[int], None] | None = None  # where the first's end is not all's
         self.log: EnvironmentLog | None = None
         self.pidfd = -1
         self.init_ms: float | None = None
@@ -183,6 +184,8 @@ class Sandbox:
         assert self.log is not None
         if self._frozen:
             self.thaw()
+        if self.meter is not None and self.meter.share is not None and self.meter.share.idle:
+            self.meter.share.pace()
         invocation, spec = job.invocation, job.spec
         self._job = job
         self._streamed_bytes = -1
@@ -321,6 +324,8 @@ class Sandbox:
 
     def kill(self) -> None:
         """End every process of the environment; `exited` follows."""
+        if self.end_tree is not None and self.pidfd >= 0:
+            self.end_tree(self.number)
         if self.pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
@@ -405,6 +410,11 @@ class Sandbox:
         if self.meter.over(self.spec.memory_mb * _MB):
             self._out_of_memory()
             return
+        if self.meter.crowded():
+            self._crowded()
+            return
+        if self.meter.share is not None:
+            self.meter.share.pace()
         self._timer = self._loop.call_later(min(_WATCH_S, left), self._tick)
 
     def _out_of_memory(self) -> None:
@@ -415,6 +425,21 @@ class Sandbox:
             request_id = self._job.invocation.request_id
             answer, line, kind = report.exited(request_id, None, out_of_memory=True)
             self._finish(answer, report.UNHANDLED, lines=[line], status="error", error_type=kind)
+
+    def _crowded(self) -> None:
+        """Too many processes, where the kernel would not hold them to a number."""
+        self.kill()
+        line = report.crowded(MOST_WATCHED)
+        if self._job is None:
+            if self.log is not None:
+                self.log.lines([line])
+            return
+        self.status = "ending"
+        answer, reason, kind = report.exited(
+            self._job.invocation.request_id, signal.SIGKILL, out_of_memory=False
+        )
+        lines = [line, reason]
+        self._finish(answer, report.UNHANDLED, lines=lines, status="error", error_type=kind)
 
     def _time_out(self) -> None:
         if self._initialised is not None and not self._initialised.done() and self.grace_ms:

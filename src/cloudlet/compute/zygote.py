@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.forker import Forker
+from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.jail import JailPlan
-from cloudlet.compute.memory import CgroupRoot
 from cloudlet.compute.network import Network
 from cloudlet.compute.reserve import Reserve
 

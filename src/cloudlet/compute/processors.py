@@ -1,0 +1,88 @@
+"""One environment's part of the processors.
+
+By right it has what AWS gives: one virtual processor for 1,769 MB of memory ("Configure Lambda
+function memory"). What it takes beyond its right, after a short burst, it takes as an idle group
+(cpu.idle, Linux 5.15): the platform and environments within their right then have the processor
+at once when they want it, and while nobody does it runs at full speed. One that is starved as an
+idle group gains a right meanwhile, and uses it.
+"""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+
+from cloudlet.compute.groups import CgroupRoot
+
+_MB_A_PROCESSOR = 1769
+_BURST_S = 0.02  # of processor time that may be saved up, or owed
+_WHOLE = {1: 1024, 2: 100}
+
+
+class ProcessorShare:
+    """The group that shares processors out to one environment, and how it stands to its right."""
+
+    def __init__(self, root: CgroupRoot, name: str) -> None:
+        assert root.cpu is not None
+        self.idle = False
+        self._folder = root.cpu / name
+        self._version = root.version
+        self._weight = _WHOLE[root.version]
+        self._right = 0.0
+        self._credit_s = _BURST_S
+        self._seen_s, self._looked = 0.0, perf_counter()
+        self._usage = -1
+        if root.usage is not None:
+            file = "cpuacct.usage" if root.version == 1 else "cpu.stat"
+            self._usage = os.open(root.usage / name / file, os.O_RDONLY | os.O_CLOEXEC)
+
+    def limit(self, memory_mb: int) -> None:
+        """Set the right, and the weight among those who are within theirs."""
+        self._right = memory_mb / _MB_A_PROCESSOR
+        self._weight = max(2, round(_WHOLE[self._version] * self._right))
+        self._seen_s, self._looked = self._used_s(), perf_counter()
+        self._be(idle=False)
+
+    def pace(self) -> None:
+        """Look at what was used since the last look, and let others go first or not."""
+        if self._usage < 0:
+            return
+        used_s, now = self._used_s(), perf_counter()
+        earned_s = (now - self._looked) * self._right
+        credit_s = self._credit_s + earned_s - (used_s - self._seen_s)
+        self._credit_s = max(-_BURST_S, min(_BURST_S, credit_s))
+        self._seen_s, self._looked = used_s, now
+        if self.idle != (self._credit_s < 0):
+            self._be(idle=self._credit_s < 0)
+
+    def _used_s(self) -> float:
+        if self._usage < 0:
+            return 0.0
+        data = os.pread(self._usage, 64, 0)
+        if self._version == 1:
+            return int(data) / 1e9
+        return int(data.split(None, 2)[1]) / 1e6  # usage_usec comes first
+
+    def _be(self, *, idle: bool) -> None:
+        """Idle or not; to leave it sets an ordinary weight, which is not ours."""
+        try:
+            if idle != self.idle:
+                self._write("cpu.idle", str(int(idle)))
+                self.idle = idle
+            if not idle:
+                self._write("cpu.shares" if self._version == 1 else "cpu.weight", self._weight)
+        except OSError:  # before Linux 5.15
+            self._usage = -1
+
+    def _write(self, name: str, value: object) -> None:
+        fd = os.open(self._folder / name, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, str(value).encode())
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+        if self._usage >= 0:
+            os.close(self._usage)
+            self._usage = -1
