@@ -1,49 +1,68 @@
-"""What a well-behaved function feels while another does its worst: p99 of its calls, quiet and
-during each attack of tests/compute/chaos.py. The bar is three times the quiet value.
+"""What a well-behaved function feels while another does its worst: p99 of its calls beside each
+attack of tests/compute/attacks.py and in the quiet before it, in turns of a second, so that what
+else the machine does meets both alike. A call's time counts from when it was due. The bar is three
+times the quiet value.
 
-    .venv/bin/python bench/red_team.py [SECONDS AN ATTACK]
+    bench/red_team.py [SECONDS A TURN [ROUNDS]]
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 CHAOS = Path(__file__).resolve().parent.parent / "tests" / "compute" / "chaos.py"
+FAMILIES = ("python", "node", "java")
 
 
 def at(values: list[float], part: float) -> float:
+    """The value below which this part of them is."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
+def ratios(found: dict[str, Any]) -> dict[str, float]:
+    """For each attack: p99 beside it to p99 in the quiet before."""
+    return {
+        name: at(result[2], 0.99) / at(result[1], 0.99)
+        for name, result in found.items()
+        if isinstance(result, list)
+    }
+
+
 def pressure() -> str:
+    """Of the last ten seconds."""
     try:
-        return Path("/proc/pressure/cpu").read_text().splitlines()[0]
+        return Path("/proc/pressure/cpu").read_text().split()[1].partition("=")[2] + " %"
     except OSError:
         return "unknown"
 
 
 def main() -> None:
-    seconds = sys.argv[1] if len(sys.argv) > 1 else "3"
-    print(f"before: {pressure()}")
-    for family in ("python", "node"):
-        command = [sys.executable, str(CHAOS), family, "namespaces", seconds, "alone"]
-        done = subprocess.run(command, capture_output=True, check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
-        quiet = found.pop("before")
-        print(f"\n{family}, isolation {found.pop('level')}")
-        print(
-            f"{'quiet':<16} n={len(quiet):<6} p50 {at(quiet, 0.5):7.2f} p99 {at(quiet, 0.99):7.2f}"
+    """Measure the runtimes one after the other."""
+    seconds, rounds = (*sys.argv[1:], *("1", "3")[len(sys.argv) - 1 :])[:2]
+    for family in FAMILIES:
+        before = pressure()
+        command = [sys.executable, str(CHAOS), family, "namespaces", "in-turn", seconds, rounds]
+        done = subprocess.run(
+            command, capture_output=True, check=True, env={"PATH": os.environ["PATH"]}
         )
-        for name, (ending, took) in found.items():
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(f"{family}, isolation {found['level']}, CPU pressure {before} to {pressure()}")
+        print(f"{'':<15}{'quiet p50':>10}{'p99 ms':>8}{'attacked':>10}{'p99 ms':>8}{'ratio':>7}")
+        found_ratios = ratios(found)
+        for name, ratio in found_ratios.items():
+            endings, quiet, attacked = found[name]
             print(
-                f"{name:<16} n={len(took):<6} p50 {at(took, 0.5):7.2f} p99 {at(took, 0.99):7.2f} ms"
-                f"   x{at(took, 0.99) / at(quiet, 0.99):<6.1f} {ending}"
+                f"{name:<15}{at(quiet, 0.5):>10.2f}{at(quiet, 0.99):>8.2f}"
+                f"{at(attacked, 0.5):>10.2f}{at(attacked, 0.99):>8.2f}{ratio:>7.1f}  {endings}"
             )
-    print(f"after: {pressure()}")
+        within = sum(ratio <= 3 for ratio in found_ratios.values())
+        print(f"within three times: {within} of {len(found_ratios)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ PARTS = {
     "warm": "Warm invocations without HTTP",
     "save_to_answer": "`cloudlet dev`: from a saved handler to its answer",
     "rest_api": "Warm invocations over HTTP, and peers",
+    "red_team": "A function beside hostile neighbours",
     "kv": "Documents by key, beside memcached",
     "sqlpp": "SQL++, beside sqlite3 and DuckDB over the same JSON",
     "beside_a_query": "Neighbours of a ten-second query: documents by key, API calls",

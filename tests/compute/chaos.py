@@ -13,6 +13,7 @@ SECONDS with a quiet window before each, so that what else the machine does meet
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import sys
 import tempfile
@@ -21,9 +22,9 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from attacks import RUNTIMES, install
+from tests.compute.attacks import RUNTIMES, install
 
 from cloudlet.compute.environment import EnvironmentSpec, Invocation
 from cloudlet.compute.errors import ComputeError
@@ -31,6 +32,7 @@ from cloudlet.compute.pool import Compute
 
 _PAUSE_S = 0.1  # between two tries of an attack that ends before its window
 _BETWEEN_S = 0.002
+_SET_CHILD_SUBREAPER = 36
 
 
 class Silent:
@@ -127,6 +129,7 @@ class Arena:
 
 async def main() -> None:
     family, mode, way, seconds = *sys.argv[1:4], float(sys.argv[4])
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # whoever is left becomes our child
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -139,9 +142,14 @@ async def main() -> None:
             else:
                 found = await arena.in_turn(seconds, int(sys.argv[5]), sys.argv[6:])
             found["level"] = arena.compute.level().name
-            print(json.dumps(found))
         finally:
             await arena.compute.stop()
+    found["left behind"] = sum(map(len, map(_words, Path("/proc/self/task").glob("*/children"))))
+    print(json.dumps(found))
+
+
+def _words(path: Path) -> list[str]:
+    return path.read_text().split()
 
 
 if __name__ == "__main__":

@@ -40,8 +40,12 @@ class Forker:
     A subclass starts the process and hands over the socket by `_listen`.
     """
 
-    def __init__(self, name: str, cgroups: CgroupRoot | None, reserve: Reserve) -> None:
+    def __init__(
+        self, name: str, cgroups: CgroupRoot | None, reserve: Reserve, *, isolated: bool = True
+    ) -> None:
+        """`isolated`: whether an environment ends, whole, with its first process."""
         self.name = name
+        self._isolated = isolated
         self.alive = False
         self.sandboxes: dict[int, Sandbox] = {}
         self._cgroups = cgroups
@@ -132,6 +136,8 @@ class Forker:
             os.set_blocking(fd, False)
         sandbox = Sandbox(number, Pipes(requests[1], answers[0], log[0]))
         sandbox.meter = cgroup
+        if not self._isolated:
+            sandbox.end_tree = self._end_tree
         future: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
         theirs = [requests[0], answers[1], log[1]]
         try:
@@ -204,6 +210,12 @@ class Forker:
                 self._ready.set_result(body)
             else:
                 self._ready.set_exception(SandboxFailed(body["fatal"]))
+
+    def _end_tree(self, number: int) -> None:
+        """Ask for the end of an environment and of all that it started."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.send(json.dumps({"end": number}).encode())
 
     def _wither(self) -> None:
         """A template's process ended; its environments go on."""

@@ -168,7 +168,7 @@ class PolledMeter:
         found: list[int] = []
         threads = 0
         pending = [self._pid, *self._adopted()]
-        while pending and len(found) < most and threads <= most:
+        while pending and len(found) <= most and threads <= most:
             found.append(pending.pop())
             names = _threads(found[-1])
             threads += len(names)

@@ -326,7 +326,7 @@ class Sandbox:
         """End every process of the environment; `exited` follows."""
         if self.end_tree is not None and self.pidfd >= 0:
             self.end_tree(self.number)
-        if self.pidfd >= 0:
+        elif self.pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 

@@ -25,7 +25,7 @@ class Zygote(Forker):
     """One runtime family's parent of environments."""
 
     def __init__(self, plan: JailPlan, cgroups: CgroupRoot | None, reserve: Reserve) -> None:
-        super().__init__(plan.runtime.family, cgroups, reserve)
+        super().__init__(plan.runtime.family, cgroups, reserve, isolated=plan.namespaces)
         self.plan = plan
         self.sdk = self.own_network = False
         self._process: subprocess.Popen[bytes] | None = None

@@ -4,11 +4,11 @@ Started as a script with an empty environment by any Python from 3.8 on; its arg
 number of a descriptor: a SOCK_SEQPACKET socket to the platform. First message: the
 configuration (see jail.py). Then `{"fork": id}` with the descriptors requests, answers, log
 and those of control groups to join, answered by `{"forked": id}` with a pidfd, and later
-`{"exited": id, "status": n}`.
+`{"exited": id, "status": n}`; without pid namespaces also `{"end": id}`.
 """
 
 # Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
-# ruff: noqa: PTH100, PTH103, PTH112, PTH118, PTH120, PTH123, PTH211, UP031
+# ruff: noqa: PTH100, PTH103, PTH112, PTH118, PTH120, PTH123, PTH208, PTH211, UP031
 from __future__ import annotations
 
 import array
@@ -17,6 +17,7 @@ import gc
 import importlib.util
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -24,6 +25,7 @@ import sys
 from typing import Any
 
 CONTROL = int(sys.argv[1])
+PASSES = 50  # over the processes of an environment that ends
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -187,6 +189,8 @@ class Zygote:
         request = json.loads(message)
         if "refuse" in request:
             self.doorbell.refuse(request["refuse"])
+        elif "end" in request:
+            self.end(request["end"])
         elif "template" in request:
             self.fork(request["template"], fds, self.keep)
         else:
@@ -227,9 +231,9 @@ class Zygote:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                break
             if pid == 0:
-                return
+                break
             number = self.children.pop(pid, None)
             if pid == self.vital:
                 self.control.send(json.dumps({"withered": status}).encode())
@@ -237,37 +241,51 @@ class Zygote:
                 if self.doorbell:
                     self.doorbell.forget(number)
                 self.control.send(json.dumps({"exited": number, "status": status}).encode())
-            if not self.isolated:
-                self.kill_orphans()
+        if not self.isolated:
+            self.kill_orphans()
 
     def end_all(self) -> None:
         """Without pid namespaces nobody else ends what environments left running."""
         self.children.clear()
-        while True:
-            self.kill_orphans()
-            try:
+        try:
+            while True:
+                self.kill_orphans()
                 os.waitpid(-1, 0)
-            except ChildProcessError:
-                return
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+        except ChildProcessError:
+            return
+
+    def end(self, number: int) -> None:
+        """End an environment and all that it started, without the help of a pid namespace."""
+        end_trees(lambda: [pid for pid, n in self.children.items() if n == number])
 
     def kill_orphans(self) -> None:
-        """Without pid namespaces, what outlives its environment becomes ours: end it, with all
-        that it started. Stopped first, or a fork bomb would outrun us.
-        """
-        stopped: set[int] = set()
-        while True:
-            pending = [pid for pid in children(os.getpid()) if pid not in self.children]
-            new: list[int] = []
-            while pending:
-                pid = pending.pop()
-                pending += children(pid)
-                if pid not in stopped:
-                    new.append(pid)
-            if not new:
-                break
-            stopped.update(new)
-            signal_all(new, signal.SIGSTOP)
-        signal_all(stopped, signal.SIGKILL)
+        """Without pid namespaces, what outlives its environment becomes ours: end it too."""
+        end_trees(lambda: [pid for pid in children(os.getpid()) if pid not in self.children])
+
+
+def end_trees(roots: Any) -> None:
+    """Kill these processes and all below. Stopped first, or a fork bomb would outrun us; and
+    forbidden to fork, for those whom a stopped one's sibling lets go on.
+    """
+    stopped: set[int] = set()
+    for _ in range(PASSES):
+        new: list[int] = []
+        pending = roots()
+        while pending:
+            pid = pending.pop()
+            pending += children(pid)
+            if pid not in stopped:
+                new.append(pid)
+        if not new:
+            break
+        stopped.update(new)
+        signal_all(new, signal.SIGSTOP)
+        for pid in new:
+            with contextlib.suppress(OSError):
+                resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
+    signal_all(stopped, signal.SIGKILL)
 
 
 def receive(control: socket.socket) -> tuple[bytes, list[int]]:
@@ -281,12 +299,15 @@ def receive(control: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def children(pid: int) -> list[int]:
-    """The children of a process's first thread."""
+    """The children of a process."""
+    found: list[int] = []
     try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-            return [int(word) for word in file.read().split()]
+        for thread in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/children" % (pid, thread)) as file:
+                found += [int(word) for word in file.read().split()]
     except OSError:
-        return []
+        pass
+    return found
 
 
 def signal_all(pids: Any, number: int) -> None:
