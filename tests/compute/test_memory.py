@@ -32,7 +32,9 @@ def holder() -> Iterator[subprocess.Popen[bytes]]:
 def test_polling_sees_the_memory_of_a_process(holder: subprocess.Popen[bytes]) -> None:
     meter = PolledMeter(holder.pid)
     assert 64 * MB <= meter.used_bytes() < 96 * MB
-    assert meter.over(60 * MB)
+    deadline = time.monotonic() + 5
+    while not meter.over(60 * MB):  # a thread looks closely
+        assert time.monotonic() < deadline
     assert not meter.over(100 * MB)
     assert meter.peak_bytes() >= 64 * MB
 
