@@ -79,9 +79,9 @@ def go() -> tuple[list[str], Path]:
     return ["./main"], folder
 
 
-def node() -> tuple[list[str], Path]:
+def node(name: str = "couchbase-node") -> tuple[list[str], Path]:
     install = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    folder = built(HERE / "couchbase-node", ("node", "npm"), install)
+    folder = built(HERE / name, ("node", "npm"), install)
     return ["node", "main.mjs"], folder
 
 
@@ -99,6 +99,10 @@ def test_java_of_2016_opens_a_bucket_without_credentials(
     server: DocumentServer, secure: bool
 ) -> None:
     run(server, *java("couchbase-java2"), secure=secure)
+
+
+def test_ottoman_finds_changes_and_joins_its_models(server: DocumentServer) -> None:
+    run(server, *node("couchbase-ottoman"))
 
 
 def test_python_over_tls(server: DocumentServer) -> None:

@@ -370,6 +370,30 @@ func queries(cluster *gocb.Cluster, documents *gocb.Collection) {
 		_, err := cluster.Query("SELEC nothing", nil)
 		return wants(err, gocb.ErrParsingFailure)
 	})
+	step("query options", func() error {
+		result, err := cluster.Query("SELECT RAW d.n FROM `default` d USE KEYS $1",
+			&gocb.QueryOptions{PositionalParameters: []any{"go-q"}, Metrics: true, Readonly: true,
+				Profile: gocb.QueryProfileModeTimings, ClientContextID: "mine"})
+		if err != nil {
+			return err
+		}
+		var rows int
+		for result.Next() {
+			rows++
+		}
+		meta, err := result.MetaData()
+		if err != nil {
+			return err
+		}
+		profile, _ := meta.Profile.(map[string]any)
+		_, timed := profile["executionTimings"]
+		_, late := cluster.Query(
+			"SELECT RAW COUNT(*) FROM ARRAY_RANGE(0, 9999) a JOIN ARRAY_RANGE(0, 9999) b ON a < b",
+			&gocb.QueryOptions{Timeout: 300 * time.Millisecond})
+		_, written := cluster.Query("DELETE FROM `default` USE KEYS 'go-q'", &gocb.QueryOptions{Readonly: true})
+		return all(equal(rows, 1), equal(int(meta.Metrics.ResultCount), 1), equal(meta.ClientContextID, "mine"),
+			equal(timed, true), wants(late, gocb.ErrTimeout), equal(written != nil, true))
+	})
 	step("query indexes", func() error {
 		indexes := cluster.QueryIndexes()
 		return all(indexes.CreatePrimaryIndex("default", &gocb.CreatePrimaryQueryIndexOptions{IgnoreIfExists: true}),

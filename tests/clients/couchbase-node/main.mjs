@@ -166,6 +166,22 @@ await step('query', async () => {
   }
   await assert.rejects(cluster.query('SELEC nothing'), couchbase.ParsingFailureError)
 })
+await step('query options', async () => {
+  const options = { parameters: { k: 'node-q' }, metrics: true, profile: couchbase.QueryProfileMode.Timings,
+    scanConsistency: couchbase.QueryScanConsistency.RequestPlus, readOnly: true, clientContextId: 'mine' }
+  const { rows, meta } = await cluster.query('SELECT RAW d.n FROM `default` d USE KEYS $k', options)
+  assert.deepEqual(rows, [7])
+  assert.equal(meta.metrics.resultCount, 1)
+  assert.equal(meta.clientContextId, 'mine')
+  assert.ok(meta.profile.executionTimings['~child'])
+  const long = 'SELECT RAW COUNT(*) FROM ARRAY_RANGE(0, 9999) a JOIN ARRAY_RANGE(0, 9999) b ON a < b'
+  await assert.rejects(cluster.query(long, { timeout: 300 }), couchbase.TimeoutError)
+  await assert.rejects(cluster.query('DELETE FROM `default` USE KEYS "node-q"', { readOnly: true }))
+  assert.ok((await documents.exists('node-q')).exists)
+  await assert.rejects(cluster.query('SELECT 1 FROM nowhere'), couchbase.CouchbaseError)
+  const streamed = await cluster.query('SELECT RAW r FROM ARRAY_RANGE(0, 50000) r')
+  assert.equal(streamed.rows.length, 50000)
+})
 await step('query indexes', async () => {
   const indexes = cluster.queryIndexes()
   await indexes.createPrimaryIndex('default', { ignoreIfExists: true })

@@ -132,6 +132,7 @@ public final class Main {
         equal(result.errors().toString(), "[]");
         equal(result.finalSuccess(), true);
         equal(result.allRows().get(0).value().getInt("n"), 7);
+        equal(result.info().resultCount(), 1);
       }
     });
   }

@@ -250,6 +250,24 @@ public final class Main {
       }
       fails(ParsingFailureException.class, () -> cluster.query("SELEC nothing"));
     });
+    step("query options", () -> {
+      var result = cluster.query("SELECT RAW d.n FROM `default` d USE KEYS $k", queryOptions()
+          .parameters(JsonObject.create().put("k", "java-q")).metrics(true).readonly(true)
+          .profile(com.couchbase.client.java.query.QueryProfile.TIMINGS).clientContextId("mine")
+          .scanConsistency(com.couchbase.client.java.query.QueryScanConsistency.REQUEST_PLUS));
+      equal(result.rowsAs(Integer.class), List.of(7));
+      equal(result.metaData().metrics().get().resultCount(), 1L);
+      equal(result.metaData().clientContextId(), "mine");
+      equal(result.metaData().profile().get().containsKey("executionTimings"), true);
+      fails(TimeoutException.class, () -> cluster.query(
+          "SELECT RAW COUNT(*) FROM ARRAY_RANGE(0, 9999) a JOIN ARRAY_RANGE(0, 9999) b ON a < b",
+          queryOptions().timeout(Duration.ofMillis(300)).readonly(true)));
+      fails(CouchbaseException.class, () -> cluster.query(
+          "DELETE FROM `default` USE KEYS 'java-q'", queryOptions().readonly(true)));
+      equal(documents.exists("java-q").exists(), true);
+      equal(cluster.query("SELECT RAW r FROM ARRAY_RANGE(0, 50000) r").rowsAs(Integer.class)
+          .size(), 50000);
+    });
     step("query indexes", () -> {
       QueryIndexManager indexes = cluster.queryIndexes();
       indexes.createPrimaryIndex("default", CreatePrimaryQueryIndexOptions
