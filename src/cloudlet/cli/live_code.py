@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from cloudlet.cli import build
 from cloudlet.cli.connection import Connection
@@ -23,6 +25,8 @@ from cloudlet.cli.problem import Problem
 LAYERS_LIMIT = 5
 #: Calls at the same time.
 PARALLEL = 8
+#: Seconds between looks whether a version's snapshot is taken.
+ACTIVE_POLL_S = 0.02
 
 
 class LiveStack:
@@ -96,12 +100,23 @@ class LiveStack:
                 FunctionName=name, ZipFile=content, Publish=isinstance(alias, str)
             )
             if isinstance(alias, str):
+                self._until_active(code.name, name, updated)
                 self._client.update_alias(
                     FunctionName=name, Name=alias, FunctionVersion=updated["Version"]
                 )
         except (ClientError, BotoCoreError) as error:
             raise Problem(f"{code.name} ({name}) took no new code: {error}") from error
         return True
+
+    def _until_active(self, logical: str, name: str, version: Mapping[str, Any]) -> None:
+        """Wait for the snapshot of a version with SnapStart; others are active at once."""
+        number = version["Version"]
+        while version["State"] == "Pending":
+            time.sleep(ACTIVE_POLL_S)
+            version = self._client.get_function_configuration(FunctionName=name, Qualifier=number)
+        if version["State"] == "Failed":
+            reason = version.get("StateReason", "")
+            raise Problem(f"Version {number} of {logical} ({name}) cannot run: {reason}")
 
     def _build(self, source: Path, runtime: str) -> Path:
         """The source alone where its dependencies are a layer, else the whole build."""
