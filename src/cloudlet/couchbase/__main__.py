@@ -29,6 +29,9 @@ _FROM_STDIN: Final = "-"
 #: How long a thread may hold the interpreter while another waits for it.
 SWITCH_INTERVAL_S: Final = 0.0005
 
+#: Blocks of memory from here on are the system's own.
+LARGE_BLOCK_BYTES: Final = 1024 * 1024
+
 
 def main() -> int:
     """Serve; exit code 0 after a clean stop, 1 where the server cannot start."""
@@ -73,6 +76,7 @@ def run(
     When it serves, what `describe` makes of its ports is printed as one line.
     """
     _allow_connections()
+    _give_back_memory()
     # The writer thread may keep the loop waiting for half a millisecond, not for five.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     Collector().install()
@@ -147,6 +151,17 @@ def _allow_connections() -> None:
     """Raise the soft limit of open files to the hard one: a connection is a file."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _give_back_memory() -> None:
+    """Have large blocks go back to the system when they are freed, where the allocator is glibc's.
+
+    It would keep them in its heap after the first, which a few documents of 20 MB then break up.
+    """
+    m_mmap_threshold = -3
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(m_mmap_threshold, LARGE_BLOCK_BYTES)
 
 
 def _die_with_parent(parent: int) -> None:

@@ -21,7 +21,7 @@ from cloudlet.couchbase.kv.verbs import handlers
 
 #: What others wait at most (the 99th of 100), and what may stay behind after a round.
 OTHERS_S = 0.05
-LEFT_MB = 24
+LEFT_MB = 16
 
 BIG = b'{"text":"' + b"x" * (20 * 1024 * 1024 - 11) + b'"}'
 
@@ -155,7 +155,7 @@ def test_whatever_clients_do_others_are_answered_and_nothing_stays(
     opened = files(pid)
     spawn = multiprocessing.get_context("spawn")
     memory = []
-    for _ in range(8):
+    for _ in range(5):
         for way in WAYS:
             worker = spawn.Process(target=misbehave, args=(way, port))
             worker.start()
@@ -177,6 +177,6 @@ def test_whatever_clients_do_others_are_answered_and_nothing_stays(
         assert files(pid) <= opened + 2
         memory.append(resident_mb(pid))
         print(f"resident {memory[-1]:.0f} MB")
-    # What the first round made the allocator keep is used again.
-    assert memory[-1] - memory[0] < LEFT_MB
+    # The first rounds fill what is kept for the next ones.
+    assert memory[-1] - memory[1] < LEFT_MB
     bystander.close()
