@@ -101,7 +101,9 @@ def function_name(ctx: Context[Any], text: str, qualifier: str | None = None) ->
 def from_arn(arn: str) -> FunctionName | None:
     """The function of a whole ARN, or None where it is not one."""
     found = _FUNCTION.fullmatch(arn)
-    if found is None or not arn.startswith("arn:") or not found["account"] or not found["region"]:
+    if found is None or not arn.startswith("arn:") or ":function:" not in arn:
+        return None
+    if not found["account"] or not found["region"]:
         return None
     return FunctionName(found["account"], found["region"], found["name"], found["qualifier"])
 

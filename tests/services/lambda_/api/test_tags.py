@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.services.lambda_.sources.mapping import mapped
+from tests.services.lambda_.sources.source import Stream
 from tests.services.lambda_.world import World
 
 from cloudlet.aws.errors import AWSError
@@ -28,3 +30,21 @@ async def test_bad_tags_are_refused(world: World, suffix: str, tags: dict[str, s
     with pytest.raises(AWSError):
         await world.call("TagResource", Resource=arn + suffix, Tags=tags)
     assert (await world.call("ListTags", Resource=arn))["Tags"] == {}
+
+
+async def test_other_resources_have_tags_too(world: World):
+    profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/v"
+    signing = await world.call(
+        "CreateCodeSigningConfig",
+        AllowedPublishers={"SigningProfileVersionArns": [profile]},
+        Tags={"a": "1"},
+    )
+    mapping = await mapped(world, Stream(), Tags={"a": "1"})
+    arns = (
+        signing["CodeSigningConfig"]["CodeSigningConfigArn"],
+        f"arn:aws:lambda:us-east-1:000000000000:event-source-mapping:{mapping}",
+    )
+    for arn in arns:
+        await world.call("TagResource", Resource=arn, Tags={"b": "2"})
+        await world.call("UntagResource", Resource=arn, TagKeys=["a"])
+        assert (await world.call("ListTags", Resource=arn))["Tags"] == {"b": "2"}

@@ -49,6 +49,15 @@ def to(arn: str) -> dict[str, Any]:
         ("RemovePermission", {**F, "StatementId": "s"}, NOT_FOUND,
          "No policy is associated with the given resource."),
         ("GetPolicy", F, NOT_FOUND, "The resource you requested does not exist."),
+        ("PutFunctionConcurrency", {"FunctionName": "f:1", "ReservedConcurrentExecutions": 1},
+         INVALID,
+         ("This operation is permitted on Lambda functions only. Aliases and versions do not"
+         " support this operation. Please specify either a function name or an unqualified function"
+         " ARN.")),
+        ("DeleteLayerVersion", {"LayerName": "l", "VersionNumber": 0}, INVALID,
+         "Layer Version Cannot be less than 1"),
+        ("ListTags", {"Resource": SIGNING}, NOT_FOUND,
+         f"The resource you requested does not exist: {SIGNING}"),
         ("CreateFunctionUrlConfig", {**NOBODY, "AuthType": "NONE"}, NOT_FOUND,
          "Function does not exist"),
         ("GetFunctionUrlConfig", F, NOT_FOUND, "The resource you requested does not exist."),

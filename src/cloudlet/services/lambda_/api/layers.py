@@ -98,6 +98,8 @@ async def get_layer_version_by_arn(
 @operation("DeleteLayerVersion", resource=layer_arn)
 async def delete_layer_version(ctx: Lambda, req: DeleteLayerVersionRequest) -> None:
     """Delete a version; functions that use it keep it. One that is not there is no error."""
+    if req.version_number < 1:
+        raise InvalidParameterValue("Layer Version Cannot be less than 1")
     name = layer_name(ctx, req.layer_name, req.version_number)
     store = ctx.service.store
     await store.records.commit(

@@ -31,7 +31,7 @@ Lambda = Context[LambdaService]
 @operation("PutFunctionConcurrency", resource=function_arn, policy=function_policy)
 async def put_function_concurrency(ctx: Lambda, req: PutFunctionConcurrencyRequest) -> Concurrency:
     """Reserve concurrency for the function; 0 stops its invocations."""
-    name = named(ctx, req)
+    name = _unqualified(named(ctx, req))
     wanted = req.reserved_concurrent_executions
     before = ctx.service.store.function(name).reserved_concurrency or 0
     account = ctx.service.targets.account(name.account, name.region)
@@ -40,6 +40,17 @@ async def put_function_concurrency(ctx: Lambda, req: PutFunctionConcurrencyReque
             "Specified ReservedConcurrentExecutions for function decreases account's"
             f" UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MINIMUM}]."
         )
+    provisioned = sum(
+        record.requested
+        for _, record in ctx.service.store.provisioned.scan(
+            name.account, name.region, f"{name.name}:"
+        )
+    )
+    if provisioned > wanted:
+        raise InvalidParameterValue(
+            f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total"
+            f" provisioned concurrency [{provisioned}]."
+        )
     await _reserve(ctx, name, wanted)
     return Concurrency(reserved_concurrent_executions=wanted)
 
@@ -47,7 +58,7 @@ async def put_function_concurrency(ctx: Lambda, req: PutFunctionConcurrencyReque
 @operation("DeleteFunctionConcurrency", resource=function_arn, policy=function_policy)
 async def delete_function_concurrency(ctx: Lambda, req: DeleteFunctionConcurrencyRequest) -> None:
     """Give the reservation up."""
-    await _reserve(ctx, named(ctx, req), None)
+    await _reserve(ctx, _unqualified(named(ctx, req)), None)
 
 
 @operation("GetFunctionConcurrency", resource=function_arn, policy=function_policy)
@@ -59,6 +70,16 @@ async def get_function_concurrency(
     return GetFunctionConcurrencyResponse(
         reserved_concurrent_executions=function.reserved_concurrency
     )
+
+
+def _unqualified(name: FunctionName) -> FunctionName:
+    if name.qualifier is not None:
+        raise InvalidParameterValue(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not"
+            " support this operation. Please specify either a function name or an unqualified"
+            " function ARN."
+        )
+    return name
 
 
 async def _reserve(ctx: Lambda, name: FunctionName, reserved: int | None) -> None:
