@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.couchbase.sqlpp import statements, tree
+from cloudlet.couchbase.sqlpp.error_codes import CODES
 from cloudlet.couchbase.sqlpp.functions import FUNCTIONS, Function
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.functions.window import WINDOW_FUNCTIONS
@@ -122,9 +123,14 @@ def _windows() -> str:
     return _section("Window functions", rows, "function")
 
 
+def _codes() -> str:
+    rows = ((str(number), code.description) for number, code in CODES.items())
+    return _section("Error codes", rows, "code")
+
+
 def page() -> str:
     """The whole page."""
-    parts = (_statements, _clauses, _expressions, _functions, _aggregates, _windows)
+    parts = (_statements, _clauses, _expressions, _functions, _aggregates, _windows, _codes)
     return _INTRODUCTION + "".join(part() for part in parts).rstrip() + "\n"
 
 

@@ -154,6 +154,11 @@ class MemoryKeyspaces:
         if scope not in self._tree.get(bucket, {}):
             raise UnknownKeyspaceError("scope", scope)
         del self._tree[bucket][scope]
+        self._indexes = {
+            name: index
+            for name, index in self._indexes.items()
+            if (index.bucket, index.scope) != (bucket, scope)
+        }
 
     async def create_collection(self, bucket: str, scope: str, collection: str) -> None:
         if scope not in self._tree.get(bucket, {}):

@@ -138,7 +138,7 @@ async def _change_sequence(
         if sequences.exists(name):
             if statement.tolerant:
                 return
-            raise errors.QueryError(19104, f"Sequence '{path_text(name)}' already exists", http=409)
+            raise errors.QueryError(19108, f"Sequence '{path_text(name)}' already exists", http=409)
         old = Sequence(name)
     else:
         old = sequences.find(name)
@@ -148,15 +148,16 @@ async def _change_sequence(
     if statement.create or "restart" in _written(statement):
         start = restart if restart is not None else new.start
         new = msgspec.structs.replace(new, reserved=start)
+    if new.cache < 1:
+        raise errors.QueryError(
+            19105, f"Invalid cache value for sequence '{path_text(name)}'", http=400
+        )
     if (
         new.increment == 0
         or new.minimum > new.maximum
-        or new.cache < 1
         or not (new.minimum <= new.start <= new.maximum)
     ):
-        raise errors.QueryError(
-            19105, f"Invalid options for sequence '{path_text(name)}'", http=400
-        )
+        raise errors.QueryError(19104, f"Invalid range for sequence '{path_text(name)}'", http=400)
     await sequences.save(new)
 
 
@@ -175,7 +176,7 @@ def _sequence_options(statement: s.ChangeSequence) -> dict[str, Any]:
             assert isinstance(value, Expression)
             options = constant(value)
             if type(options) is not dict or not set(options) <= set(_FIELDS):
-                raise errors.QueryError(19105, "Invalid sequence options", http=400)
+                raise errors.QueryError(12038, "Invalid option in sequence options", http=400)
             found.update((_FIELDS[key], item) for key, item in options.items())
         elif name == "RESTART":
             found["restart"] = None if value is None else constant(value)  # type: ignore[arg-type]
@@ -187,5 +188,5 @@ def _sequence_options(statement: s.ChangeSequence) -> dict[str, Any]:
     for field, value in found.items():
         wanted = bool if field == "cycle" else int
         if type(value) is not wanted and not (field == "restart" and value is None):
-            raise errors.QueryError(19105, f"Invalid value for sequence option {field}", http=400)
+            raise errors.QueryError(12039, f"Invalid type for sequence option {field}", http=400)
     return found

@@ -87,6 +87,7 @@ class Context:
         self._memory_quota_bytes = memory_quota_bytes
         self.stopped = False  # set from outside: the client is gone, or an administrator
         self.errors: list[errors.QueryError] = []
+        self.warnings: list[errors.QueryError] = []
         self._deadline = time.monotonic() + timeout_s if timeout_s else None
         self._timeout_text = timeout_text
         self._slice_s = _SLICE_S

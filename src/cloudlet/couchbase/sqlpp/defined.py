@@ -168,7 +168,7 @@ class Sequences(_Definitions):
         self._last: dict[Name, int] = {}
 
     def find(self, name: Name) -> Sequence:
-        """The sequence of a full name; 19103 where there is none."""
+        """The sequence of a full name; 19106 where there is none."""
         for n, data in self._names():
             if n == name:
                 return msgspec.json.decode(data, type=Sequence)
@@ -177,6 +177,10 @@ class Sequences(_Definitions):
     def exists(self, name: Name) -> bool:
         """Whether there is a sequence of that name."""
         return any(n == name for n, _ in self._names())
+
+    def names(self) -> Iterator[Name]:
+        """The names of all sequences."""
+        return (name for name, _ in self._names())
 
     async def save(self, sequence: Sequence) -> None:
         """Keep a new or changed sequence; what was reserved is given up."""
@@ -191,7 +195,7 @@ class Sequences(_Definitions):
         await self._drop(name)
 
     async def next(self, name: Name) -> int:
-        """The next value; 19107 where there is none any more."""
+        """The next value; 19111 where there is none any more."""
         value, left = self._next.get(name, (None, 0))
         if left == 0 or value is None:
             sequence = self.find(name)
@@ -216,7 +220,7 @@ class Sequences(_Definitions):
         return value
 
     def previous(self, name: Name) -> int:
-        """The last value given out by this server since it started; 19106 before the first."""
+        """The last value given out by this server since it started; 19118 before the first."""
         if name not in self._last:
             self.find(name)
             raise errors.QueryError(
@@ -241,4 +245,4 @@ class Sequences(_Definitions):
             yield path_text(name), document
 
 
-_NOT_FOUND, _NO_PREVIOUS, _EXHAUSTED = 19103, 19106, 19107
+_NOT_FOUND, _EXHAUSTED, _NO_PREVIOUS = 19106, 19111, 19118

@@ -33,15 +33,15 @@ def checked_options(given: Any) -> dict[str, Any]:
     if given is None:
         return dict(_DEFAULTS)
     if type(given) is not dict:
-        raise errors.QueryError(7006, "INFER options must be an object", http=400)
+        raise errors.QueryError(7023, "INFER options must be an object", http=400)
     for name, value in given.items():
         if name not in _DEFAULTS:
-            raise errors.QueryError(7001, f"Unrecognized INFER option {name}", http=400)
+            raise errors.QueryError(7000, f"Unrecognized INFER option {name}", http=400)
         numeric = type(value) in (int, float)
         if name != "flags" and not numeric:
-            raise errors.QueryError(7002, f"INFER option {name} must be a number", http=400)
+            raise errors.QueryError(7001, f"INFER option {name} must be a number", http=400)
     if not 0 <= given.get("similarity_metric", 0.6) <= 1:
-        raise errors.QueryError(7003, "similarity_metric must be between 0 and 1", http=400)
+        raise errors.QueryError(7000, "similarity_metric must be between 0 and 1", http=400)
     return {**_DEFAULTS, **given}
 
 

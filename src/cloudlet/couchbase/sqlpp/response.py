@@ -67,6 +67,9 @@ class ResponseBody:
         parts = [b"\n],\n"]
         if found:
             parts += [b'"errors": ', encode([error.body() for error in found]), b",\n"]
+        warnings = context.warnings if context is not None else []
+        if warnings:
+            parts += [b'"warnings": ', encode([one.body() for one in warnings]), b",\n"]
         parts += [b'"status": ', encode(status)]
         if self._metrics:
             parts += [b',\n"metrics": ', encode(self._counts(found, context))]
@@ -93,4 +96,6 @@ class ResponseBody:
             counts["sortCount"] = context.sort_count
         if found:
             counts["errorCount"] = len(found)
+        if context is not None and context.warnings:
+            counts["warningCount"] = len(context.warnings)
         return counts

@@ -49,7 +49,7 @@ async def test_update_before_delete_and_limit(session: Session) -> None:
     [
         ("USING [1, 1] s ON KEY 'b' || TO_STRING(s) WHEN MATCHED THEN UPDATE SET b.x = 1", 5320),
         ("USING [1, 1] s ON KEY 'x' WHEN NOT MATCHED THEN INSERT {}", 5330),
-        ("USING [1] s ON b.n = s WHEN NOT MATCHED THEN INSERT {}", 3151),
+        ("USING [1] s ON b.n = s WHEN NOT MATCHED THEN INSERT {}", 3160),
         ("USING [1] s ON KEY 'x' WHEN NOT MATCHED THEN INSERT (KEY 'y', VALUE {})", 3150),
         ("USING [1] s ON KEY 'x'", 3000),
         ("USING [1] s ON KEY 'x' WHEN MATCHED THEN DELETE WHEN MATCHED THEN DELETE", 3000),

@@ -38,18 +38,40 @@ async def test_a_correlated_recursion(session: Session) -> None:
     assert rows == [{"kind": "odd", "ns": [1, 3, 5, 7]}, {"kind": "prime", "ns": []}]
 
 
+async def test_limits_that_nobody_set_end_it_with_a_warning(session: Session) -> None:
+    rows = await session(
+        "WITH RECURSIVE x AS (SELECT 1 a UNION SELECT x.a + 1 AS a FROM x)"
+        " SELECT RAW COUNT(*) FROM x"
+    )
+    assert rows == [1001]
+    assert [warning.code for warning in session.context.warnings] == [3306]
+    rows = await session(
+        "WITH RECURSIVE x AS (SELECT 1 a UNION SELECT x.a + 1 AS a FROM x) OPTIONS {'levels': 3}"
+        " SELECT RAW COUNT(*) FROM x"
+    )
+    assert (rows, session.context.warnings) == ([4], [])
+
+
+async def test_so_many_documents_end_it_with_a_warning(session: Session) -> None:
+    rows = await session(
+        "WITH RECURSIVE x AS (SELECT v FROM ARRAY_RANGE(0, 12000) v UNION SELECT x.v FROM x)"
+        " SELECT RAW COUNT(*) FROM x"
+    )
+    assert rows == [10_000]
+    assert [warning.code for warning in session.context.warnings] == [3305]
+
+
 @pytest.mark.parametrize(
     ("term", "code"),
     [
-        ("(SELECT 1 a UNION SELECT x.a + 1 AS a FROM x)", 5400),
         ("(SELECT 1 a UNION SELECT COUNT(*) AS a FROM x)", 3300),
         ("(SELECT 1 a UNION SELECT x.a FROM x GROUP BY x.a)", 3300),
         ("(SELECT 1 a UNION SELECT x.a FROM x ORDER BY x.a)", 3300),
         ("(SELECT DISTINCT 1 a UNION SELECT x.a FROM x)", 3300),
-        ("(SELECT 1 a UNION SELECT x.a FROM x JOIN x y ON TRUE)", 3300),
+        ("(SELECT 1 a UNION SELECT x.a FROM x JOIN x y ON TRUE)", 3302),
         ("(SELECT 1 a UNION SELECT b.n a FROM books b LEFT JOIN x ON b.n = x.a)", 3300),
         ("(SELECT [1] a UNION SELECT b FROM x UNNEST x.a b)", 3300),
-        ("(SELECT 1 a UNION SELECT x.a FROM x) OPTIONS {'nope': 1}", 3300),
+        ("(SELECT 1 a UNION SELECT x.a FROM x) OPTIONS {'nope': 1}", 3303),
         ("(SELECT 1 a UNION SELECT x.a FROM x) CYCLE a + 1 RESTRICT", 3307),
     ],
 )

@@ -127,7 +127,7 @@ async def test_range_without_numbers_sees_its_equals(session: Session) -> None:
         ("SELECT SUM(n) OVER (ROWS 1 PRECEDING) FROM books", 3220),
         ("SELECT n FROM books WHERE ROW_NUMBER() OVER () = 1", 3220),
         ("SELECT SUM(RANK() OVER (ORDER BY n)) OVER () FROM books", 3220),
-        ("SELECT SUM(n) OVER nowhere FROM books", 3221),
+        ("SELECT SUM(n) OVER nowhere FROM books", 3220),
         ("SELECT LAG() OVER (ORDER BY n) FROM books", 3000),
         ("SELECT ROW_NUMBER() FROM books", 3000),
         ("SELECT NTILE(0) OVER (ORDER BY n) FROM books", 5010),

@@ -6,13 +6,16 @@ import base64
 import binascii
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.encoding import base64_text, encoded_value
+from cloudlet.couchbase.sqlpp.error_codes import CODES, details
 from cloudlet.couchbase.sqlpp.functions.registry import TEXT, function, typed
+from cloudlet.couchbase.sqlpp.functions.regular_expressions import compiled
+from cloudlet.couchbase.sqlpp.patterns import like_matcher
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
 
@@ -143,3 +146,35 @@ def redact(value: Any, *_options: Any) -> Any:
     if type(value) is str:
         return "x" * len(value)
     return 0 if type(value) in (int, float) else value
+
+
+@function("finderr")
+def finderr(wanted: Any) -> Any:
+    """The errors of a code, or those whose description a regular expression matches."""
+    if wanted is MISSING:
+        return MISSING
+    if type(wanted) is int:
+        return [details(wanted)] if wanted in CODES else []
+    if type(wanted) is not str:
+        return None
+    matches = compiled(wanted)
+    return [details(code) for code, one in CODES.items() if matches.search(one.description)]
+
+
+#: What EXTRACTDDL gives, by its flags' names and numbers.
+_DDL: Final = {"bucket": 1, "scope": 2, "collection": 4, "index": 8, "sequence": 16}
+
+
+@function("extractddl", context=True)
+def extractddl(context: Any, pattern: Any, options: Any = None) -> Any:
+    """The statements that make the scopes, collections, indexes and sequences of the buckets
+    whose names are like the pattern; the option `flags` says which. Buckets are not made by
+    statements here."""
+    if pattern is MISSING or options is MISSING:
+        return MISSING
+    flags = options.get("flags", 31) if type(options) is dict else 31
+    if type(flags) is list:
+        flags = sum(_DDL.get(flag, 0) for flag in flags if type(flag) is str)
+    if type(pattern) is not str or type(flags) is not int:
+        return None
+    return list(context.catalog.ddl(like_matcher(pattern, "\\") if pattern else None, flags))

@@ -16,6 +16,7 @@ from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
 # The reference's limits where a statement gives none; the first only without a memory quota.
 _DOCUMENTS: Final = 10_000
 _LEVELS: Final = 1000
+_DOCUMENT_LIMIT, _DEPTH_LIMIT = 3305, 3306
 
 
 @dataclass(slots=True)
@@ -52,9 +53,11 @@ class Recursive:
                 if context.has_quota:
                     context.hold(value)
                 if 0 <= documents <= len(found):
-                    return self._ended(found, explicit)
+                    return (
+                        found if explicit else self._ended(row, found, documents, _DOCUMENT_LIMIT)
+                    )
             if depth >= levels:
-                return self._ended(found, explicit)
+                return found if explicit else self._ended(row, found, levels, _DEPTH_LIMIT)
             inner = row.copy()
             inner[self.slot] = level
             level = list(self._new(self.step, inner, seen, cycles))
@@ -74,12 +77,21 @@ class Recursive:
             levels is not None or documents is not None,
         )
 
-    def _ended(self, found: list[Any], explicit: bool) -> list[Any]:
-        if explicit:
-            return found
-        raise errors.QueryError(
-            5400, f"Recursive WITH term {self.name} exceeded the implicit limits", http=500
+    def _ended(self, row: Row, found: list[Any], limit: int, code: int) -> list[Any]:
+        """What was found so far; without limits of the statement's own it comes with a warning."""
+        if code == _DEPTH_LIMIT:
+            text = f"stopped at {limit} level as no explicit level limit or memory quota set"
+            cause = {"alias": self.name, "depth": limit}
+        else:
+            text = (
+                f"limited to {limit} documents as no explicit document count limit or memory quota"
+                " set"
+            )
+            cause = {"alias": self.name, "limit": limit}
+        row[0].warnings.append(
+            errors.QueryError(code, f"Recursive WITH '{self.name}' {text}", cause=cause)
         )
+        return found
 
     def _new(self, plan: QueryPlan, row: Row, seen: set[Any], cycles: set[Any]) -> Iterator[Any]:
         """The plan's results that are new: by UNION as a whole, by CYCLE in the named fields."""

@@ -196,7 +196,7 @@ def _merge_insert(stream: Stream, *, by_key: bool) -> s.MergeInsert:
         )
     if not stream.symbol("("):
         raise errors.semantic(
-            3151,
+            3160,
             "MERGE with ON clause must have document key specification in INSERT action"
             f"{errors.near(at)}.",
         )

@@ -100,7 +100,7 @@ def _member(stream: Stream) -> str:
     if stream.symbol(":"):
         if name != "local":
             raise errors.QueryError(
-                5220, f"Unable to find user {name}:{stream.identifier()}", http=404
+                5210, f"Unable to find user {name}:{stream.identifier()}", http=404
             )
         name = stream.identifier()
     return name

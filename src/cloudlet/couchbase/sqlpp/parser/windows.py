@@ -180,7 +180,7 @@ def _based(window: tree.Window, named: dict[str, tree.Window], name: str) -> tre
     seen: set[str] = set()
     while window.base is not None:
         if window.base in seen or window.base not in named:
-            raise errors.semantic(3221, f"Window {window.base} not in the scope of window clause")
+            raise errors.semantic(3220, f"Window {window.base} not in the scope of window clause")
         seen.add(window.base)
         base = named[window.base]
         if window.partition and (base.partition or base.base is not None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors
@@ -16,6 +17,7 @@ from cloudlet.couchbase.sqlpp.keyspace import (
     Keyspaces,
     UnknownKeyspaceError,
 )
+from cloudlet.couchbase.sqlpp.render import quoted
 from cloudlet.couchbase.sqlpp.statements import Path
 from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET, SystemKeyspaces
 
@@ -88,6 +90,26 @@ class Catalog:
         """An online primary index of the keyspace."""
         return next((i for i in self.indexes(name) if i.is_primary and i.state == "online"), None)
 
+    def ddl(self, wanted: Callable[[str], bool] | None, flags: int) -> Iterator[str]:
+        """The statements that make what there is in the buckets: 2 scopes, 4 collections,
+        8 indexes, 16 sequences."""
+        for bucket in sorted(self.keyspaces.buckets()):
+            if wanted is not None and not wanted(bucket):
+                continue
+            for scope in sorted(self.keyspaces.scopes(bucket)):
+                path = f"{quoted(bucket)}.{quoted(scope)}"
+                if flags & 2 and not scope.startswith("_"):
+                    yield f"CREATE SCOPE {path};"
+                for collection in sorted(self.keyspaces.collections(bucket, scope)):
+                    if flags & 4 and not collection.startswith("_"):
+                        yield f"CREATE COLLECTION {path}.{quoted(collection)};"
+                    if flags & 8:
+                        name = KeyspaceName(bucket, scope, collection)
+                        yield from map(_index_statement, self.indexes(name))
+            for sequence in self.sequences.names():
+                if flags & 16 and len(sequence) == 3 and sequence[0] == bucket:
+                    yield f"CREATE SEQUENCE {'.'.join(map(quoted, sequence))};"
+
     def name(self, path: Path, context: tuple[str, str] | None) -> KeyspaceName:
         """What a written keyspace means; 12003, 12021 or 10205 where it means nothing."""
         name = full_name(path, context)
@@ -98,8 +120,18 @@ class Catalog:
         return name
 
 
+def _index_statement(index: IndexDefinition) -> str:
+    parts = (index.bucket, index.scope, index.collection)
+    keyspace = ".".join(map(quoted, parts if parts[1:] != (_DEFAULT, _DEFAULT) else parts[:1]))
+    if index.is_primary:
+        return f"CREATE PRIMARY INDEX {quoted(index.name)} ON {keyspace};"
+    condition = f" WHERE {index.condition}" if index.condition is not None else ""
+    keys = ",".join(index.keys)
+    return f"CREATE INDEX {quoted(index.name)} ON {keyspace}({keys}){condition};"
+
+
 def defined_name(parts: tuple[str, ...], context: tuple[str, str] | None) -> tuple[str, ...]:
-    """The full name of a function or sequence: (name,) or (bucket, scope, name); 10104 if none.
+    """The full name of a function or sequence: (name,) or (bucket, scope, name); else 10105.
 
     `parts` begin with the namespace, as `default:`, where it is written.
     """
@@ -110,7 +142,7 @@ def defined_name(parts: tuple[str, ...], context: tuple[str, str] | None) -> tup
     if len(names) == 3:
         return names
     raise errors.semantic(
-        10103, f"Invalid function name '{'.'.join(names)}': only 2 or 4 parts are valid"
+        10105, f"Invalid function name '{'.'.join(names)}': only 2 or 4 parts are valid"
     )
 
 

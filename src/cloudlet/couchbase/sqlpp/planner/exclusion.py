@@ -29,7 +29,7 @@ def _path(node: Expression) -> Path:
         elif isinstance(node, tree.Spread):
             steps.append("*")
         else:
-            raise errors.semantic(3110, "EXCLUDE terms must be paths.")
+            raise errors.semantic(3100, "EXCLUDE terms must be paths.")
         node = node.base
     steps.append(node.name)
     return tuple(reversed(steps))

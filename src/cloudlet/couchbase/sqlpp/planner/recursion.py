@@ -83,7 +83,11 @@ def _check(operation: s.SetOperation, binding: s.LetBinding) -> None:
     if not isinstance(right, s.Select):
         raise _refused("set operations are not allowed in the recursive clause", binding)
     if _references(operation.right, binding.name) > 1:
-        raise _refused("recursive reference must not appear more than once", binding)
+        raise errors.semantic(
+            3302,
+            f"Recursive reference '{binding.name}' must not appear more than once in the FROM"
+            f" clause{errors.near(binding.at)}",
+        )
     values = [p.expression for p in right.projections if p.expression is not None]
     parts = [part for value in values for part in tree.walk(value)]
     if (
@@ -128,17 +132,17 @@ def recursive_term(
     options = None
     if recursion.options is not None:
         options = compile_expression(block.resolved(recursion.options))
-        _check_names(recursion.options, binding)
+        _check_names(recursion.options)
     return Recursive(operator, slot, anchor, step, operation.all, fields, options, binding.name)
 
 
-def _check_names(options: Expression, binding: s.LetBinding) -> None:
+def _check_names(options: Expression) -> None:
     if not isinstance(options, tree.ObjectConstruct):
         return
     for key, _ in options.pairs:
         name: Any = key.value if isinstance(key, tree.Literal) else None
         if name not in _LIMITS:
-            raise _refused(f"unknown option {name}", binding)
+            raise errors.semantic(3303, f"Invalid config option {name}")
 
 
 def _is_path(node: Expression) -> bool:

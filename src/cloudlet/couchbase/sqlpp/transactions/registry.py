@@ -90,6 +90,8 @@ class Transactions:
             yield [self._begin(request)]
             return
         if request.txid is None and not request.tximplicit:
+            if isinstance(tree, s.Execute):
+                raise failed(17004, "Transaction context error: there is no transaction")
             if isinstance(tree, s.TransactionControl):
                 raise failed(17005, f"Transaction statement is out of order (none, {tree.kind})")
             async for batch in self._engine.run(compiled, context):
@@ -219,7 +221,7 @@ class Transactions:
         """`EXECUTE __get` and its kin: a document's row as the SDKs read it."""
         values = request.positional
         if len(values) < 2 or type(values[0]) is not str or type(values[1]) is not str:
-            raise failed(17001, f"Wrong arguments to {name}")
+            raise failed(5003, f"Execution parameter error: wrong arguments to {name}")
         context.transaction = transaction
         keyspace = context.resolve(_keyspace_name(values[0]))
         key = values[1]
