@@ -255,6 +255,18 @@ async def test_a_snapshot_that_cannot_be_forked_says_why(
     assert calls == ["before 2", "before 1", "after 1", "after 2"]
 
 
+async def test_a_snapshot_that_nobody_used_is_taken_anew(make_bench: Any) -> None:
+    bench = await make_bench(idle_s=0.2)
+    spec = bench.function(SNAPPED, snap_start=True, version="1")
+    assert (await bench.compute.prepare_snapshot(spec)).optimised
+    first = await bench.call(spec)
+    await until(lambda: not bench.compute.snapshot() and not bench.compute.templates())
+    again = await bench.call(spec)
+    assert again[1:3] == first[1:3]
+    assert again[0] != first[0]
+    assert [state.status for state in bench.compute.templates()] == ["ready"]
+
+
 async def test_other_runtimes_have_no_snapshots(bench: Any) -> None:
     node = bench.function("exports.handler = async () => 1;", "n", runtime="nodejs20.x", key="n:1")
     state = await bench.compute.prepare_snapshot(node)

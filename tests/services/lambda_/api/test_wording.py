@@ -54,6 +54,8 @@ def to(arn: str) -> dict[str, Any]:
          ("This operation is permitted on Lambda functions only. Aliases and versions do not"
          " support this operation. Please specify either a function name or an unqualified function"
          " ARN.")),
+        ("UpdateFunctionCode", {**F, "ImageUri": "i"}, INVALID,
+         "Please don't provide ImageUri when updating a function with packageType Zip."),
         ("DeleteLayerVersion", {"LayerName": "l", "VersionNumber": 0}, INVALID,
          "Layer Version Cannot be less than 1"),
         ("ListTags", {"Resource": SIGNING}, NOT_FOUND,

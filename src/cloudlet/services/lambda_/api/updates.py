@@ -39,10 +39,14 @@ async def update_function_code(
 ) -> FunctionConfiguration:
     """Replace the code of $LATEST; invocations from the return on run the new code."""
     name = _unqualified(named(ctx, req))
-    check_supported(req)
     store = ctx.service.store
     async with ctx.service.changing(name):
         function = store.function(name)
+        if req.image_uri:
+            raise InvalidParameterValue(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
+        check_supported(req)
         check_revision(req.revision_id, function.latest.revision_id)
         deployment.check_signature(store, function.code_signing)
         async with ctx.service.received(
