@@ -28,6 +28,7 @@ class CgroupRoot:
     pids: Path | None
     cpu: Path | None
     usage: Path | None = None  # that counts processor time
+    home: Path | None = None  # of version 2: the group in which our process was
 
     @property
     def folders(self) -> list[Path]:
@@ -101,11 +102,11 @@ def _unified(own: Path, name: str) -> tuple[CgroupRoot | None, str]:
             _hand_down(parent, "memory", "pids")
             _hand_down(folder, "memory", "pids")
         except OSError:
-            _remove(folder)
+            _remove(folder, own)
             continue
         _sweep(parent)
         cpu = _weighted(parent, folder)
-        return CgroupRoot(2, folder, folder, cpu, cpu), "cgroup v2"
+        return CgroupRoot(2, folder, folder, cpu, cpu, own), "cgroup v2"
     return None, "cgroup v2 is not writable here (no delegation)"
 
 
@@ -146,22 +147,33 @@ def _enter_platform(folder: Path) -> None:
 def remove_root(root: CgroupRoot) -> None:
     """Take the folders away again; environments must have ended."""
     for folder in root.folders:
-        _remove(folder)
+        _remove(folder, root.home or folder.parent)
 
 
-def _remove(folder: Path) -> None:
-    """Whoever is left of the platform's group goes back to where it came from."""
-    with contextlib.suppress(OSError):
-        for pid in (folder / PLATFORM / "cgroup.procs").read_text().split():
-            with contextlib.suppress(OSError):
-                (folder.parent / "cgroup.procs").write_text(pid)
-    for path in [*folder.glob("*/"), folder]:
+def _remove(folder: Path, home: Path) -> None:
+    """Whoever is left of the platform's group goes home."""
+    for path in folder.glob("*/"):
         with contextlib.suppress(OSError):
+            if path.name == PLATFORM:
+                _send_home(path, home)
             path.rmdir()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _send_home(platform: Path, home: Path) -> None:
+    for pid in (platform / "cgroup.procs").read_text().split():
+        try:
+            (home / "cgroup.procs").write_text(pid)
+        except OSError:  # of version 2: it hands controllers down to us
+            for folder in (platform.parent, home):
+                lent = (folder / "cgroup.subtree_control").read_text().split()
+                (folder / "cgroup.subtree_control").write_text(" ".join(f"-{c}" for c in lent))
+            (home / "cgroup.procs").write_text(pid)
 
 
 def _sweep(parent: Path) -> None:
     """Remove what servers left behind that were killed."""
     for folder in parent.glob("cloudlet-*-*/"):
         if not Path("/proc", folder.name.split("-")[1]).exists():
-            _remove(folder)
+            _remove(folder, parent)
