@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudlet.compute.groups import find_root, remove_root
+from cloudlet.compute.memory import CgroupMeter
+
+SPIN = "import os, sys\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\nwhile True: pass\n"
+
+
+@pytest.fixture
+def meter() -> Iterator[CgroupMeter]:
+    root, reason = find_root()
+    if root is None or root.cpu is None or root.usage is None:
+        pytest.skip(reason)
+    meter = CgroupMeter(root, "test")
+    try:
+        yield meter
+    finally:
+        meter.close()
+        remove_root(root)
+
+
+def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(meter: CgroupMeter) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(128, 512)
+    folder = share._folder
+    weight = folder / ("cpu.shares" if (folder / "cpu.shares").exists() else "cpu.weight")
+    ordinary = weight.read_text()
+    share.pace()
+    assert not share.idle
+    fds = list(meter.join)
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", SPIN.format(fds=fds)], pass_fds=fds, stdout=subprocess.PIPE
+    ) as spinning:
+        try:
+            assert spinning.stdout is not None
+            spinning.stdout.readline()
+            deadline = time.monotonic() + 10
+            while not share.idle:
+                assert time.monotonic() < deadline
+                share.pace()
+            assert (folder / "cpu.idle").read_text().strip() == "1"
+            # While it gets more than its right there is nothing to be earned.
+            os.sched_yield()
+            share.pace()
+            assert share.idle
+        finally:
+            spinning.kill()
+    while share.idle:
+        assert time.monotonic() < deadline
+        share.pace()
+    assert (folder / "cpu.idle").read_text().strip() == "0"
+    assert weight.read_text() == ordinary
+
+
+def test_weights_are_in_proportion_to_memory(meter: CgroupMeter) -> None:
+    assert meter.share is not None
+    folder: Path = meter.share._folder
+    name = "cpu.shares" if (folder / "cpu.shares").exists() else "cpu.weight"
+    weights = []
+    for memory_mb in (1769, 3538):
+        meter.limit(memory_mb, 512)
+        weights.append(int((folder / name).read_text()))
+    assert weights[1] == 2 * weights[0]
