@@ -98,7 +98,7 @@ class Forker:
 
     async def _fork_blank(self) -> None:
         with contextlib.suppress(SandboxFailed, ComputeStopped):
-            sandbox = await self._fork()
+            sandbox = await self._fork(ahead=True)
             if sandbox.status == "blank":
                 self._blanks.append(sandbox)
                 self._look_later()
@@ -119,7 +119,7 @@ class Forker:
             return True
         return any(sandbox.status != "blank" for sandbox in self.sandboxes.values())
 
-    async def _fork(self) -> Sandbox:
+    async def _fork(self, *, ahead: bool = False) -> Sandbox:
         if not self.alive or self._socket is None:
             raise SandboxFailed("the zygote has ended")
         self._numbers += 1
@@ -128,7 +128,7 @@ class Forker:
         if self._cgroups is not None:
             name = f"{self.name}-{id(self):x}-{number}"
             try:
-                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name)
+                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name, ahead=ahead)
             except OSError as error:
                 raise SandboxFailed(f"the environment could not be limited: {error}") from error
         requests, answers, log = (os.pipe2(os.O_CLOEXEC) for _ in range(3))

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cloudlet.compute.memory import MAX_PROCESSES, MOST_WATCHED
+
 IN_FORCE = "pasta: the platform's ports and what the host can reach, not the host's loopback"
 NO_NAMESPACES = "no user namespaces: functions reach the host's loopback"
 _PROBE = Path(__file__).parent / "inside" / "probe.py"
@@ -95,11 +97,19 @@ def probe(
             cgroups,
             cgroup_detail if cgroups else f"RLIMIT_DATA and watching instead: {cgroup_detail}",
         ),
-        IsolationItem("process limits", pids, "1024 an environment" if pids else "RLIMIT_NPROC"),
+        IsolationItem(
+            "process limits",
+            pids,
+            f"{MAX_PROCESSES} an environment"
+            if pids
+            else f"watched: an environment is ended over {MOST_WATCHED} processes and threads",
+        ),
         IsolationItem(
             "processor shares",
             shares,
-            "in proportion to memory" if shares else "environments compete as equals",
+            "in proportion to memory; what exceeds it comes after everybody else's"
+            if shares
+            else "environments compete as equals, at a lower priority than the platform",
         ),
         _network(shared.result() if apart else NO_NAMESPACES),
     )

@@ -43,6 +43,10 @@ class ProcessorShare:
         self._seen_s, self._looked = self._used_s(), perf_counter()
         self._be(idle=False)
 
+    def step_back(self) -> None:
+        """Let all others go first until `limit`: nobody waits for what is made ahead."""
+        self._be(idle=True)
+
     def pace(self) -> None:
         """Look at what was used since the last look, and let others go first or not."""
         if self._usage < 0:
