@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ async def test_without_groups_too_many_are_the_end(
 
 def test_the_platform_goes_beside_its_environments_and_home_again() -> None:
     def where() -> list[str]:
-        return groups.Path("/proc/self/cgroup").read_text().splitlines()
+        return Path("/proc/self/cgroup").read_text().splitlines()
 
     before = where()
     root, reason = groups.find_root()
