@@ -136,3 +136,65 @@ def test_groups_agree_with_the_obvious_evaluation(documents: list[dict[str, Any]
     scanned, indexed = asyncio.run(both())
     assert scanned == wanted
     assert indexed == wanted
+
+
+TERMS = st.lists(
+    st.tuples(st.sampled_from("xyz"), st.sampled_from(["", " DESC"]),
+              st.sampled_from(["", " NULLS FIRST", " NULLS LAST"])),
+    min_size=1, max_size=3,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(documents=DOCUMENTS, terms=TERMS, limit=st.none() | st.integers(1, 5))
+def test_order_agrees_with_the_obvious_evaluation(
+    documents: list[dict[str, Any]], terms: list[tuple[str, str, str]], limit: int | None
+) -> None:
+    session = Session(MemoryKeyspaces(d={f"{n:02d}": doc for n, doc in enumerate(documents)}))
+    wanted = list(enumerate(documents))
+    for name, descending, nulls in reversed(terms):
+
+        def place(item: tuple[int, dict[str, Any]], name: str = name) -> Any:
+            return ranked(item[1].get(name, UNKNOWN))
+
+        wanted.sort(key=place, reverse=bool(descending))
+        if nulls:
+            last = nulls.endswith("LAST")
+            wanted.sort(key=lambda item, n=name, last=last: (item[1].get(n) is None) is last)  # type: ignore[misc]
+    written = ", ".join(f"d.{name}{descending}{nulls}" for name, descending, nulls in terms)
+    statement = f"SELECT RAW META().id FROM d ORDER BY {written}"
+    if limit is not None:
+        statement += f" LIMIT {limit}"
+    found = asyncio.run(session(statement))
+    assert found == [f"{n:02d}" for n, _ in wanted][:limit]
+
+
+@settings(max_examples=100, deadline=None)
+@given(documents=DOCUMENTS)
+def test_windows_agree_with_the_obvious_evaluation(documents: list[dict[str, Any]]) -> None:
+    session = Session(MemoryKeyspaces(d={f"{n:02d}": doc for n, doc in enumerate(documents)}))
+    statement = (
+        "SELECT META(d).id AS i, SUM(d.y) OVER w AS s, COUNT(*) OVER w AS c, RANK() OVER w AS r,"
+        " DENSE_RANK() OVER w AS e, MAX(d.z) OVER (PARTITION BY d.x) AS m,"
+        " COUNT(d.y) OVER (ORDER BY d.z, META(d).id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS t"
+        " FROM d WINDOW w AS (PARTITION BY d.x ORDER BY d.z) ORDER BY META(d).id"
+    )
+    line = sorted(range(len(documents)), key=lambda n: (ranked(documents[n].get("z", UNKNOWN)), n))
+    wanted = []
+    for n, document in enumerate(documents):
+        here = ranked(document.get("x", UNKNOWN)), ranked(document.get("z", UNKNOWN))
+        part = [d for d in documents if ranked(d.get("x", UNKNOWN)) == here[0]]
+        order = [ranked(d.get("z", UNKNOWN)) for d in part]
+        so_far = [d for d, key in zip(part, order, strict=True) if key <= here[1]]
+        numbers = [d["y"] for d in so_far if type(d.get("y")) in (int, float)]
+        known = [d["z"] for d in part if d.get("z") is not None]
+        at = line.index(n)
+        near = [documents[m] for m in line[max(0, at - 1) : at + 2]]
+        before = [key for key in order if key < here[1]]
+        wanted.append({
+            "i": f"{n:02d}", "s": sum(numbers) if numbers else None, "c": len(so_far),
+            "r": len(before) + 1, "e": len(set(before)) + 1,
+            "m": max(known, key=ranked, default=None),
+            "t": sum(d.get("y") is not None for d in near),
+        })  # fmt: skip
+    assert asyncio.run(session(statement)) == wanted

@@ -11,10 +11,11 @@ from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.defined import Sequence, UserFunction, path_text
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
+from cloudlet.couchbase.sqlpp.evaluation.constants import is_constant
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.parser.functions import names
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name, full_name
-from cloudlet.couchbase.sqlpp.tree import Expression, Name, Parameter, walk
+from cloudlet.couchbase.sqlpp.tree import Expression
 from cloudlet.couchbase.sqlpp.values import INT_MAX, INT_MIN
 
 QueryContext = tuple[str, str] | None
@@ -88,7 +89,7 @@ def _granted(path: s.Path, context: QueryContext) -> KeyspaceName:
 
 def constant(node: Expression) -> Any:
     """The value of an options expression; 5010 where it needs a document or a parameter."""
-    if any(isinstance(part, (Name, Parameter)) for part in walk(node)):
+    if not is_constant(node):
         raise errors.evaluation("options", "the value must be constant")
     return compile_expression(node)([None])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.evaluation import compile_expression
+from cloudlet.couchbase.sqlpp.evaluation.constants import is_constant
 from cloudlet.couchbase.sqlpp.request import Request
 
 
@@ -20,7 +21,7 @@ def parameters_of(statement: s.Execute, request: Request) -> None:
             fatal=True,
         )
     node = statement.using
-    if any(isinstance(part, (tree.Name, tree.Parameter)) for part in tree.walk(node)):
+    if not is_constant(node):
         raise errors.QueryError(
             5003, "Execution parameter error: USING must be constant", http=400, fatal=True
         )
