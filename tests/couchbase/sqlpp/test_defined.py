@@ -252,3 +252,20 @@ async def test_advise_recommends_an_index_once(session: Session) -> None:
     await session(found["index_statement"])
     [row] = await session(f"ADVISE INDEX {query}")
     assert "No index" in row["advice"]["adviseinfo"]["recommended_indexes"]
+
+
+async def test_the_advisor_counts_statements_by_index(session: Session) -> None:
+    query = "SELECT n FROM books WHERE kind = 'odd' AND n > 3"
+    [found] = await session("SELECT RAW ADVISOR($1)", query)
+    (wanted,) = found["recommended_indexes"]
+    assert wanted["statements"] == [{"run_count": 1, "statement": query}]
+    assert "(`kind`,`n`)" in wanted["index"]
+    await session(wanted["index"])
+    [found] = await session("SELECT RAW ADVISOR($1)", [query, query, {"statement": "SELECT 1"}])
+    (used,) = found["current_used_indexes"]
+    assert used["statements"] == [{"run_count": 2, "statement": query}]
+    assert "recommended_indexes" not in found
+    assert await session("SELECT RAW ADVISOR(1)") == [None]
+    with pytest.raises(QueryError) as caught:
+        await session("SELECT ADVISOR({'action': 'start'})")
+    assert caught.value.code == 10501

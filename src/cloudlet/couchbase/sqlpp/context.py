@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -81,6 +81,8 @@ class Context:
         self.preserve_expiry = preserve_expiry
         self.user = user
         self.profile = profile
+        #: ADVISE of a statement's text, given by the engine that runs this.
+        self.advise: Callable[[str], dict[str, Any]] | None = None
         self.rested_s = 0.0  # how long others had their turns
         self.transaction: Transaction | None = None
         self.used_bytes = 0  # what sorting, grouping and joining hold, estimated

@@ -7,7 +7,7 @@ import base64
 import binascii
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -181,6 +181,7 @@ class Engine:
     async def run(self, compiled: Compiled, context: Context) -> AsyncIterator[list[Any]]:
         """Batches of the statement's results, with turns for others in between."""
         seed = context.seed(compiled.frame_size)
+        context.advise = self._advice(compiled.query_context)
         if compiled.query is not None:
             query = compiled.query
             if context.profile is not None:
@@ -230,6 +231,15 @@ class Engine:
             inner = self.compile_tree(query, function.body, context)
             plans = [{"plan": inner.plan(), "statement": function.body}]
             yield [{"function": path_text(name), "plans": plans}]
+
+    def _advice(self, context: QueryContext) -> Callable[[str], dict[str, Any]]:
+        """ADVISE of a text in the query context, for the function ADVISOR."""
+
+        def advise(text: str) -> dict[str, Any]:
+            tree = parse(text)
+            return advised(tree, text, self.compile_tree(tree, text, context).plan())
+
+        return advise
 
     def prepare(self, tree: s.Prepare, text: str, context: QueryContext) -> Prepared:
         """Keep a statement under its name, or under one made from its text."""

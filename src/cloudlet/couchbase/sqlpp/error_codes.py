@@ -79,6 +79,7 @@ CODES: Final[dict[int, Code]] = {
     10204: Code("A collection's name has four parts with its namespace."),
     10205: Code("A keyspace's name has two or four parts with its namespace."),
     10207: Code("A scope's name has three parts with its namespace."),
+    10501: Code("ADVISOR has an action that it does not know."),
     11002: Code("No such system keyspace."),
     11003: Code("System keyspaces cannot be changed."),
     11004: Code("System keyspaces have no indexes, scopes or collections of one's own."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.couchbase.sqlpp.functions import (
+    advice,
     arrays,
     conditional,
     dates,
@@ -21,6 +22,7 @@ from cloudlet.couchbase.sqlpp.functions.registry import FUNCTIONS, Function
 __all__ = [
     "FUNCTIONS",
     "Function",
+    "advice",
     "arrays",
     "conditional",
     "dates",

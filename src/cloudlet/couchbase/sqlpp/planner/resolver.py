@@ -160,7 +160,7 @@ class Resolver:
             return self._read(self._meta(node))
         if node.name in ("unnest_pos", "unnest_position"):
             return self._position(node)
-        if node.name == "extractddl":
+        if node.name in ("advisor", "extractddl"):
             self._planner.needs(Right("system_catalog"))
         if node.name not in FUNCTIONS and node.name != "flatten_keys":
             return self.user_call(tree.UserCall((node.name,), node.arguments, node.at))
