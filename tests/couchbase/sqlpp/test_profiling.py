@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -76,3 +77,27 @@ async def test_long_requests_are_kept(
     (one,) = found["results"]
     assert (one["clientContextID"], one["statement"]) == ("mine", "SELECT RAW 7")
     assert (one["state"], one["resultCount"], one["users"]) == ("completed", 1, "user")
+
+
+async def test_requests_and_prepared_statements_are_ended_by_deletes(
+    service: QueryService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "_LONG_S", 0.0)
+    numbers = "ARRAY_RANGE(0, 99999)"
+    endless = f"SELECT RAW COUNT(*) FROM {numbers} AS a JOIN {numbers} AS b ON a < b"
+    running = asyncio.create_task(ask(service, endless, client_context_id="endless"))
+    where = "clientContextID = 'endless'"
+    await asyncio.sleep(0)  # the request's first turn
+    running_now = f"SELECT RAW 1 FROM system:active_requests WHERE {where}"
+    assert (await ask(service, running_now)).json["results"] == [1]
+    await ask(service, f"DELETE FROM system:active_requests WHERE {where}")
+    assert (await running).json["status"] == "stopped"
+    ended = f"SELECT RAW state FROM system:completed_requests WHERE {where}"
+    assert (await ask(service, ended)).json["results"] == ["stopped"]
+    await ask(service, f"DELETE FROM system:completed_requests WHERE {where}")
+    assert (await ask(service, ended)).json["results"] == []
+    await ask(service, "PREPARE p FROM SELECT 1")
+    await ask(service, "DELETE FROM system:prepareds WHERE name = 'p'")
+    assert (await ask(service, "EXECUTE p")).json["errors"][0]["code"] == 4040
+    denied = (await ask(service, "DELETE FROM system:buckets")).json
+    assert denied["errors"][0]["code"] == 11003

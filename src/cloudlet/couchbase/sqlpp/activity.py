@@ -62,6 +62,17 @@ class Activity:
         for active in list(self.active.values()):
             yield active.request_id, active.document()
 
+    def stop(self, request_id: str) -> None:
+        """End a request where it stands."""
+        active = self.active.get(request_id)
+        if active is not None and active.context is not None:
+            active.context.stopped = True
+
+    def forget(self, request_id: str) -> None:
+        """Forget a completed request."""
+        for one in [one for one in self._completed if one[0] == request_id]:
+            self._completed.remove(one)
+
     def completed_documents(self) -> Iterator[tuple[str, Any]]:
         """system:completed_requests: what took a second or longer, the newest 4,000."""
         yield from list(self._completed)

@@ -61,9 +61,10 @@ class QueryService:
     ) -> None:
         system = SystemKeyspaces(keyspaces, version=version)
         self._activity = Activity()
-        system.add("active_requests", self._activity.active_documents)
-        system.add("completed_requests", self._activity.completed_documents)
-        system.add("prepareds", self._prepared_documents)
+        activity = self._activity
+        system.add("active_requests", activity.active_documents, activity.stop)
+        system.add("completed_requests", activity.completed_documents, activity.forget)
+        system.add("prepareds", self._prepared_documents, self._forget_prepared)
         self.engine = Engine(Catalog(keyspaces, system), change_roles)
         self.transactions = Transactions(self.engine)
         self._memory_quota_mb = memory_quota_mb
@@ -255,6 +256,10 @@ class QueryService:
             await _respond(send, 200, b"")
         else:
             await _respond(send, 405, b"")
+
+    def _forget_prepared(self, name: str) -> None:
+        for key in [key for key in self.engine.prepared if key[0] == name]:
+            del self.engine.prepared[key]
 
     def _prepared_documents(self) -> Iterator[tuple[str, Any]]:
         for prepared in list(self.engine.prepared.values()):

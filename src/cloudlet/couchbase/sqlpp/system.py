@@ -29,6 +29,10 @@ class SystemMeta(msgspec.Struct, frozen=True):
     flags: int = 0
 
 
+Documents = Callable[[], Iterable[tuple[str, Any]]]
+Remove = Callable[[str], None]
+
+
 class ReadOnlyError(Exception):
     """A system keyspace was to be changed."""
 
@@ -36,11 +40,12 @@ class ReadOnlyError(Exception):
 class SystemKeyspace:
     """A keyspace whose documents are made when they are read."""
 
-    def __init__(self, name: str, documents: Callable[[], Iterable[tuple[str, Any]]]) -> None:
+    def __init__(self, name: str, documents: Documents, remove: Remove | None) -> None:
         self.name = KeyspaceName(SYSTEM_BUCKET, "_default", name)
         self.uid = name
         self.high_seqno = 0
         self._documents = documents
+        self._remove = remove
 
     def _entries(self) -> list[Entry]:
         return [(value, SystemMeta(key)) for key, value in self._documents()]
@@ -83,8 +88,10 @@ class SystemKeyspace:
         raise ReadOnlyError
 
     async def delete(self, key: str, *, cas: int) -> None:  # noqa: ARG002
-        """Refused."""
-        raise ReadOnlyError
+        """End or forget what the document is about, where that is offered."""
+        if self._remove is None:
+            raise ReadOnlyError
+        self._remove(key)
 
 
 class SystemKeyspaces:
@@ -95,7 +102,8 @@ class SystemKeyspaces:
         self._version = version
         #: State and progress of an index, by who builds it.
         self.index_state: Callable[[IndexDefinition], dict[str, Any]] = lambda _index: {}
-        self._sources: dict[str, Callable[[], Iterable[tuple[str, Any]]]] = {
+        self._removes: dict[str, Remove] = {}
+        self._sources: dict[str, Documents] = {
             "datastores": self._datastores,
             "namespaces": self._namespaces,
             "buckets": self._buckets,
@@ -110,16 +118,18 @@ class SystemKeyspaces:
             "nodes": self._nodes,
         }
 
-    def add(self, name: str, documents: Callable[[], Iterable[tuple[str, Any]]]) -> None:
-        """Offer one more keyspace."""
+    def add(self, name: str, documents: Documents, remove: Remove | None = None) -> None:
+        """Offer one more keyspace; with `remove` its documents can be deleted."""
         self._sources[name] = documents
+        if remove is not None:
+            self._removes[name] = remove
 
     def keyspace(self, name: str) -> SystemKeyspace:
         """The keyspace of that name."""
         source = self._sources.get(name)
         if source is None:
             raise UnknownKeyspaceError("collection", f"system:{name}")
-        return SystemKeyspace(name, source)
+        return SystemKeyspace(name, source, self._removes.get(name))
 
     def _datastores(self) -> Iterator[tuple[str, Any]]:
         yield "local", {"id": "local", "url": "local"}
