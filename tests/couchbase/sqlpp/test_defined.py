@@ -269,3 +269,24 @@ async def test_the_advisor_counts_statements_by_index(session: Session) -> None:
     with pytest.raises(QueryError) as caught:
         await session("SELECT ADVISOR({'action': 'start'})")
     assert caught.value.code == 10501
+
+
+async def test_statements_are_evaluated_inside_of_others(session: Session) -> None:
+    assert await session("SELECT RAW EVALUATE('SELECT $p AS e', {'p': 1})") == [[{"e": 1}]]
+    assert await session("SELECT RAW EVALUATE('SELECT RAW $1', [NULL])") == [[None]]
+    found = await session(
+        "SELECT b.n, EVALUATE('SELECT RAW COUNT(*) FROM books WHERE n < $1', [b.n])[0] AS less"
+        " FROM books b WHERE b.n < 3 ORDER BY b.n"
+    )
+    assert found == [{"n": n, "less": n} for n in range(3)]
+    assert len(await session("SELECT i.* FROM EVALUATE('INFER books')[0] AS i")) >= 1
+    assert await session("SELECT RAW EVALUATE(1)") == [None]
+    for statement in ("DELETE FROM books", "PREPARE p FROM SELECT 1", "DROP SCOPE books.s"):
+        with pytest.raises(QueryError, match="not a readonly request"):
+            await session("SELECT EVALUATE($1)", statement)
+    endless = "SELECT EVALUATE($s, {'s': $s})"
+    with pytest.raises(QueryError, match="nested too deeply"):
+        await session(endless, s=endless)
+    with pytest.raises(QueryError) as caught:
+        await session("SELECT EVALUATE('SELEC 1')")
+    assert caught.value.code == 3000

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.couchbase.sqlpp.memory import MemoryKeyspaces
 from tests.couchbase.sqlpp.session import Session
+from tests.couchbase.sqlpp.test_service import ask
 
 from cloudlet.couchbase.cluster.users import Principal, Role
 from cloudlet.couchbase.sqlpp.errors import QueryError
 from cloudlet.couchbase.sqlpp.rights import check
+from cloudlet.couchbase.sqlpp.service import QueryService
 
 MERGE = (
     "MERGE INTO b USING other o ON KEY o.k WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT o"
@@ -78,3 +80,26 @@ async def test_who_may_run_it(
     with pytest.raises(QueryError, match=refused) as found:
         check(caller, rights)
     assert (found.value.code, found.value.http) == (13014, 401)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("SELECT EVALUATE('SELECT * FROM b')", None),
+        ("SELECT EVALUATE('SELECT * FROM other')", 13014),
+        ("SELECT EVALUATE('EXPLAIN SELECT * FROM other')", 13014),
+        ("SELECT EXTRACTDDL('')", 13014),
+        ("SELECT ADVISOR('SELECT 1')", 13014),
+    ],
+)
+async def test_functions_of_statements_have_no_more_rights(
+    statement: str, code: int | None
+) -> None:
+    reader = Principal("reader", (Role("query_select", "b"),))
+    service = QueryService(
+        MemoryKeyspaces(b={"k": {"n": 1}}, other={}), authenticate=lambda _name, _word: reader
+    )
+    await service.start()
+    answer = (await ask(service, statement)).json
+    await service.close()
+    assert (answer["errors"][0]["code"] if "errors" in answer else None) == code

@@ -66,7 +66,7 @@ class Activity:
         """End a request where it stands."""
         active = self.active.get(request_id)
         if active is not None and active.context is not None:
-            active.context.stopped = True
+            active.context.stop()
 
     def forget(self, request_id: str) -> None:
         """Forget a completed request."""

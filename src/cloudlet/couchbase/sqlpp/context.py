@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -13,6 +14,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName, UnknownKeyspaceError
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.profiling import Profile
+from cloudlet.couchbase.sqlpp.rights import Right
 from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET
 from cloudlet.couchbase.sqlpp.values import MISSING
 
@@ -81,8 +83,14 @@ class Context:
         self.preserve_expiry = preserve_expiry
         self.user = user
         self.profile = profile
-        #: ADVISE of a statement's text, given by the engine that runs this.
+        #: What the functions ADVISOR and EVALUATE do, given by the engine that runs this.
         self.advise: Callable[[str], dict[str, Any]] | None = None
+        self.evaluate: Callable[[str, Any], list[Any]] | None = None
+        #: Raises 13014 where the caller may not do what a statement needs.
+        self.authorise: Callable[[frozenset[Right]], None] = lambda _rights: None
+        #: Statements that run inside of this one, and how deep this one is inside of others.
+        self.nested: list[Context] = []
+        self.depth = 0
         self.rested_s = 0.0  # how long others had their turns
         self.transaction: Transaction | None = None
         self.used_bytes = 0  # what sorting, grouping and joining hold, estimated
@@ -104,6 +112,22 @@ class Context:
         if self.transaction is not None and name.bucket != SYSTEM_BUCKET:
             return self.transaction.keyspace(name, found)
         return found
+
+    def inner(self, parameters: Any) -> Context:
+        """The same request, running another statement with parameters of its own."""
+        found = copy.copy(self)
+        found.named = parameters if type(parameters) is dict else {}
+        found.positional = parameters if type(parameters) is list else ()
+        found.query_results, found.profile, found.errors = {}, None, []
+        found.nested, found.depth = [], self.depth + 1
+        self.nested.append(found)
+        return found
+
+    def stop(self) -> None:
+        """End the run, and what runs inside of it, at the next turn."""
+        self.stopped = True
+        for one in self.nested:
+            one.stop()
 
     def seed(self, size: int) -> Row:
         """An empty row for a statement's frame."""

@@ -25,18 +25,20 @@ from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
 from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import parse
 from cloudlet.couchbase.sqlpp.parser.functions import names
-from cloudlet.couchbase.sqlpp.pausing import driven
+from cloudlet.couchbase.sqlpp.pausing import driven, wait
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
 from cloudlet.couchbase.sqlpp.profiling import Profile
 from cloudlet.couchbase.sqlpp.rights import Right, of_definition
 from cloudlet.couchbase.sqlpp.tree import Literal, UserCall
+from cloudlet.couchbase.sqlpp.values import MISSING
 
 # Longer statements are compiled in a thread, which shares the interpreter in 5 ms turns.
 _LONG_STATEMENT: Final = 4096
 _CACHED_STATEMENTS: Final = 512
 _PREPARED_LIMIT: Final = 16_384
+_NESTED_LIMIT: Final = 8
 
 QueryContext = tuple[str, str] | None
 
@@ -182,6 +184,7 @@ class Engine:
         """Batches of the statement's results, with turns for others in between."""
         seed = context.seed(compiled.frame_size)
         context.advise = self._advice(compiled.query_context)
+        context.evaluate = self._evaluation(compiled.query_context, context)
         if compiled.query is not None:
             query = compiled.query
             if context.profile is not None:
@@ -240,6 +243,35 @@ class Engine:
             return advised(tree, text, self.compile_tree(tree, text, context).plan())
 
         return advise
+
+    def _evaluation(
+        self, query_context: QueryContext, context: Context
+    ) -> Callable[[str, Any], list[Any]]:
+        """The results of a read-only statement inside of another, for the function EVALUATE."""
+
+        async def collected(compiled: Compiled, inner: Context) -> list[Any]:
+            found: list[Any] = []
+            async for batch in self.run(compiled, inner):
+                found.extend(None if value is MISSING else value for value in batch)
+                if context.has_quota:
+                    for value in batch:
+                        context.hold(value)
+            return found
+
+        def evaluate(text: str, parameters: Any) -> list[Any]:
+            compiled = self._compile(text, query_context)
+            if not compiled.readonly or isinstance(compiled.tree, s.Prepare):
+                raise errors.evaluation("EVALUATE()", "not a readonly request")
+            if context.depth >= _NESTED_LIMIT:
+                raise errors.evaluation("EVALUATE()", "nested too deeply")
+            context.authorise(self.rights(compiled))
+            inner = context.inner(parameters)
+            try:
+                return wait(collected(compiled, inner))
+            finally:
+                context.nested.remove(inner)
+
+        return evaluate
 
     def prepare(self, tree: s.Prepare, text: str, context: QueryContext) -> Prepared:
         """Keep a statement under its name, or under one made from its text."""

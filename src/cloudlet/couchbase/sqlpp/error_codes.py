@@ -57,6 +57,7 @@ CODES: Final[dict[int, Code]] = {
     4321: Code("The statement is nested too deeply to be planned.", "Maybe"),
     5000: Code("The server failed; its log says how.", "No"),
     5003: Code("EXECUTE has its parameters in two places, or in a form that it does not take."),
+    5007: Code("CURL() was asked for an address outside of the configured list."),
     5010: Code("An expression could not be evaluated."),
     5011: Code("ABORT() was called, or a regular expression cannot be read."),
     5030: Code("LIMIT, OFFSET or the like is not a number that may stand there."),

@@ -8,6 +8,7 @@ import binascii
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -83,7 +84,7 @@ class QueryService:
         self._closing = True
         for active in self._activity.active.values():
             if active.context is not None:
-                active.context.stopped = True
+                active.context.stop()
         await self._idle.wait()
         await self.engine.catalog.keeper.close()
 
@@ -178,6 +179,7 @@ class QueryService:
             user=request.user,
             profile=active.profile,
         )
+        context.authorise = partial(check, caller)
         watcher = asyncio.create_task(_watch(receive, context))
         try:
             signature = compiled.signature if request.signature else None
@@ -252,7 +254,7 @@ class QueryService:
             await _respond(send, 200, msgspec.json.encode(active.document()))
         elif method == "DELETE":
             if active.context is not None:
-                active.context.stopped = True
+                active.context.stop()
             await _respond(send, 200, b"")
         else:
             await _respond(send, 405, b"")
@@ -330,7 +332,7 @@ async def _watch(receive: Receive, context: Context) -> None:
     """Stop the run when the client goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    context.stopped = True
+    context.stop()
 
 
 async def _body(receive: Receive) -> bytes:

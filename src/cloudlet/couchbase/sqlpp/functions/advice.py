@@ -1,4 +1,4 @@
-"""ADVISOR: ADVISE for one statement or many, in the form of a function."""
+"""Functions that take statements: ADVISOR and EVALUATE; and CURL, which leaves the server."""
 
 from __future__ import annotations
 
@@ -38,6 +38,30 @@ def advisor(context: Any, statements: Any) -> Any:
             _count(wanted, one["index_statement"], text)
     report = {"current_used_indexes": _report(current), "recommended_indexes": _report(wanted)}
     return {name: indexes for name, indexes in report.items() if indexes}
+
+
+@function("evaluate", context=True)
+def evaluate(context: Any, statement: Any, parameters: Any = None) -> Any:
+    """The array of a read-only statement's results, with parameters from an object or array."""
+    if statement is MISSING or parameters is MISSING:
+        return MISSING
+    if type(statement) is not str or type(parameters) not in (dict, list, type(None)):
+        return None
+    if context.evaluate is None:
+        raise errors.evaluation("EVALUATE()", "there is no running statement")
+    return context.evaluate(statement, parameters)
+
+
+@function("curl")
+def curl(address: Any, _options: Any = None) -> Any:
+    """Refused with 5007: no address is on the server's list, which is empty as the reference's
+    is until an administrator fills it."""
+    raise errors.QueryError(
+        5007,
+        "Error executing CURL function",
+        http=500,
+        cause={"error": f"The address is not on the allowed list: {address}"},
+    )
 
 
 def _count(indexes: dict[str, dict[str, int]], index: str, text: str) -> None:
