@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 import pytest
-from tests.clients.functions import Functions
+from tests.clients.functions import Functions, package
 from tests.clients.live import Live, clean_environment
 
 from cloudlet.cli.connection import Connection
@@ -63,6 +64,36 @@ def test_a_functions_page_outlives_the_server(own_server: Live) -> None:
         1,
         "cloudlet: There is no function nobody.",
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "status", "reason"),
+    [
+        ("import time; time.sleep(0.05)", "ready", ""),
+        ("import socket, time; time.sleep(0.05); s = socket.socket()", "refused", "socket is open"),
+    ],
+)
+def test_the_page_and_doctor_say_what_became_of_the_imports(
+    server: Live, module: str, status: str, reason: str
+) -> None:
+    functions = Functions(server)
+    files = {
+        "app.py": "import vendored\ndef handler(event, context): return 1",
+        "vendored/__init__.py": module,
+        "vendored-1.0.dist-info/RECORD": "vendored/__init__.py,,\n",
+    }
+    name = functions.create("", Code={"ZipFile": package(files)})
+    functions.invoke(name)
+    until, template = time.monotonic() + 20, None
+    while (template is None or template["status"] == "preparing") and time.monotonic() < until:
+        template = _page(server, name)["versions"][0]["template"]
+    assert template is not None
+    assert template["status"] == status, template
+    assert reason in template["reason"]
+    running = json.loads(_cli(server, "doctor", "--json").stdout)["running"]
+    assert [one for one in running["templates"] if one["function_name"] == name] == [template]
+    words = f"made by every environment: a {reason}" if reason else "from a template: 1 modules"
+    assert words in _cli(server, "function", name).stdout
 
 
 def test_doctor_tells_of_the_server_that_runs(server: Live) -> None:
