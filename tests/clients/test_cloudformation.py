@@ -275,6 +275,7 @@ def everything(stack: str, code: str, bucket: str, *, changed: bool) -> dict[str
                     ]
                 },
                 "Description": word,
+                "Tags": [{"Key": word, "Value": word}],
             },
         ),
         "LayerPermission": (
@@ -416,6 +417,13 @@ def test_every_type_is_made_changed_and_deleted(server: Live) -> None:
     assert lambda_.get_function_recursion_config(**alias)["RecursiveLoop"] == "Allow"
     signing = lambda_.get_function_code_signing_config(**alias)
     assert not signing.get("CodeSigningConfigArn")
+    (config,) = [
+        found["PhysicalResourceId"]
+        for found in cfn.describe_stack_resources(StackName=stack)["StackResources"]
+        if found["LogicalResourceId"] == "Signing"
+    ]
+    assert lambda_.list_tags(Resource=config)["Tags"]["two"] == "two"
+    assert "one" not in lambda_.list_tags(Resource=config)["Tags"]
 
     cfn.delete_stack(StackName=stack)
     gone = settled(cfn, made["StackId"])

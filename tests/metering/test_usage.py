@@ -116,3 +116,18 @@ async def test_old_rows_go(usage: Usage, monkeypatch: pytest.MonkeyPatch) -> Non
     ran(usage.of(LATEST))
     assert set(await usage.by_version(*WHOSE, since_s=0)) == {"$LATEST"}
     assert set(await usage.by_version(*WHOSE, since_s=0, grain_s=HOUR_S)) == {"1", "$LATEST"}
+
+
+async def test_it_goes_on_after_a_failure(usage: Usage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FLUSH_S", 0.01)
+    asked = asyncio.Event()
+    answers = iter([RuntimeError("no")])
+
+    def provisioned() -> list[tuple[Meter, int]]:
+        for error in answers:
+            raise error
+        asked.set()
+        return []
+
+    usage.start(provisioned)
+    await asyncio.wait_for(asked.wait(), 10)

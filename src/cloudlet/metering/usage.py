@@ -112,10 +112,10 @@ class Usage:
         while True:
             await asyncio.sleep(FLUSH_S)
             now = time.monotonic()
-            for meter, memory_mb in self._provisioned():
-                self.of(meter).provisioned_mb_ms += round(memory_mb * (now - before) * 1000)
-            before = now
+            passed_ms, before = (now - before) * 1000, now
             try:
+                for meter, memory_mb in self._provisioned():
+                    self.of(meter).provisioned_mb_ms += round(memory_mb * passed_ms)
                 await self.flush()
             except Exception:
                 log.exception("usage could not be written; it is kept for the next attempt")

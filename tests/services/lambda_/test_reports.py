@@ -8,6 +8,8 @@ from tests.services.lambda_.world import ACCOUNT, REGION, World, outcome
 from cloudlet.aws.errors import AWSError
 from cloudlet.aws.function_report import FunctionReports
 from cloudlet.compute.environment import EnvironmentState, Outcome, TemplateState
+from cloudlet.metering.counters import Meter
+from cloudlet.services.lambda_.reports import Reports
 
 
 @pytest.fixture
@@ -71,3 +73,17 @@ async def test_a_function_that_is_not_there_has_no_page(reports: FunctionReports
     with pytest.raises(AWSError) as refused:
         await reports.function(ACCOUNT, REGION, "nobody")
     assert refused.value.code == "ResourceNotFoundException"
+
+
+async def test_what_is_kept_ready_is_counted_by_version(world: World) -> None:
+    await world.create(Publish=True, MemorySize=256)
+    await world.call("CreateAlias", FunctionName="f", Name="live", FunctionVersion="1")
+    await world.call(
+        "PutProvisionedConcurrencyConfig",
+        FunctionName="f",
+        Qualifier="live",
+        ProvisionedConcurrentExecutions=2,
+    )
+    reports = world.parts.wanted(FunctionReports)  # type: ignore[type-abstract]
+    assert isinstance(reports, Reports)
+    assert list(reports.provisioned()) == [(Meter(ACCOUNT, REGION, "f", "1"), 512)]

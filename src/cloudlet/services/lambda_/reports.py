@@ -20,6 +20,7 @@ from cloudlet.compute.errors import RuntimeUnavailable
 from cloudlet.compute.pool import Compute
 from cloudlet.metering.counters import Counters, Meter
 from cloudlet.metering.usage import HOUR_S, Usage
+from cloudlet.services.lambda_.errors import ResourceNotFound
 from cloudlet.services.lambda_.model import ConfigurationRecord
 from cloudlet.services.lambda_.names import FunctionName
 from cloudlet.services.lambda_.store import Store
@@ -100,7 +101,10 @@ class Reports:
         """Whose memory is kept ready, and how much, for the usage store."""
         for account, region, id_, record in self.store.provisioned.everywhere():
             name = FunctionName(account, region, id_.partition(":")[0], record.qualifier)
-            configuration = self.store.configuration(name)
+            try:
+                configuration = self.store.configuration(name)
+            except ResourceNotFound:  # it is being deleted
+                continue
             ready, _ = self.compute_.provisioned(environment_key(name, configuration))
             if ready:
                 meter = Meter(account, region, name.name, configuration.version)
