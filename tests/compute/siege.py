@@ -1,9 +1,9 @@
 """A host with services on its loopback, and a function that tries every way to them.
 
 Run as a script, alone in its process; its argument is a JSON object: `user` to leave root before
-anything is started, `offline` for a network without any interface but lo and a name server on
-127.0.0.53, `network` as the setting is called, `runtime`. Prints what the function reached, as it
-says and as the services saw it.
+anything is started, `offline` for a network without any interface but lo, with a name server on
+127.0.0.53 and a cloud's metadata service, `network` as the setting is called, `runtime`. Prints
+what the function reached, as it says and as the services saw it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from typing import Any
 
 from tests.compute.conftest import Bench
 
+from cloudlet.compute.environment import EnvironmentSpec
 from cloudlet.compute.inside import kernel
 
+METADATA = "169.254.169.254"  # where clouds hand out a machine's credentials
 PYTHON = r"""
 import concurrent.futures, os, socket, struct
 
@@ -123,6 +125,41 @@ exports.handler = async (event) => {
 """
 
 
+JAVA = r"""
+import java.io.InputStream;
+import java.net.*;
+import java.util.*;
+
+public class Reach {
+    static String reach(String host, int port) {
+        try (Socket socket = new Socket()) {
+            socket.setSoTimeout(500);
+            socket.connect(new InetSocketAddress(host, port), 500);
+            byte[] found = new byte[20];
+            return new String(found, 0, socket.getInputStream().read(found));
+        } catch (Exception e) {
+            return "refused: " + e;
+        }
+    }
+    public Map<String, Object> handle(Map<String, Object> event) throws Exception {
+        Map<String, String> tried = new TreeMap<>(), opened = new TreeMap<>();
+        int port = ((Number) event.get("port")).intValue();
+        for (String host : new String[] {"127.0.0.1", "127.0.0.2", "::1", "169.254.2.1"})
+            tried.put("tcp " + host, reach(host, port));
+        for (Object one : (List<?>) event.get("opened"))
+            opened.put("127.0.0.1 " + one, reach("127.0.0.1", ((Number) one).intValue()));
+        List<String> names = new ArrayList<>();
+        for (NetworkInterface one : Collections.list(NetworkInterface.getNetworkInterfaces()))
+            names.add(one.getName());
+        Map<String, Object> all = new TreeMap<>();
+        all.put("tried", tried); all.put("opened", opened);
+        all.put("interfaces", names); all.put("name", "");
+        return all;
+    }
+}
+"""
+
+
 class Host:
     """Services on loopback that note who got through."""
 
@@ -198,7 +235,8 @@ def enter(wanted: dict[str, Any]) -> None:
     kernel.unshare(kernel.NEWNS | (kernel.NEWNET if wanted.get("offline") else 0))
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     if wanted.get("offline"):
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for command in ("link set lo up", f"addr add {METADATA}/32 dev lo"):
+            subprocess.run(["ip", *command.split()], check=True)
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("nameserver 127.0.0.53\n")
             file.flush()
@@ -224,6 +262,17 @@ def pastas() -> list[int]:
     return found
 
 
+def function(bench: Bench, runtime: str) -> EnvironmentSpec:
+    """The besieging function in this runtime's language."""
+    values: dict[str, Any] = {"runtime": runtime, "timeout_s": 50.0, "memory_mb": 512}
+    if not runtime.startswith("java"):
+        return bench.function(NODE if runtime.startswith("nodejs") else PYTHON, **values)
+    spec = bench.function(JAVA, file="Reach.java", handler="Reach::handle", **values)
+    command = ["javac", "-nowarn", "--release", "8", os.fspath(spec.code / "Reach.java")]
+    subprocess.run(command, check=True, capture_output=True)
+    return spec
+
+
 async def main(wanted: dict[str, Any]) -> dict[str, Any]:
     """The siege."""
     host = Host()
@@ -234,22 +283,19 @@ async def main(wanted: dict[str, Any]) -> dict[str, Any]:
     host.unix()
     if wanted.get("offline"):
         host.names()
+        host.tcp(METADATA, port)
     opened = [Host().tcp("127.0.0.1") for _ in range(2)]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         bench = Bench(Path(folder), network=wanted.get("network", "auto"), reserve=0)
         await bench.compute.start(opened)
         before = pastas()
-        node = wanted.get("runtime", "python3.11").startswith("nodejs")
-        spec = bench.function(
-            NODE if node else PYTHON,
-            runtime=wanted.get("runtime", "python3.11"), timeout_s=50.0, memory_mb=512,
-        )  # fmt: skip
         outcome = await bench.invoke(
-            spec,
+            function(bench, wanted.get("runtime", "python3.11")),
             {
                 "port": port, "opened": opened, "abstract": host.abstract,
-                "gateways": ["169.254.2.1", "169.254.2.3"], "names": bool(wanted.get("offline")),
+                "gateways": ["169.254.2.1", "169.254.2.3", METADATA],
+                "names": bool(wanted.get("offline")),
             },
         )  # fmt: skip
         during = pastas()

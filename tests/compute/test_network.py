@@ -45,13 +45,14 @@ def through(found: dict[str, Any]) -> dict[str, str]:
 
 
 @needs_pasta
-@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x", "java17"])
 @pytest.mark.parametrize("identity", ["root", "ordinary user"])
 def test_a_function_reaches_the_platforms_ports_and_no_other_of_the_hosts(
     identity: str, runtime: str
 ) -> None:
-    if runtime.startswith("nodejs") and shutil.which("node") is None:
-        pytest.skip("no Node.js")
+    needed = {"nodejs20.x": "node", "java17": "javac"}.get(runtime)
+    if needed is not None and shutil.which(needed) is None:
+        pytest.skip(f"no {needed}")
     found = besiege(identity, runtime=runtime)
     assert found["network"] == ""
     assert through(found) == {}
@@ -65,6 +66,8 @@ def test_a_function_reaches_the_platforms_ports_and_no_other_of_the_hosts(
 def test_without_a_way_out_the_platform_is_reached_and_names_resolve_by_the_hosts_loopback() -> (
     None
 ):
+    if shutil.which("ip") is None:
+        pytest.skip("no ip command")
     found = besiege("root", offline=True)
     assert found["network"] == ""
     assert through(found) == {}
