@@ -122,7 +122,8 @@ def since_process_start_ms() -> float:
 
 
 def announce(app: App, description: dict[str, Any]) -> None:
-    """Print the table of endpoints, credentials and isolation."""
+    """Print the table of endpoints, credentials and isolation; requests are answered already."""
+    screen.say(screen.styled(f"cloudlet: ready in {since_process_start_ms():.0f} ms", "bold"))
     couchbase = description["couchbase"]
     keys = f"{description['access_key_id']} / {description['secret_access_key']}"
     root = f"root of {description['account']}, region {description['region']}"
@@ -133,7 +134,10 @@ def announce(app: App, description: dict[str, Any]) -> None:
             others = f"management {couchbase['management']}, query {couchbase['query']}"
         rows.append(("Couchbase", f"{couchbase['connection_string']}  ({others})"))
         rows.append(("", f"{couchbase['username']} / {couchbase['password']}"))
-    rows += [("Isolation", app.compute.level().summary), ("Data", description["data"])]
-    screen.say(screen.styled(f"cloudlet: ready in {since_process_start_ms():.0f} ms", "bold"))
+    level = app.compute.level()
+    rows.append(("Isolation", level.summary))
+    if shared := level.lacks("own network"):
+        rows.append(("Network", shared))
+    rows.append(("Data", description["data"]))
     screen.table(rows)
     screen.say('\nIn another shell:  eval "$(cloudlet env)"      Stop with Ctrl-C.')
