@@ -220,6 +220,17 @@ async def test_where_isolation_is_demanded_functions_do_not_run_without_it(make_
 
 
 @needs_pasta
+async def test_namespaces_that_cannot_be_made_are_no_network(
+    make_bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await make_bench()
+    assert bench.compute.level().has("own network")
+    monkeypatch.setattr(network, "_SCRIPT", Path("/no/such/script"))
+    assert await bench.call(bench.function("def handler(event, context): return event"), 1) == 1
+    assert "functions reach the host's loopback" in bench.compute.level().lacks("own network")
+
+
+@needs_pasta
 @pytest.mark.parametrize("wanted", ["auto", "isolated"])
 async def test_a_pasta_that_fails_at_the_start_is_no_network(
     make_bench: Any, monkeypatch: pytest.MonkeyPatch, wanted: str

@@ -32,7 +32,7 @@ Choice = Literal["auto", "isolated", "host"]
 MISSING = "pasta is not installed (package passt): functions reach the host's loopback"
 SWITCHED_OFF = "switched off: functions reach the host's loopback"
 _TUN = "/dev/net/tun"
-_START_S = 10.0
+_START_S = 30.0
 _RESTARTS, _SETTLED_S, _PAUSE_S = 5, 10.0, 0.1
 
 # As seen by functions: one interface and a gateway that answers nothing. The link-local block is
@@ -304,6 +304,8 @@ class Network:
             pause_s = _PAUSE_S * 2**self._deaths
             loop = asyncio.get_running_loop()
             self._restart = loop.call_later(pause_s, self._start, self._spaces.result())
+        else:
+            _logger.error("pasta is not started again until the functions' processes have ended")
 
     def _give_up(self, reason: str) -> None:
         """It cannot be had: from now on zygotes share the host's network, if that may be."""

@@ -595,10 +595,12 @@ class Compute:
         while True:
             zygote = Zygote(plan, self._cgroups, Reserve(self._reserve, runtime.family))
             await zygote.start(self._network)
-            if not zygote.own_network or await self._network.ready():
+            connected = not zygote.own_network or await self._network.ready()
+            if refused := self._network.refused:
+                self._level = self.level().without("own network", refused)
+            if connected:
                 return zygote
             await zygote.stop()
-            self._level = self.level().without("own network", self._network.refused)
 
     async def _reap(self) -> None:
         """End environments that idled long enough, then zygotes that have none."""
