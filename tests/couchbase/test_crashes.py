@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from cloudlet.couchbase.kv.frame import HEADER
-from cloudlet.couchbase.kv.protocol import Opcode
+from cloudlet.couchbase.kv.protocol import Opcode, Status
 from cloudlet.couchbase.options import Ports
 
 #: A durable write of level 3 (persist to majority), and how long a default one may be at risk.
@@ -65,6 +65,13 @@ def start(data: Path) -> tuple[subprocess.Popen[bytes], int]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     return process, msgspec.json.decode(process.stdout.readline(), type=Ports).kv
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    assert process.wait(10) == 0
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def rounds(data: Path, count: int) -> None:
@@ -122,3 +129,27 @@ def test_ten_kills_lose_nothing_promised(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_a_hundred_kills_lose_nothing_promised(tmp_path: Path) -> None:
     rounds(tmp_path / "data", 100)
+
+
+def test_a_flipped_byte_in_the_file_is_reported_and_nothing_else_suffers(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    process, port = start(data)
+    client = Raw(port)
+    balance = b'{"balance":"one hundred and one"}'
+    for key, value in ((b"flipped", balance), (b"whole", b"1")):
+        assert client.ask(Opcode.SET, key, value, bytes(8), PERSIST)[0] == 0
+    client.close()
+    stop(process)
+    file = data / "documents.db"
+    stored = bytearray(file.read_bytes())
+    at = stored.index(balance)
+    stored[at + balance.index(b"one h")] ^= 1
+    file.write_bytes(stored)
+    process, port = start(data)
+    client = Raw(port)
+    for _ in range(2):
+        status, _, found = client.ask(Opcode.GET, b"flipped")
+        assert (status, found) == (Status.INTERNAL, b"")
+    assert client.ask(Opcode.GET, b"whole")[2] == b"1"
+    client.close()
+    stop(process)

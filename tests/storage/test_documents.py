@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -289,16 +290,41 @@ async def test_a_flush_empties_all_collections_even_of_unwritten_documents(
     assert (anew.items, list(anew.scan()), anew.uid) == (0, [], 0)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        """value = '{"balance":900}'""", "flags = 3", "datatype = 0", "cas = cas + 1",
+        "expiry = 4000000000", "revision = 9", "deleted = 1", "xattrs = '{}'", "value = '1'",
+        "checksum = checksum - 1", "checksum = checksum & 4294967295",
+    ],
+)  # fmt: skip
 async def test_a_flipped_byte_on_disk_is_reported_not_served(
-    store: DocumentStore, collection: Collection, tmp_path: Path
-) -> None:
+    store: DocumentStore, collection: Collection, tmp_path: Path, change: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     writes.upsert(collection, b"k", b'{"balance":100}')
     await store.close()
     with apsw.Connection(str(tmp_path / "documents.db")) as connection:
-        connection.execute("UPDATE documents SET value = ?", (b'{"balance":900}',))
+        connection.execute(f"UPDATE documents SET {change}")
     again, found = reopen(tmp_path)
     with pytest.raises(CorruptDocumentError):
         found.get(b"k")
+    assert "_default._default: document b'k' does not have its checksum" in caplog.text
+    await again.close()
+
+
+async def test_rows_of_early_releases_are_read(
+    store: DocumentStore, collection: Collection, tmp_path: Path
+) -> None:
+    document = writes.upsert(collection, b"k", b"1")
+    await store.close()
+    early = zlib.crc32(b"1", zlib.crc32(b"", zlib.crc32(b"k", document.cas & 0xFFFFFFFF)))
+    with apsw.Connection(str(tmp_path / "documents.db")) as connection:
+        connection.execute("UPDATE documents SET checksum = ?", (early,))
+    again, found = reopen(tmp_path)
+    read = found.get(b"k")
+    assert read is not None
+    assert (read.value, read.cas) == (b"1", document.cas)
     await again.close()
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from cloudlet.couchbase.kv.frame import HEADER, Request, StatusError, response
 from cloudlet.couchbase.kv.protocol import VBUCKETS, Magic, Opcode, Status, vbucket_of
-from cloudlet.storage.documents import JSON, XATTR, Bucket, Document
+from cloudlet.storage.documents import JSON, XATTR, Bucket, CorruptDocumentError, Document
 from cloudlet.storage.documents.feed import Mutation, mutations
 from cloudlet.storage.documents.xattrs import decode
 
@@ -133,6 +133,9 @@ class Producer:
                     if time.monotonic() - idle_since >= self._noop_s:
                         self._send(Opcode.DCP_NOOP, 0, 0, b"")
                         idle_since = time.monotonic()
+        except CorruptDocumentError:
+            # Nothing may be left out of a history: what follows is not told either.
+            self._connection.close()
         finally:
             self._journal.listeners.remove(self._wake.set)
 

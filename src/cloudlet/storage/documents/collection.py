@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -16,6 +17,7 @@ from cloudlet.storage.documents.model import (
     VALUE_LIMIT,
     XATTR,
     CasMismatchError,
+    CorruptDocumentError,
     Document,
     DocumentLockedError,
     DocumentNotFoundError,
@@ -28,6 +30,8 @@ from cloudlet.storage.documents.xattrs import system_only
 
 if TYPE_CHECKING:
     from cloudlet.storage.documents.catalog import Bucket
+
+_LOG = logging.getLogger(__name__)
 
 #: Keys a page of a scan holds; a page takes about a millisecond.
 PAGE_KEYS: Final = 1000
@@ -154,7 +158,11 @@ class Collection:
         row = self._database.reader.execute(SELECT_ONE, (self.storage_id, key)).fetchone()
         if row is None:
             return None
-        document = from_row(key, row)
+        try:
+            document = from_row(key, row)
+        except CorruptDocumentError as error:
+            _LOG.error("%s.%s.%s: %s", self.bucket.name, self.scope_name, self.name, error)
+            raise
         self._remember(key, document)
         return document
 

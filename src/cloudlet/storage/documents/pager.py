@@ -101,8 +101,8 @@ class Pager:
                     # Reading it is what expires it; a later version may have come in between.
                     if collection.get(key) is None:
                         expired += 1
-                except CorruptDocumentError as error:
-                    _LOG.error("%s", error)
+                except CorruptDocumentError:
+                    continue  # told where it is read
             await store.journal.flushed()
             if len(rows) < _SLICE or not expired:
                 return

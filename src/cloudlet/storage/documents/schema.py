@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from typing import Any, Final
 
@@ -98,10 +99,24 @@ SELECT_ONE: Final = (
 )
 
 
-def checksum(key: bytes, value: bytes, xattrs: bytes, cas: int) -> int:
-    """CRC-32 of what a reader would notice to be wrong."""
-    start = zlib.crc32(key, cas & 0xFFFFFFFF)
-    return zlib.crc32(value, zlib.crc32(xattrs, start) if xattrs else start)
+#: Flags, datatype, CAS, expiry, revision, sequence number, deleted.
+_FIELDS: Final = struct.Struct(">QQQQQQ?")
+
+#: Set in checksums of every field; those of early releases are of key, value, xattrs and CAS.
+_WHOLE: Final = 1 << 32
+
+
+def _checksum(key: bytes, one: Document) -> int:
+    """CRC-32 of a row, so that a reader notices whatever the disk has changed."""
+    fields = _FIELDS.pack(
+        one.flags, one.datatype, one.cas, one.expiry_s, one.revision, one.seqno, one.deleted
+    )
+    start = zlib.crc32(key, zlib.crc32(fields))
+    return zlib.crc32(one.value, zlib.crc32(one.xattrs, start) if one.xattrs else start) | _WHOLE
+
+
+def _early_checksum(key: bytes, one: Document) -> int:
+    return zlib.crc32(one.value, zlib.crc32(one.xattrs, zlib.crc32(key, one.cas & 0xFFFFFFFF)))
 
 
 def to_row(collection: int, key: bytes, document: Document) -> tuple[Any, ...]:
@@ -118,13 +133,19 @@ def to_row(collection: int, key: bytes, document: Document) -> tuple[Any, ...]:
         document.revision,
         document.seqno,
         document.deleted,
-        checksum(key, document.value, document.xattrs, document.cas),
+        _checksum(key, document),
     )
 
 
 def from_row(key: bytes, row: tuple[Any, ...]) -> Document:
     """The document of a `SELECT_ONE` row; `CorruptDocumentError` if its checksum is wrong."""
     value, xattrs, flags, datatype, cas, expiry, revision, seqno, deleted, stored = row
-    if checksum(key, value, xattrs, cas) != stored:
+    document = Document(value, flags, datatype, cas, expiry, revision, seqno, xattrs, bool(deleted))
+    try:
+        check = _checksum if stored & _WHOLE else _early_checksum
+        whole = check(key, document) == stored
+    except (TypeError, struct.error):
+        whole = False
+    if not whole:
         raise CorruptDocumentError(f"document {key!r} does not have its checksum")
-    return Document(value, flags, datatype, cas, expiry, revision, seqno, xattrs, bool(deleted))
+    return document
