@@ -1,7 +1,11 @@
 import com.couchbase.client.java.Bucket;
 import com.couchbase.client.java.CouchbaseCluster;
+import com.couchbase.client.java.cluster.ClusterManager;
+import com.couchbase.client.java.cluster.DefaultBucketSettings;
+import com.couchbase.client.java.bucket.BucketType;
 import com.couchbase.client.java.PersistTo;
 import com.couchbase.client.java.document.JsonDocument;
+import com.couchbase.client.java.document.StringDocument;
 import com.couchbase.client.java.document.json.JsonArray;
 import com.couchbase.client.java.document.json.JsonObject;
 import com.couchbase.client.java.env.DefaultCouchbaseEnvironment;
@@ -66,6 +70,7 @@ public final class Main {
     Bucket[] opened = new Bucket[1];
     step("open a bucket without credentials", () -> opened[0] = cluster.openBucket("default"));
     if (opened[0] != null) use(opened[0]);
+    if (opened[0] != null) manage(cluster, opened[0]);
     step("close", cluster::disconnect);
     if (!failed) System.out.println("done");
     System.exit(failed ? 1 : 0);
@@ -134,6 +139,33 @@ public final class Main {
         equal(result.allRows().get(0).value().getInt("n"), 7);
         equal(result.info().resultCount(), 1);
       }
+    });
+  }
+
+  static void manage(CouchbaseCluster cluster, Bucket bucket) {
+    step("append, prepend, read of any replica", () -> {
+      bucket.upsert(StringDocument.create("java2-b", "mid"));
+      bucket.append(StringDocument.create("java2-b", "end"));
+      bucket.prepend(StringDocument.create("java2-b", "start"));
+      equal(bucket.get("java2-b", StringDocument.class).content(), "startmidend");
+      equal(bucket.getFromReplica("java2-1").next().content().getString("kind"), "java2");
+    });
+    step("buckets", () -> {
+      ClusterManager manager = cluster.clusterManager("Administrator", "password");
+      manager.insertBucket(DefaultBucketSettings.builder().name("java2-made").quota(100)
+          .password("").enableFlush(true).build());
+      equal(manager.hasBucket("java2-made"), true);
+      equal(manager.getBucket("java2-made").type(), BucketType.COUCHBASE);
+      manager.removeBucket("java2-made");
+      equal(manager.hasBucket("java2-made"), false);
+      equal(bucket.bucketManager().info().name(), "default");
+    });
+    step("query indexes", () -> {
+      bucket.bucketManager().createN1qlPrimaryIndex(true, false);
+      bucket.bucketManager().createN1qlIndex("java2_kind", true, false, "kind");
+      equal(bucket.bucketManager().listN1qlIndexes().stream()
+          .anyMatch(one -> one.name().equals("java2_kind")), true);
+      bucket.bucketManager().dropN1qlIndex("java2_kind", false);
     });
   }
 }
