@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -133,6 +134,20 @@ def test_the_event_comes_from_standard_input_and_may_be_queued(cli: Cli, server:
     until = time.monotonic() + 10
     while "got by hand" not in cli("logs", name, "--filter", '"got by hand"').stdout:
         assert time.monotonic() < until, "the event never ran"
+
+
+def test_logs_follow_what_is_written(server: Live) -> None:
+    functions = Functions(server)
+    name = functions.create("def handler(event, context): print('line', event)")
+    command = [sys.executable, "-m", "cloudlet", "logs", name, "-f", "--filter", '"line "']
+    environment = {**clean_environment(), "CLOUDLET_DATA": str(server.data)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        for n in range(2):
+            functions.invoke(name, n)
+            assert following.stdout.readline().rstrip().endswith(f"line {n}")
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 130
 
 
 def test_env_is_what_a_shell_evaluates(cli: Cli, server: Live) -> None:
