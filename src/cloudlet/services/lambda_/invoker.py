@@ -21,7 +21,6 @@ from cloudlet.compute.errors import (
     RuntimeUnavailable,
 )
 from cloudlet.compute.pool import Compute
-from cloudlet.metering.counters import Meter
 from cloudlet.metering.usage import Usage
 from cloudlet.services.lambda_ import lineage
 from cloudlet.services.lambda_.asynchronous import Event, Events, EventSettings
@@ -142,14 +141,14 @@ class Invoker:
         try:
             target.concurrency.take()
         except TooManyRequests:
-            self._usage.of(Meter(*target.name.key, spec.version)).throttles += 1
+            self._usage.of(target.meters[spec.version]).throttles += 1
             raise
 
     def _ended(self, target: Target, spec: EnvironmentSpec, outcome: Outcome | None) -> None:
         """An invocation is over: one less runs, and what it took is metered."""
         target.concurrency.give()
         if outcome is not None:
-            self._usage.of(Meter(*target.name.key, spec.version)).ran(
+            self._usage.of(target.meters[spec.version]).ran(
                 memory_mb=spec.memory_mb,
                 billed_ms=outcome.billed_ms,
                 used_mb=outcome.max_memory_mb,

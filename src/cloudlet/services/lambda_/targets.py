@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cloudlet.aws import authorisation
@@ -11,6 +12,7 @@ from cloudlet.aws.functions import EventSource
 from cloudlet.aws.policy import Policy, Question, evaluate
 from cloudlet.aws.principal import Principal, service
 from cloudlet.compute.environment import EnvironmentSpec
+from cloudlet.metering.counters import Meter
 from cloudlet.services.lambda_ import permissions
 from cloudlet.services.lambda_.asynchronous import EventSettings
 from cloudlet.services.lambda_.code import CodeStore
@@ -47,6 +49,7 @@ class Target:
     concurrency: FunctionConcurrency
     events: EventSettings
     may_loop: bool  # recursive loops are allowed
+    meters: Mapping[str, Meter]  # by version
     state: str = "Active"  # else there are no versions to run: "Pending", "Failed"
     _allowed: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -185,6 +188,7 @@ class Targets:
             alias = self._store.alias(name, qualifier)
             for version, weight in alias.weights.items():
                 shares = [(weight, self._store.version(name, version)), (1.0, configuration)]
+        meters = {v.version: Meter(*name.key, v.version) for _, v in shares}
         state = next(
             (s for _, version in shares if (s := invocable(version)) != "Active"), "Active"
         )
@@ -206,6 +210,7 @@ class Targets:
                 dead_letter=configuration.dead_letter,
             ),
             may_loop=self._store.function(name).recursion == "Allow",
+            meters=meters,
             state=state,
         )
 
