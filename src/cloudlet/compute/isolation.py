@@ -13,7 +13,6 @@ from pathlib import Path
 from cloudlet.compute.memory import MAX_PROCESSES, MOST_WATCHED
 
 IN_FORCE = "pasta: the platform's ports and what the host can reach, not the host's loopback"
-NO_NAMESPACES = "no user namespaces: functions reach the host's loopback"
 _PROBE = Path(__file__).parent / "inside" / "probe.py"
 
 
@@ -111,7 +110,7 @@ def probe(
             if shares
             else "environments compete as equals, at a lower priority than the platform",
         ),
-        _network(shared.result() if apart else NO_NAMESPACES),
+        _network(shared.result() if apart else "no user namespaces"),
     )
     if apart and seccomp == "ok":
         name = "full"

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
-from cloudlet.compute.errors import SandboxFailed
+from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
 from cloudlet.compute.jail import SANDBOX_ID
 from cloudlet.compute.names import STAND_IN
 from cloudlet.compute.runtimes import own_executable
@@ -29,8 +29,8 @@ _FORWARD = Path(__file__).parent / "inside" / "forward.py"
 #: A function's variable: the port on which it waits for a debugger on the host.
 DEBUG_PORT = "CLOUDLET_DEBUG_PORT"
 Choice = Literal["auto", "isolated", "host"]
-MISSING = "pasta is not installed (package passt): functions reach the host's loopback"
-SWITCHED_OFF = "switched off: functions reach the host's loopback"
+MISSING = "pasta is not installed (package passt)"
+SWITCHED_OFF = "switched off"
 _TUN = "/dev/net/tun"
 _START_S = 30.0
 _RESTARTS, _SETTLED_S, _PAUSE_S = 5, 10.0, 0.1
@@ -159,14 +159,14 @@ def refusal() -> str:
     if shutil.which("pasta") is None:
         return MISSING
     if os.geteuid() != 0 and not os.access(_TUN, os.R_OK | os.W_OK):
-        return f"{_TUN} is not open to this user (mode 0666): functions reach the host's loopback"
+        return f"{_TUN} is not open to this user (mode 0666)"
     pasta = _Pasta(())
     pasta.control.settimeout(_START_S)
     try:
         while "ready" not in pasta.receive()[0]:
             pass
     except (SandboxFailed, OSError) as error:
-        return f"{error}: functions reach the host's loopback"
+        return str(error)
     finally:
         pasta.close()
     return ""
@@ -194,18 +194,31 @@ class Network:
 
         Blocks while it is tried out: for a thread.
         """
-        return SWITCHED_OFF if self._wanted == "host" else self.refused or refusal()
+        if self.refused:
+            return self.refused
+        reason = SWITCHED_OFF if self._wanted == "host" else refusal()
+        return self.means(reason) if reason else ""
+
+    def means(self, reason: str) -> str:
+        """What follows from the reason why there is none."""
+        if self._wanted == "isolated":
+            return f"{reason}: functions do not run"
+        return f"{reason}: functions reach the host's loopback"
 
     async def join(self) -> Spaces | None:
         """The namespaces for a zygote, as soon as they exist; None for the host's.
 
         Raises SandboxFailed where the host's is not wanted.
         """
-        if not self.refused and self._spaces is None:
-            self._start(None)
-        if self._spaces is not None:
-            with contextlib.suppress(SandboxFailed):
-                return await asyncio.shield(self._spaces)
+        while not self.refused:
+            if self._spaces is None:
+                self._start(None)
+            spaces = self._spaces
+            if spaces is not None:
+                with contextlib.suppress(SandboxFailed):
+                    made = await asyncio.shield(spaces)
+                    if spaces is self._spaces:  # else they were closed again meanwhile
+                        return made
         if self._wanted == "isolated":
             raise SandboxFailed(f"no network of functions' own: {self.refused}")
         return None
@@ -225,7 +238,7 @@ class Network:
 
     async def stop(self) -> None:
         """Let go of the network, whose namespaces end with the last process in them."""
-        pasta, spaces = self._forget()
+        pasta, spaces = self._forget(ComputeStopped("the platform is stopping"))
         for task in list(self._forwards):
             task.cancel()
         if self._forwards:
@@ -309,20 +322,18 @@ class Network:
 
     def _give_up(self, reason: str) -> None:
         """It cannot be had: from now on zygotes share the host's network, if that may be."""
-        self.refused = f"{reason}: functions reach the host's loopback"
+        self.refused = self.means(reason)
         _logger.warning("functions have no network of their own: %s", reason)
-        failure = SandboxFailed(reason)
-        spaces, ready = self._spaces, self._ready
-        pasta, made = self._forget()
-        for future in (spaces, ready):
-            if future is not None and not future.done():
-                future.set_exception(failure)
+        pasta, made = self._forget(SandboxFailed(reason))
         if pasta is not None:
             pasta.close()
         _close(made)
 
-    def _forget(self) -> tuple[_Pasta | None, tuple[int, ...]]:
-        """Be as before the first zygote; what is to be closed."""
+    def _forget(self, reason: ComputeError) -> tuple[_Pasta | None, tuple[int, ...]]:
+        """Be as before the first zygote; what is to be closed. Who waits learns the reason."""
+        for future in (self._spaces, self._ready):
+            if future is not None and not future.done():
+                future.set_exception(reason)
         if self._restart is not None:
             self._restart.cancel()
         pasta, self._pasta = self._pasta, None

@@ -243,6 +243,9 @@ class Compute:
                     cgroup_detail=cgroup_detail,
                     network=self._network.examine,
                 )
+                if not self._level.namespaces:
+                    reason = self._network.means(self._level.lacks("own network"))
+                    self._level = self._level.without("own network", reason)
                 self._network.refused = self._level.lacks("own network")
             return self._level
 
