@@ -241,6 +241,14 @@ async def test_a_snapshot_is_initialised_once_and_its_hooks_run_in_aws_order(ben
         ("import time\n" + THREAD, "1 threads run beside the first"),
         ("import socket\ns = socket.socket()\n", "a socket is open"),
         ("open('/tmp/x', 'w').close()\n", "an import leaves files in /tmp"),
+        ("import subprocess\nsubprocess.Popen(['sleep', '60'])\n", "1 processes run beside it"),
+        (
+            (
+                "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+                "        while True: os.write(1, b'flood' * 1000)\n    os._exit(0)\nos.wait()\n"
+            ),
+            "1 processes run beside it",
+        ),
     ],
 )
 async def test_a_snapshot_that_cannot_be_forked_says_why(

@@ -8,8 +8,10 @@ import os
 from cloudlet.compute.log import EnvironmentLog
 
 _CHUNK = 8 * 1024
-#: Bytes that are kept; what comes after is read and dropped.
-_MOST = 1024 * 1024
+#: Bytes that are kept, a line counting for some more; what comes after is read and dropped.
+_MOST, _LINE = 1024 * 1024, 100
+#: What a pipe holds, in chunks; a process that goes on writing is not waited for.
+_FULL = 9
 
 
 class Output:
@@ -33,8 +35,9 @@ class Output:
     def close(self) -> None:
         """Take what is there and end."""
         self.handed()
-        while self._read >= 0 and self._on_readable():
-            pass
+        for _ in range(_FULL):
+            if self._read < 0 or not self._on_readable():
+                break
         self._end()
         if self._log is not None:
             self._log.flush()
@@ -48,7 +51,7 @@ class Output:
         if not data:
             self._end()
             return False
-        self._kept += len(data)
+        self._kept += len(data) + _LINE * data.count(b"\n")
         if self._kept <= _MOST and self._log is not None:
             self._log.output(data)
         return True

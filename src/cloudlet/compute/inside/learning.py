@@ -125,7 +125,8 @@ def unwatch() -> set[str]:
 
 def unforkable(known: tuple[int, ...]) -> str:
     """Why this process may not be forked, or "": more threads than one (those that end
-    themselves before a fork do not count), or descriptors besides the `known`.
+    themselves before a fork do not count), processes that it started, or descriptors besides the
+    `known`. Beside it in its pid namespace is the first process only.
     """
     pid = os.fork()  # lets the libraries' fork handlers stop their threads
     if pid == 0:
@@ -134,6 +135,10 @@ def unforkable(known: tuple[int, ...]) -> str:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return "%d threads run beside the first" % (threads - 1)
+    own = ("1", str(os.getpid()))
+    others = [entry for entry in os.listdir("/proc") if entry.isdigit() and entry not in own]
+    if others:
+        return "%d processes run beside it" % len(others)
     for entry in os.listdir("/proc/self/fd"):
         if int(entry) in known:
             continue
