@@ -25,6 +25,7 @@ from cloudlet.cli.problem import Problem
 IDENTIFIERS = (
     *(f"python3.{minor}" for minor in range(8, 15)),
     *(f"nodejs{major}.x" for major in (18, 20, 22, 24)),
+    *("java8.al2", "java11", "java17", "java21"),
 )
 
 
