@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,15 @@ exports.handler = async (event, context) => {
   return { hello: event.name, colour: process.env.COLOUR, id: context.awsRequestId };
 };
 """
+NODE_STREAM = """
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  for (let part = 0; part < event.parts; part++) {
+    stream.write(`part ${part};`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  stream.end();
+});
+"""
 # AWS's own runtime interface client, as a custom runtime.
 RIC = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 RIC_BOOTSTRAP = f'#!/bin/sh\nexec java -Xmx200m -cp /var/task {RIC} "$_HANDLER"\n'
@@ -56,10 +66,10 @@ def go() -> bytes:
     return executable({"bootstrap": (folder / "bootstrap").read_bytes()})
 
 
-def rust() -> bytes:
+def rust(program: str = "bootstrap", path: str = "bootstrap") -> bytes:
     command = ["cargo", "build", "--release", "--locked"]
     folder = built(SOURCES / "rust", ["cargo"], command)
-    return executable({"bootstrap": (folder / "target/release/bootstrap").read_bytes()})
+    return executable({path: (folder / "target/release" / program).read_bytes()})
 
 
 def java(name: str) -> bytes:
@@ -115,6 +125,87 @@ def test_a_line_an_error_a_time_out_and_a_variable(
     assert document["errorType"] == "Sandbox.Timedout"
     assert "Task timed out after 2.00 seconds" in document["errorMessage"]
     assert functions.invoke(name, {"name": "Di"})["hello"] == "Di"
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def stream(functions: Functions, name: str, event: Any) -> tuple[list[bytes], Any]:
+    """The chunks of a streamed answer, and how it ended."""
+    answer = functions.client.invoke_with_response_stream(
+        FunctionName=name, Payload=json.dumps(event).encode()
+    )
+    happened = list(answer["EventStream"])
+    chunks = [event["PayloadChunk"]["Payload"] for event in happened if "PayloadChunk" in event]
+    return chunks, happened[-1]["InvokeComplete"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "handler", "code"),
+    [
+        ("nodejs20.x", "app.handler", lambda: package({"app.js": NODE_STREAM})),
+        ("provided.al2023", "main", go),
+        ("provided.al2023", "main", rust),
+    ],
+    ids=["node", "go", "rust"],
+)
+def test_answers_that_are_streamed(
+    functions: Functions, runtime: str, handler: str, code: Any
+) -> None:
+    name = functions.create("", Runtime=runtime, Handler=handler, Code={"ZipFile": code()})
+    chunks, end = stream(functions, name, {"name": "Ada", "parts": 3})
+    prelude, _, body = b"".join(chunks).rpartition(bytes(8))  # Rust's, for function URLs
+    assert body == b"part 0;part 1;part 2;"
+    assert len(chunks) == (5 if prelude else 3)
+    assert "ErrorCode" not in end
+    if handler == "main":  # a buffered invocation of the same function waits for all
+        answer = functions.client.invoke(FunctionName=name, Payload=b'{"name": "Ada", "parts": 2}')
+        assert answer["Payload"].read().endswith(b"part 0;part 1;")
+
+
+def test_an_error_in_the_middle_of_a_stream(functions: Functions) -> None:
+    name = functions.create("", Runtime="provided.al2023", Handler="x", Code={"ZipFile": go()})
+    chunks, end = stream(functions, name, {"name": "Ada", "parts": 1, "fail": True})
+    assert chunks == [b"part 0;"]
+    assert end["ErrorCode"] == "errorString"
+    assert "no Ada" in end["ErrorDetails"]
+
+
+def test_go_hears_of_its_end(functions: Functions) -> None:
+    name = functions.create(
+        "", Runtime="provided.al2023", Handler="x", Code={"ZipFile": go()},
+        Environment={"Variables": {"COLOUR": "red"}},
+    )  # fmt: skip
+    assert functions.invoke(name, {"name": "Ada"})["colour"] == "red"
+    functions.client.delete_function(FunctionName=name)
+    assert functions.lines(name, '"a line from Go at its end"')
+
+
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+def test_an_extension_by_awss_crate(functions: Functions, runtime: str) -> None:
+    layer = functions.client.publish_layer_version(
+        LayerName="watcher", Content={"ZipFile": rust("watcher", "extensions/watcher")}
+    )["LayerVersionArn"]
+    code = {"app.js": NODE} if runtime.startswith("node") else {"app.py": PYTHON}
+    name = functions.create(
+        "", Runtime=runtime, Code={"ZipFile": package(code)}, Layers=[layer],
+        Environment={"Variables": {"COLOUR": "blue", "PORT": str(free_port())}},
+    )  # fmt: skip
+    answer = functions.invoke(name, {"name": "Ada"})
+    assert answer["hello"] == "Ada"
+    functions.client.delete_function(FunctionName=name)
+    assert functions.lines(name, '"watcher: shutdown spindown"')
+    assert functions.lines(name, f'"watcher: invoke {answer["id"]}"')
+    assert any("about Ada" in line for line in functions.lines(name, '"watcher: said"'))
+    assert functions.lines(name, '"watcher: report Success"')
+    lines = functions.lines(name, "EXTENSION")
+    assert lines[0].rstrip() == (
+        "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE, SHUTDOWN]"
+    )
 
 
 S3_RECORD = {

@@ -199,6 +199,7 @@ class Sandbox:
                 "deadline": report.now_ms() + int(spec.timeout_s * 1000),
                 "trace": invocation.trace_id,
                 "client": invocation.client_context,
+                "stream": job.stream is not None,
             }
         )
         self._started = perf_counter()

@@ -218,8 +218,7 @@ class Server:
         action = self._action(request)
         if action[1:] == ["response"]:
             request.limit = MAX_RESPONSE
-            mode = request.headers.get(_MODE, "")
-            if mode.lower() == "streaming" and self._running(action[0]):
+            if self._running(action[0]) and self._streams(request):
                 self._begin_stream(request)
         elif action[1:] == ["error"]:
             request.limit = MAX_RESPONSE
@@ -230,6 +229,14 @@ class Server:
         start = _RUNTIME + "invocation/"
         words: list[str] = request.path[len(start) :].split("/")
         return words if request.path.startswith(start) and len(words) == 2 else []
+
+    def _streams(self, request: Any) -> bool:
+        """A response is passed on as it comes where the caller wants that, as on AWS whatever the
+        runtime says of it (aws-lambda-go says nothing), or where the runtime does.
+        """
+        assert self.invocation is not None
+        mode = request.headers.get(_MODE, "").lower()
+        return mode == "streaming" or (mode == "" and self.invocation.header["stream"])
 
     def _running(self, name: str) -> bool:
         invocation = self.invocation
@@ -336,8 +343,10 @@ class Server:
             connection.json(400, {"errorMessage": "Invalid request ID",
                                   "errorType": "InvalidRequestID"})  # fmt: skip
         elif request.sink is not None:
-            self._end_stream(connection, request)
+            self._end_response(connection, request, b"")
         elif kind == "response" and request.headers.get(_MODE, "").lower() not in ("", "streaming"):
+            kind = {"errorType": "Runtime.InvalidResponseModeHeader", "errorMessage": ""}
+            self.answered(b"E", json.dumps(kind).encode())
             connection.json(400, {"errorMessage": "Invalid function response mode",
                                   "errorType": "InvalidFunctionResponseMode"})  # fmt: skip
         elif invocation.state != "running":
@@ -350,11 +359,11 @@ class Server:
             })  # fmt: skip
         else:
             body = bytes(request.body)
-            if kind == "error":
-                self.answered(b"E", self._document(request, body))
+            if kind == "response":
+                self._end_response(connection, request, body)
             else:
-                self.answered(b"R", body)
-            connection.json(202, _OK)
+                self.answered(b"E", self._document(request, body))
+                connection.json(202, _OK)
 
     def answered(self, kind: bytes, body: bytes) -> None:
         """The runtime is done with the invocation."""
@@ -401,18 +410,21 @@ class Server:
         self.telemetry.streamed(kind, body)
         self.channel.send(kind, body)
 
-    def _end_stream(self, connection: Any, request: Any) -> None:
+    def _end_response(self, connection: Any, request: Any, body: bytes) -> None:
+        """It is whole, with `body` where that was not streamed, unless the trailers tell of an
+        error.
+        """
         kind = request.trailers.get("lambda-runtime-function-error-type")
-        if kind is None:
-            self.answered(b"R", b"")
+        if not kind:
+            self.answered(b"R", body)
         else:
             try:
                 text = request.trailers.get("lambda-runtime-function-error-body", "")
-                body = base64.b64decode(text, validate=True)
-                json.loads(body)
+                document = base64.b64decode(text, validate=True)
+                json.loads(document)
             except ValueError:
-                body = json.dumps({"errorType": kind, "errorMessage": ""}).encode()
-            self.answered(b"E", body)
+                document = json.dumps({"errorType": kind, "errorMessage": ""}).encode()
+            self.answered(b"E", document)
         connection.json(202, _OK)
 
     def _fail(self, kind: str, message: str) -> None:

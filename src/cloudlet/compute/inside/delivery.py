@@ -56,6 +56,11 @@ class Subscriber:
             self.waiting_bytes += len(encoded)
         self.look()
 
+    @property
+    def empty(self) -> bool:
+        """Whether all has arrived."""
+        return not self.waiting and not self.batch
+
     def flush(self) -> None:
         """Send what there is, from now on at once."""
         self.ending = True
@@ -86,6 +91,7 @@ class Subscriber:
                 if self.attempt is None:
                     due = self.oldest + self.wanted.timeout_ms / 1000 - time.monotonic()
                     self.server.later(max(0.0, due), self.look)
+            self.server.telemetry.arrived()
             return
         self.backoff_s = min(_BACKOFF_S[1], self.backoff_s * 2 or _BACKOFF_S[0])
         self.server.later(self.backoff_s, self._again)

@@ -179,10 +179,12 @@ class Extensions:
             os.kill(self.server.runtime_pid, signal.SIGKILL)
 
     def _shut_down_extensions(self) -> None:
-        """Tell those that registered for it, end the others."""
-        self.server.telemetry.flush()
+        """Let telemetry arrive, then tell those that registered for it, and end the others."""
         if not self.pids:
             self._leave()
+        self.server.telemetry.flush(self._tell)
+
+    def _tell(self) -> None:
         told = {e.name: e for e in self.registered.values() if "SHUTDOWN" in e.events}
         for pid, name in self.pids.items():
             if name not in told:

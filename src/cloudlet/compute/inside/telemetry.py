@@ -20,6 +20,7 @@ delivery: Any = None
 _TYPES = ("platform", "function", "extension")
 _KEPT_BYTES, _KEPT_EVENTS = 256 * 1024, 1000  # of an initialisation, for later subscribers
 _RESERVED_PORT = 9001
+_FLUSH_S = 1.0
 _HOSTS = ("sandbox.localdomain", "sandbox")
 # (least, default, most) by the two APIs' references.
 _BUFFERING = {"maxBytes": (262144, 262144, 1048576), "timeoutMs": (25, 1000, 30000)}
@@ -148,6 +149,7 @@ class Telemetry:
         self.kept: list[tuple[dict[str, Any], int]] = []  # of the initialisation, with sizes
         self.kept_bytes = 0
         self.closed = False
+        self.then: Any = None  # once all is delivered
         self.began = time.monotonic()
         self.tracing: dict[str, Any] = {}
         self.answering_since = 0.0  # of a streamed response
@@ -235,10 +237,21 @@ class Telemetry:
         for line in data.decode("utf-8", "replace").splitlines():
             self.emit(kind, line.replace("\x1e", "\n"))
 
-    def flush(self) -> None:
-        """Send what is buffered: the environment ends."""
+    def flush(self, then: Any) -> None:
+        """Send what is buffered: the environment ends. `then` is called when that has arrived, or
+        takes too long.
+        """
+        self.then = then
         for subscriber in self.subscribers:
             subscriber.flush()
+        self.server.later(_FLUSH_S, lambda: self.arrived(anyway=True))
+        self.arrived()
+
+    def arrived(self, *, anyway: bool = False) -> None:
+        """Something did: perhaps all has."""
+        if self.then is not None and (anyway or all(s.empty for s in self.subscribers)):
+            then, self.then = self.then, None
+            then()
 
     # --- the initialisation ---------------------------------------------------------------
     def _init(self, **more: Any) -> dict[str, Any]:
