@@ -82,10 +82,13 @@ async def test_what_happens_is_told_from_the_beginning(bench: Any) -> None:
     assert text in bench.log.texts
     kinds = [event["type"] for event in events(bench)]
     assert kinds[0] == "platform.initStart"
-    assert sorted(kinds[1:3]) == ["function", "platform.telemetrySubscription"]
-    assert kinds[3:6] == [
-        "platform.initRuntimeDone", "platform.extension", "platform.initReport",
-    ]  # fmt: skip
+    # The extension subscribes while the runtime is initialised already.
+    assert set(kinds[1:5]) == {
+        "function", "platform.telemetrySubscription", "platform.initRuntimeDone",
+        "platform.extension",
+    }  # fmt: skip
+    assert kinds.index("platform.initRuntimeDone") < kinds.index("platform.extension")
+    assert kinds[5] == "platform.initReport"
     assert kinds[6:11] == [
         "platform.start", "function", "function", "platform.runtimeDone", "platform.report",
     ]  # fmt: skip
@@ -168,7 +171,7 @@ async def test_the_older_logs_api(bench: Any) -> None:
     report = await told(bench, "platform.report")
     assert set(report) == {"requestId", "metrics"}
     kinds = [event["type"] for event in events(bench)]
-    assert sorted(kinds[:2]) == ["function", "platform.logsSubscription"]
+    assert {"function", "platform.logsSubscription"} <= set(kinds[:3])
     assert kinds[-3:] == ["platform.runtimeDone", "platform.end", "platform.report"]
     assert await told(bench, "platform.runtimeDone") == {
         "requestId": "request-1", "status": "failure"}  # fmt: skip
