@@ -155,6 +155,16 @@ async def test_a_response_that_is_too_large(bench: Any) -> None:
     assert any("(413" in text and "RequestEntityTooLarge" in text for text in bench.log.texts)
 
 
+async def test_a_response_mode_that_is_unknown(bench: Any) -> None:
+    header = "{'Lambda-Runtime-Function-Response-Mode': 'other'}"
+    outcome = await bench.invoke(
+        provided(bench), {"do": f"print(post(id, 'response', b'1', {header}))"}
+    )
+    assert json.loads(outcome.payload)["errorType"] == "Runtime.InvalidResponseModeHeader"
+    await bench.call(provided(bench), {"do": "answer = 1"})
+    assert any("InvalidFunctionResponseMode" in text for text in bench.log.texts)
+
+
 @pytest.mark.parametrize("trailer", [False, True])
 async def test_streamed_responses(bench: Any, trailer: bool) -> None:
     do = """

@@ -236,7 +236,7 @@ class Server:
         """
         assert self.invocation is not None
         mode = request.headers.get(_MODE, "").lower()
-        return mode == "streaming" or (mode == "" and self.invocation.header["stream"])
+        return bool(mode == "streaming" or (mode == "" and self.invocation.header["stream"]))
 
     def _running(self, name: str) -> bool:
         invocation = self.invocation
@@ -345,8 +345,8 @@ class Server:
         elif request.sink is not None:
             self._end_response(connection, request, b"")
         elif kind == "response" and request.headers.get(_MODE, "").lower() not in ("", "streaming"):
-            kind = {"errorType": "Runtime.InvalidResponseModeHeader", "errorMessage": ""}
-            self.answered(b"E", json.dumps(kind).encode())
+            document = {"errorType": "Runtime.InvalidResponseModeHeader", "errorMessage": ""}
+            self.answered(b"E", json.dumps(document).encode())
             connection.json(400, {"errorMessage": "Invalid function response mode",
                                   "errorType": "InvalidFunctionResponseMode"})  # fmt: skip
         elif invocation.state != "running":
