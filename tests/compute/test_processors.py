@@ -34,7 +34,7 @@ def meter() -> Iterator[CgroupMeter]:
 def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(meter: CgroupMeter) -> None:
     share = meter.share
     assert share is not None
-    meter.limit(128, 512)
+    meter.limit(128, 512, "key")
     folder = share._folder
     weight = folder / ("cpu.shares" if (folder / "cpu.shares").exists() else "cpu.weight")
     ordinary = weight.read_text()
@@ -50,6 +50,7 @@ def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(meter: Cg
             deadline = time.monotonic() + 10
             while marked(folder) == "0":
                 assert time.monotonic() < deadline
+                time.sleep(0.01)  # or we were those who keep it within its right
                 share.pace()
         finally:
             spinning.kill()
@@ -68,3 +69,32 @@ def test_weights_are_in_proportion_to_memory(meter: CgroupMeter) -> None:
         meter.limit(memory_mb, 512)
         weights.append(int((folder / name).read_text()))
     assert weights[1] == 2 * weights[0]
+
+
+def test_the_next_environment_starts_with_what_the_last_owed(meter: CgroupMeter) -> None:
+    share = meter.share
+    assert share is not None
+    now = time.perf_counter()
+    share._debts.update(recent=(-0.02, now), old=(-0.02, now - 10))
+    meter.limit(128, 512, "recent")
+    assert marked(share._folder) == "1"
+    meter.limit(128, 512, "old")
+    assert marked(share._folder) == "0"
+    meter.limit(128, 512, "other")
+    assert marked(share._folder) == "0"
+
+
+def test_short_turns_are_taken_by_what_is_started() -> None:
+    program = (
+        "import subprocess, sys\n"
+        "from cloudlet.compute.processors import take_short_turns\n"
+        "take_short_turns()\n"
+        "print(subprocess.run(['cat', '/proc/self/sched'], capture_output=True).stdout.decode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    slices = [line for line in done.stdout.splitlines() if line.startswith("se.slice")]
+    if not slices:
+        pytest.skip("the kernel does not say")
+    assert slices[0].split(":")[1].strip() in ("100000", "0.100000")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PLATFORM = "platform"
@@ -29,6 +29,8 @@ class CgroupRoot:
     cpu: Path | None
     usage: Path | None = None  # that counts processor time
     home: Path | None = None  # of version 2: the group in which our process was
+    #: By key: processor seconds that an ended environment owed, and when (see processors.py).
+    debts: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
 
     @property
     def folders(self) -> list[Path]:

@@ -72,12 +72,12 @@ class CgroupMeter:
             os.close(fd)
         self.join.clear()
 
-    def limit(self, memory_mb: int, tmp_mb: int) -> None:
+    def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
         """Set the hard limit of memory, and the part of the processors."""
         name = "memory.limit_in_bytes" if self._root.version == 1 else "memory.max"
         (self._memory / name).write_text(str((memory_mb + tmp_mb) * _MB))
         if self.share is not None:
-            self.share.limit(memory_mb)
+            self.share.limit(memory_mb, key)
 
     def pids(self) -> list[int]:
         """Every process of the environment."""
@@ -149,7 +149,7 @@ class PolledMeter:
         self._private = 0
         self._looking: threading.Thread | None = None
 
-    def limit(self, memory_mb: int, tmp_mb: int) -> None:
+    def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
         """RLIMIT_DATA is set inside."""
 
     def used_bytes(self) -> int:

@@ -38,6 +38,7 @@ from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.network import DEBUG_PORT, Choice, Network
+from cloudlet.compute.processors import take_short_turns
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.runtimes import Runtime, Runtimes
 from cloudlet.compute.sandbox import Ended, Job, Sandbox
@@ -233,6 +234,7 @@ class Compute:
         """What isolates functions on this machine; probed once, in some tens of milliseconds."""
         with self._probing:
             if self._level is None:
+                take_short_turns()
                 self._cgroups, cgroup_detail = find_root()
                 self._level = probe(
                     namespaces=self._want_namespaces,

@@ -150,7 +150,7 @@ class Sandbox:
         if self.status == "dead":
             raise SandboxFailed("the environment ended before it was used")
         assert self.meter is not None
-        self.meter.limit(spec.memory_mb, spec.tmp_mb)
+        self.meter.limit(spec.memory_mb, spec.tmp_mb, spec.key)
         self.status = "starting"
         self._initialised = self._loop.create_future()
         self._loop.add_reader(self._pipes.log, self._on_log)
