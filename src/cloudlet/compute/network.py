@@ -26,9 +26,9 @@ _SCRIPT = Path(__file__).parent / "inside" / "network.py"
 _FORWARD = Path(__file__).parent / "inside" / "forward.py"
 #: "isolated" refuses to run functions that would share the host's network, "host" has them share
 #: it, "auto" isolates where that is possible.
+Choice = Literal["auto", "isolated", "host"]
 #: A function's variable: the port on which it waits for a debugger on the host.
 DEBUG_PORT = "CLOUDLET_DEBUG_PORT"
-Choice = Literal["auto", "isolated", "host"]
 MISSING = "pasta is not installed (package passt)"
 SWITCHED_OFF = "switched off"
 _TUN = "/dev/net/tun"
@@ -163,8 +163,11 @@ def refusal() -> str:
     pasta = _Pasta(())
     pasta.control.settimeout(_START_S)
     try:
-        while "ready" not in pasta.receive()[0]:
-            pass
+        ready = False
+        while not ready:
+            body, spaces = pasta.receive()
+            _close(spaces or ())
+            ready = "ready" in body
     except (SandboxFailed, OSError) as error:
         return str(error)
     finally:
