@@ -275,6 +275,19 @@ async def test_a_snapshot_that_nobody_used_is_taken_anew(make_bench: Any) -> Non
     assert [state.status for state in bench.compute.templates()] == ["ready"]
 
 
+async def test_an_end_that_was_interrupted_is_made_up_for(make_bench: Any) -> None:
+    bench = await make_bench()
+    spec = bench.function(SNAPPED, snap_start=True, version="1")
+    assert (await bench.compute.prepare_snapshot(spec)).optimised
+    template = bench.compute._templates.of(spec.key)
+    ending = asyncio.create_task(template.stop())
+    await asyncio.sleep(0)
+    ending.cancel()
+    await asyncio.wait([ending])
+    await template.stop()
+    assert template._keeper.gone.done()
+
+
 async def test_other_runtimes_have_no_snapshots(bench: Any) -> None:
     node = bench.function("exports.handler = async () => 1;", "n", runtime="nodejs20.x", key="n:1")
     state = await bench.compute.prepare_snapshot(node)

@@ -129,7 +129,7 @@ class Template(Forker):
             os.close(self._pidfd)
             self._pidfd = -1
         if self._keeper is not None:
-            await self._keeper.gone
+            await asyncio.wait([self._keeper.gone])  # which outlives a caller that is cancelled
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         meter, self._meter = self._meter, None
