@@ -26,6 +26,7 @@ from couchbase.options import (
     SignedInt64,
     UpsertOptions,
 )
+from couchbase.search import MatchAllQuery
 from couchbase.transcoder import RawBinaryTranscoder
 from tests.clients.documents import DocumentServer
 
@@ -299,6 +300,27 @@ def test_ping_and_cluster_information(cluster: Cluster) -> None:
     states = {str(point.state) for points in report.endpoints.values() for point in points}
     assert states == {"PingState.OK"}
     assert cluster.cluster_info().nodes
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda c: list(c.bucket("default").view_query("design", "view").rows()),
+        lambda c: list(c.search_query("index", MatchAllQuery()).rows()),
+        lambda c: c.search_indexes().get_all_indexes(),
+        lambda c: list(c.analytics_query("SELECT 1").rows()),
+        lambda c: c.analytics_indexes().get_all_indexes(),
+        lambda c: c.eventing_functions().get_all_functions(),
+    ],
+    ids=["views", "search", "search-indexes", "analytics", "analytics-indexes", "eventing"],
+)
+def test_services_that_are_not_there_say_so_at_once(
+    cluster: Cluster, ask: Callable[[Cluster], Any]
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(exceptions.ServiceUnavailableException):
+        ask(cluster)
+    assert time.monotonic() - began < 2
 
 
 def test_many_at_once(collection: Collection, key: str) -> None:

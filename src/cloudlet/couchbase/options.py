@@ -25,7 +25,7 @@ class DocumentServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: Buckets that exist from the start and after a reset.
     buckets: tuple[str, ...] = ("default",)
     #: "persisted": a mutation is answered when it is on disk; "memory": at once, as Couchbase
-    #: does without a durability level, and on disk some milliseconds later.
+    #: does without a durability level, and on disk up to some tenths of a second later.
     acknowledge: Acknowledge = "persisted"
     cache_mb: int = 256
     #: Serve TLS too, on ports of its own (11207, 18091 and 18093 unless they are 0).

@@ -67,6 +67,7 @@ async def management(tmp_path: Path) -> AsyncIterator[Management]:
         ("GET", "/api/index", "Administrator:password", 404),
         ("PATCH", "/pools/default/buckets", "Administrator:password", 405),
         ("GET", "/pools/default/buckets/none", "Administrator:password", 404),
+        ("GET", "/pools/default/buckets/default/ddocs", "Administrator:password", 503),
         ("GET", "/pools/default/b/default", "Administrator:password", 200),
     ],
 )

@@ -123,6 +123,7 @@ class Buckets:
         routes.add("POST", "/pools/default/buckets/{}", self.change)
         routes.add("DELETE", "/pools/default/buckets/{}", self.drop)
         routes.add("POST", "/pools/default/buckets/{}/controller/doFlush", self.flush)
+        routes.add("GET", "/pools/default/buckets/{}/ddocs", self.views)
         routes.add("GET", "/pools/default/b/{}", self.config)
         routes.add("GET", "/pools/default/bs/{}", self.stream)
         routes.add("GET", "/pools/default/bucketsStreaming/{}", self.stream)
@@ -132,6 +133,11 @@ class Buckets:
         if bucket is None:
             raise HttpError(404, "Requested resource not found.\r\n")
         return bucket
+
+    async def views(self, request: Request) -> Answer:
+        """There are no views: what SDKs ask this port about them is answered as without them."""
+        self._bucket(request)
+        raise HttpError(503, {"error": "service_not_available", "reason": "views are not served"})
 
     async def list(self, request: Request) -> Answer:
         """All buckets."""
