@@ -23,7 +23,7 @@ from cloudlet.compute.environment import LogSink
 from cloudlet.compute.pool import Compute
 from cloudlet.config import Settings
 from cloudlet.couchbase.options import options_for
-from cloudlet.couchbase.remote import loopback_ports
+from cloudlet.couchbase.remote import advertised_ports, loopback_ports
 from cloudlet.couchbase.supervisor import DocumentServer
 from cloudlet.credentials import Credentials, credentials_for
 from cloudlet.front.door import FrontDoor
@@ -87,7 +87,7 @@ class App:
         self.endpoint = self.cloud.endpoint = f"http://{_named(settings.host)}:{self.server.port}"
         await self._start_documents()
         self._stack.push_async_callback(self.parts.usage.stop)
-        await self.compute.start(self._for_functions())
+        await self.compute.start(await self._for_functions())
         self._stack.push_async_callback(self.compute.stop)
         for service in self.cloud.services.values():
             if service.stop is not None:
@@ -107,13 +107,17 @@ class App:
         await self.documents.start()
         self._stack.push_async_callback(self.documents.stop)
 
-    def _for_functions(self) -> set[int]:
+    async def _for_functions(self) -> set[int]:
         """The ports of this machine's loopback that functions reach."""
         ports = {self.server.port, *self.settings.lambda_.loopback_ports}
         if self.documents is not None:
             ports.update(structs.astuple(self.documents.ports))
-        if self.settings.couchbase.enabled:
-            ports |= loopback_ports(self.settings.couchbase.remote)
+        wanted = self.settings.couchbase
+        if wanted.enabled and wanted.remote:
+            ports |= loopback_ports(wanted.remote)
+            ports |= await advertised_ports(
+                wanted.remote, wanted.remote_username, wanted.remote_password
+            )
         return ports - {0}
 
     def on_stop(self, work: Callable[[], object]) -> None:
