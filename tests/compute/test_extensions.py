@@ -227,6 +227,15 @@ signal.signal(signal.SIGTERM, bye)
     await line(bench, "told to end")
 
 
+async def test_snapstart_versions_with_extensions_start_in_the_ordinary_way(bench: Any) -> None:
+    spec = function(bench, layers=(layer(bench),), snap_start=True, version="1")
+    state = await bench.compute.prepare_snapshot(spec)
+    assert (state.optimised, state.failure) == (False, "")
+    assert "extensions" in state.reason
+    assert (await bench.call(spec, 1))[0] == 1
+    await line(bench, "EXTENSION\tName: watcher")
+
+
 async def test_functions_without_extensions_have_no_launcher(bench: Any) -> None:
     source = "import os\ndef handler(event, context): return os.getpid(), os.listdir('/proc')"
     pid, listed = await bench.call(bench.function(source))

@@ -290,8 +290,9 @@ follow()
     )
 
 
-async def test_records_go_to_listeners_of_the_same_environment_only(bench: Any) -> None:
+async def test_records_go_to_listeners_of_the_same_environment_only(make_bench: Any) -> None:
     """The port belongs to a process of ours, outside."""
+    bench = await make_bench(reserve=1, network="host")
     taken: list[bytes] = []
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
