@@ -142,7 +142,7 @@ async def test_an_extension_that_cannot_be_executed(bench: Any) -> None:
 async def test_an_extension_that_does_not_register_runs_into_the_limit(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloudlet.compute.pool.INIT_LIMIT_S", 0.3)
+    monkeypatch.setattr("cloudlet.compute.starting.INIT_LIMIT_S", 0.3)
     spec = function(bench, timeout_s=0.3, layers=(layer(bench, source="time.sleep(60)"),))
     assert (await bench.call(spec))["errorType"] == "Sandbox.Timedout"
 

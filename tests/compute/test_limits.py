@@ -52,7 +52,7 @@ EAGAIN, EMFILE = 11, 24
 
 @pytest.fixture
 def without_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloudlet.compute.pool.find_root", lambda: (None, "switched off"))
+    monkeypatch.setattr("cloudlet.compute.machine.find_root", lambda: (None, "switched off"))
 
 
 async def test_descriptors(bench: Any) -> None:

@@ -128,7 +128,7 @@ async def test_a_pasta_that_dies_is_replaced_under_the_environments(
         await bench.compute.start([port])
         spec = bench.function(CONNECT)
         assert await bench.call(spec, port) == "greetings"
-        own = bench.compute._network
+        own = bench.compute._machine.network
         first = own._pasta
         assert first is not None
         first.process.kill()
@@ -139,7 +139,7 @@ async def test_a_pasta_that_dies_is_replaced_under_the_environments(
 
 
 def connected(bench: Any) -> bool:
-    return bench.compute._network._pasta is not None
+    return bench.compute._machine.network._pasta is not None
 
 
 @needs_pasta
@@ -183,7 +183,7 @@ async def test_a_forwarded_port_leads_from_the_hosts_loopback_to_the_environment
     assert await call == "from outside"
     writer.close()
     await bench.compute.retire(spec.key)
-    await until(lambda: not bench.compute._network._forwards)
+    await until(lambda: not bench.compute._machine.network._forwards)
 
 
 @pytest.mark.parametrize("port", ["", "80", "65536", "123456", "five", "-1"])

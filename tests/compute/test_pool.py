@@ -289,7 +289,7 @@ async def test_environment_is_not_used_until_its_credentials_expire(bench: Any) 
 async def test_slow_initialisation_is_repeated_within_the_time_out(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloudlet.compute.pool.INIT_LIMIT_S", 0.2)
+    monkeypatch.setattr("cloudlet.compute.starting.INIT_LIMIT_S", 0.2)
     source = "import time\ntime.sleep(0.6)\ndef handler(e, c):\n    return 'up'\n"
     assert await bench.call(bench.function(source, timeout_s=5.0)) == "up"
     assert any(

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from cloudlet.compute import version_pool
-from cloudlet.compute.sandbox import Job, Sandbox
+from cloudlet.compute.job import Job
+from cloudlet.compute.sandbox import Sandbox
 from cloudlet.compute.version_pool import ENOUGH, VersionPool
 
 SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"

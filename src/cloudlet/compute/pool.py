@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import logging
 import os
-import tempfile
-import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from cloudlet.compute import particulars, platform_log, report, served
 from cloudlet.compute.environment import (
     EnvironmentSpec,
     EnvironmentState,
@@ -26,33 +24,24 @@ from cloudlet.compute.environment import (
     StreamedOutcome,
     TemplateState,
 )
-from cloudlet.compute.errors import (
-    ComputeError,
-    ComputeStopped,
-    RestoreFailed,
-    RestoreTimedOut,
-    SandboxFailed,
-)
-from cloudlet.compute.groups import CgroupRoot, find_root, remove_root
-from cloudlet.compute.isolation import IsolationLevel, probe
-from cloudlet.compute.jail import SANDBOX_ID, JailPlan, open_to_all
-from cloudlet.compute.log import EnvironmentLog
-from cloudlet.compute.network import DEBUG_PORT, Choice, Network
-from cloudlet.compute.processors import take_short_turns
-from cloudlet.compute.reserve import Idleness, Reserve
-from cloudlet.compute.runtimes import Runtime, Runtimes
-from cloudlet.compute.sandbox import Ended, Job, Sandbox
+from cloudlet.compute.errors import ComputeError, ComputeStopped, SandboxFailed
+from cloudlet.compute.isolation import IsolationLevel
+from cloudlet.compute.job import Job
+from cloudlet.compute.machine import Machine
+from cloudlet.compute.network import Choice
+from cloudlet.compute.reserve import Idleness
+from cloudlet.compute.runtimes import Runtime
+from cloudlet.compute.sandbox import Sandbox
+from cloudlet.compute.starting import Start, Starter
 from cloudlet.compute.stream import ResponseStream, StreamReader
-from cloudlet.compute.template import LEARN_FROM_MS, Templates
+from cloudlet.compute.template import Templates
 from cloudlet.compute.version_pool import PATIENCE_S, VersionPool
-from cloudlet.compute.zygote import Zygote
+from cloudlet.compute.zygotes import Zygotes
 
 _logger = logging.getLogger(__name__)
-INIT_LIMIT_S = 10.0  # AWS: "the Init phase is limited to 10 seconds"
 _EXPIRY_MARGIN_S = 60.0
 _FREEZE_S = 0.05  # after which an idle environment is stopped: a busy one never pays for it
 _FREEZE_AT_ONCE = 8
-_NICE = 10  # of environments where no control group shares the processors out
 
 
 class Compute:
@@ -77,30 +66,23 @@ class Compute:
         follows the arrivals; `namespaces` False does without them where they could be had;
         `network` says whether functions may share the host's.
         """
-        cores = os.cpu_count() or 2
-        self._data, self._logs, self._code_root = data, logs, code_root
-        self._sdk_view = (data / "runtime").resolve()
         self._idle_s, self._max_environments = idle_s, max_environments
-        self._want_namespaces = namespaces
-        self._network = Network(network)
-        self._reserve = reserve
-        self._max_starting = 2 * cores
-        self._runtimes = Runtimes()
+        self._max_starting = 2 * (os.cpu_count() or 2)
+        self._machine = Machine(data, code_root, namespaces=namespaces, network=network)
+        self._zygotes = Zygotes(self._machine, data, code_root, reserve)
         self._templates = Templates(reserve)
+        self._starter = Starter(
+            self._machine, self._zygotes, self._templates,
+            data=data, code_root=code_root, logs=logs,
+        )  # fmt: skip
         self._pools: dict[str, VersionPool] = {}
         self._hungry: deque[VersionPool] = deque()
         self._idleness = Idleness()
-        self._with_api: set[str] = set()  # keys whose initialisation asked for the Runtime API
         self._starting = 0
         self._alive: set[Sandbox] = set()
-        self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
-        self._zygote_used: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._freezer: asyncio.TimerHandle | None = None
         self._reaper: asyncio.Task[None] | None = None
-        self._cgroups: CgroupRoot | None = None
-        self._level: IsolationLevel | None = None
-        self._probing = threading.Lock()
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop  # from `start` on
 
@@ -110,7 +92,7 @@ class Compute:
         `ports` are those of the host's loopback that functions reach, the platform's own.
         """
         self._loop = asyncio.get_running_loop()
-        self._network.ports = frozenset(ports)
+        self._machine.network.ports = frozenset(ports)
         self._reaper = asyncio.create_task(self._reap())
 
     async def stop(self) -> None:
@@ -135,17 +117,11 @@ class Compute:
         if leaving:
             await asyncio.wait(leaving)
         await self._templates.stop()
-        zygotes = list(self._zygotes.values())
-        for task in zygotes:
-            with contextlib.suppress(Exception):  # one that did not start has nothing to stop
-                await (await task).stop()
-        await self._network.stop()
+        await self._zygotes.stop()
         for started in list(self._tasks):
             with contextlib.suppress(ComputeError):
                 await started
-        cgroups, self._cgroups = self._cgroups, None
-        if cgroups is not None:
-            await asyncio.to_thread(remove_root, cgroups)
+        await self._machine.close()
 
     async def invoke(
         self,
@@ -218,8 +194,7 @@ class Compute:
 
     async def retire(self, key: str) -> None:
         """End the key's idle environments now and its busy ones after their work."""
-        self._templates.forget(key)
-        self._with_api.discard(key)
+        self._starter.forget(key)
         pool = self._pools.get(key)
         if pool is None:
             return
@@ -232,32 +207,15 @@ class Compute:
 
     def level(self) -> IsolationLevel:
         """What isolates functions on this machine; probed once, in some tens of milliseconds."""
-        with self._probing:
-            if self._level is None:
-                take_short_turns()
-                self._cgroups, cgroup_detail = find_root()
-                self._level = probe(
-                    namespaces=self._want_namespaces,
-                    reachable=open_to_all(self._data, self._code_root),
-                    cgroups=self._cgroups is not None,
-                    pids=self._cgroups is not None and self._cgroups.pids is not None,
-                    shares=self._cgroups is not None and self._cgroups.cpu is not None,
-                    cgroup_detail=cgroup_detail,
-                    network=self._network.examine,
-                )
-                if not self._level.namespaces:
-                    reason = self._network.means(self._level.lacks("own network"))
-                    self._level = self._level.without("own network", reason)
-                self._network.refused = self._level.lacks("own network")
-            return self._level
+        return self._machine.level()
 
     def runtimes(self) -> list[Runtime]:
         """The runtimes used so far and the interpreters that serve them."""
-        return self._runtimes.known()
+        return self._starter.runtimes.known()
 
     async def find_runtime(self, identifier: str) -> Runtime:
         """How this machine serves a runtime; raises RuntimeUnavailable."""
-        return await self._runtimes.find(identifier)
+        return await self._starter.runtimes.find(identifier)
 
     def snapshot(self) -> list[EnvironmentState]:
         """Every environment as it is now."""
@@ -293,21 +251,7 @@ class Compute:
         connections) in its handler or in a hook after the restore; `random`, numpy's global
         generator and OpenSSL's are seeded anew.
         """
-        runtime = await self._runtimes.find(spec.runtime)
-        if runtime.family != "python":
-            return SnapshotState(False, f"cloudlet takes no snapshots of {spec.runtime}")
-        zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
-        if not self.level().namespaces:
-            return SnapshotState(False, "this machine refuses user namespaces")
-        environ = {**particulars.environ(spec, runtime), **credentials}
-        message = self._particulars(spec, runtime)
-        if message["served"]:
-            return SnapshotState(False, "extensions and wrapper scripts are started anew")
-        log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
-        begun = platform_log.begun(spec, runtime)
-        return await self._templates.snapshot(
-            spec, zygote, self._cgroups, message, environ, log, begun
-        )
+        return await self._starter.snapshot(spec)
 
     # --- scaling ----------------------------------------------------------------------------
     def _scale(self, pool: VersionPool, most: int = 1 << 30) -> None:
@@ -371,41 +315,13 @@ class Compute:
 
     async def _start(self, pool: VersionPool, spec: EnvironmentSpec) -> None:
         """Bring up one environment and give it to whoever waits first."""
-        sandbox: Sandbox | None = None
         try:
-            runtime = (await self._runtimes.find(spec.runtime)).sized(spec.memory_mb)
-            zygote, credentials = await asyncio.gather(self._zygote(runtime), spec.credentials())
-            if spec.snap_start and self._templates.of(spec.key) is None:
-                await self.prepare_snapshot(spec)
-            ended: Ended | None = None
-            phases = ["init", "invoke"]  # AWS repeats a failed initialisation, once
-            while phases:
-                phase = phases.pop(0)
-                sandbox = await self._take(zygote, spec)
-                ended = await self._initialise(pool, sandbox, spec, runtime, credentials, phase)
-                if ended is None:
-                    break
-                if ended.for_api:
-                    self._with_api.add(spec.key)
-                    self._templates.forget(spec.key)
-                    phases.insert(0, phase)
-                    continue
-                if sandbox.restored(spec):
-                    raise (RestoreTimedOut if ended.timed_out else RestoreFailed)(
-                        f"the restoration failed: {ended.error_type or 'it took too long'}"
-                    )
-                if sandbox.forked_from_template:
-                    self._templates.refuse(spec.key, "an environment forked from it failed")
-            zygote.refill_later()
-            assert sandbox is not None
+            wanted = Start(spec, partial(self._begun, pool), pool.first_request_id)
+            started = await self._starter.start(wanted)
+            sandbox, ended = started.sandbox, started.ended
             if ended is None:
-                room = self._count() < self._max_environments
-                if sandbox.learned and room and self._templates.wanted(spec):
-                    message = self._particulars(spec, runtime)
-                    environ = particulars.environ(spec, runtime)
-                    self._templates.learn(
-                        spec, zygote, self._cgroups, message, environ, sandbox.learned
-                    )
+                if self._count() < self._max_environments:
+                    self._starter.learn(spec, started)
                 self._alive.add(sandbox)
                 self._free(sandbox)
             elif pool.waiting:
@@ -423,15 +339,10 @@ class Compute:
             self._grow(pool)
             self._feed()
 
-    async def _take(self, zygote: Zygote, spec: EnvironmentSpec) -> Sandbox:
-        """A blank of the version's template, where it has one; else of the zygote."""
-        template = self._templates.of(spec.key)
-        if template is not None:
-            try:
-                return await template.take()
-            except SandboxFailed as error:
-                self._templates.refuse(spec.key, str(error))
-        return await zygote.take()
+    def _begun(self, pool: VersionPool, sandbox: Sandbox) -> None:
+        """An environment is being made."""
+        sandbox.on_free, sandbox.on_end = self._free, self._ended
+        pool.all.add(sandbox)
 
     def _fail(self, pool: VersionPool, error: ComputeError) -> None:
         if pool.waiting:
@@ -443,74 +354,6 @@ class Compute:
     def _give_up(pool: VersionPool, reason: str) -> None:
         """Keep no environments ready that do not start; an invocation may still try."""
         pool.failure, pool.wanted = reason, 0
-
-    async def _initialise(
-        self,
-        pool: VersionPool,
-        sandbox: Sandbox,
-        spec: EnvironmentSpec,
-        runtime: Runtime,
-        credentials: Mapping[str, str],
-        phase: str,
-    ) -> Ended | None:
-        log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
-        restored = sandbox.restored(spec)
-        log.lines(platform_log.begun(spec, runtime, restored=restored))
-        environ = {**particulars.environ(spec, runtime), **credentials}
-        environ["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
-        isolated = self.level().namespaces
-        message = self._particulars(spec, runtime)
-        message["environ"] = environ
-        if message["served"]:
-            message |= served.told(spec, runtime, phase, log.stream)
-        message["request_id"] = pool.waiting[0].invocation.request_id if pool.waiting else ""
-        if not isolated:
-            message["tmp"] = await asyncio.to_thread(self._scratch)
-            environ["TMPDIR"] = message["tmp"]
-            environ["LAMBDA_TASK_ROOT"] = message["code"]
-            environ["LAMBDA_RUNTIME_DIR"] = os.fspath(self._sdk_view)
-            if runtime.family == "python":
-                environ["PYTHONPATH"] = os.fspath(self._sdk_view)
-        sandbox.on_free, sandbox.on_end = self._free, self._ended
-        self._network.forward(spec.variables.get(DEBUG_PORT, ""), sandbox.pidfd)
-        pool.all.add(sandbox)
-        limit_s = INIT_LIMIT_S if phase == "init" else spec.timeout_s
-        ended = await sandbox.assign(spec, message, log, limit_s)
-        init_ms = sandbox.init_ms or 0.0
-        if ended is not None and ended.for_api:
-            sandbox.kill()
-            return ended
-        status = None if ended is None else "timeout" if ended.timed_out else "error"
-        if restored:
-            log.lines(platform_log.restoration(spec, init_ms, status))
-        elif ended is not None and status is not None:
-            log.lines(
-                platform_log.initialisation_failed(spec, init_ms, phase, status, ended.error_type)
-            )
-        if ended is not None:
-            sandbox.end("failure")
-        return ended
-
-    def _particulars(self, spec: EnvironmentSpec, runtime: Runtime) -> dict[str, Any]:
-        """What all environments of the version are told, templates too."""
-        isolated = self.level().namespaces
-        with_api = spec.key in self._with_api or served.wanted(spec, runtime)
-        learning = isolated and runtime.family == "python" and self._templates.wanted(spec)
-        return {
-            **particulars.of(spec, self._code_root if isolated else None),
-            "data_limit_mb": 0 if self._cgroups is not None else spec.memory_mb,
-            "learn_ms": LEARN_FROM_MS if learning and not with_api else 0,
-            "served": with_api,
-        }
-
-    def _scratch(self) -> str:
-        """A folder that stands in for /tmp where there are no mounts."""
-        folder = self._data / "tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = tempfile.mkdtemp(dir=folder)
-        if self.level().has("own identity"):
-            os.chown(path, SANDBOX_ID, SANDBOX_ID)
-        return path
 
     # --- the ways of an environment -----------------------------------------------------------
     def _expired(self, sandbox: Sandbox) -> bool:
@@ -566,47 +409,6 @@ class Compute:
         self._grow(pool)
         self._feed()
 
-    # --- zygotes ------------------------------------------------------------------------------
-    async def _zygote(self, runtime: Runtime) -> Zygote:
-        """The running zygote of a runtime; started at its first use or after its death."""
-        key = runtime.zygote_key
-        self._zygote_used[key] = perf_counter()
-        task = self._zygotes.get(key)
-        if task is not None and task.done():
-            failed = task.cancelled() or task.exception() is not None
-            if failed or not task.result().alive:
-                task = None
-        if task is None:
-            task = self._zygotes[key] = asyncio.create_task(self._start_zygote(runtime))
-        return await asyncio.shield(task)
-
-    async def _start_zygote(self, runtime: Runtime) -> Zygote:
-        if self._level is None:
-            await asyncio.to_thread(self.level)
-        staging = self._data / "jail"
-        staging.mkdir(parents=True, exist_ok=True)
-        plan = JailPlan(
-            runtime=runtime,
-            code_root=self._code_root.resolve(),
-            staging=staging.resolve(),
-            sdk_view=self._sdk_view,
-            namespaces=self.level().namespaces,
-            leave_root=self.level().has("own identity"),
-            nproc=1024 if self._cgroups is None or self._cgroups.pids is None else 65536,
-            nice=0 if self.level().has("processor shares") else _NICE,
-        )
-        if not plan.namespaces:
-            await asyncio.to_thread(plan.build_sdk_view)
-        while True:
-            zygote = Zygote(plan, self._cgroups, Reserve(self._reserve, runtime.family))
-            await zygote.start(self._network)
-            connected = not zygote.own_network or await self._network.ready()
-            if refused := self._network.refused:
-                self._level = self.level().without("own network", refused)
-            if connected:
-                return zygote
-            await zygote.stop()
-
     async def _reap(self) -> None:
         """End environments that idled long enough, then zygotes that have none."""
         while True:
@@ -618,18 +420,4 @@ class Compute:
                         pool.idle.remove(sandbox)
                         sandbox.end("spindown")
             await self._templates.reap(horizon)
-            for key, task in list(self._zygotes.items()):
-                if not task.done():
-                    continue
-                if task.cancelled() or task.exception() is not None:
-                    del self._zygotes[key]
-                    continue
-                zygote = task.result()
-                zygote.shrink()
-                if zygote.in_use or self._starting:
-                    self._zygote_used[key] = perf_counter()
-                elif self._zygote_used[key] < horizon:
-                    del self._zygotes[key]
-                    await zygote.stop()
-            if not self._zygotes:
-                await self._network.stop()
+            await self._zygotes.reap(horizon, starting=self._starting > 0)

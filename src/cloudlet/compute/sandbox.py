@@ -1,4 +1,4 @@
-"""The platform's end of one execution environment: its pipes, its clock, its log."""
+"""The platform's end of one execution environment: what it does, its clock, its end."""
 
 from __future__ import annotations
 
@@ -15,73 +15,21 @@ from typing import Any
 import msgspec
 
 from cloudlet.compute import freezing, platform_log, report
-from cloudlet.compute.environment import EnvironmentSpec, Invocation, Outcome
+from cloudlet.compute.channel import Channel
+from cloudlet.compute.environment import EnvironmentSpec, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
+from cloudlet.compute.job import Ended, Job
 from cloudlet.compute.log import EnvironmentLog
+from cloudlet.compute.log_pipe import LogPipe
 from cloudlet.compute.memory import MOST_WATCHED, Meter
-from cloudlet.compute.stream import MAX_STREAMED_BYTES, ResponseStream
+from cloudlet.compute.stream import MAX_STREAMED_BYTES
 
 _MB = 1024 * 1024
-_FRAME_LIMIT = report.MAX_RESPONSE_BYTES + _MB
-_READ_BYTES = 1 << 16  # a pipe holds no more; a larger buffer is a system call of its own
-_LOG_CHUNK = 8 * 1024
-_LOG_LINE_COST = 100  # a line costs more than its bytes
-_DRAIN_READS, _DRAIN_LINES = 9, 4000  # a pipe holds 64 KB
-_LOG_BYTES_A_SECOND = 16 * _MB
 _WATCH_S = 0.05
 _PEAK_S = 0.005
 _GRACE_MARGIN_S = 0.2
 _MOST_GRACE_MS = 2000
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(slots=True)
-class Job:
-    """An invocation on its way through an environment."""
-
-    spec: EnvironmentSpec
-    invocation: Invocation
-    future: asyncio.Future[Outcome]
-    ended: Callable[[Outcome | None], None] | None = None  # told once, whoever still waits
-    stream: ResponseStream | None = None
-    queued: float = 0.0  # when it began to wait
-
-    def settle(self, outcome: Outcome) -> None:
-        """Answer with what came of it."""
-        if not self.future.done():
-            self.future.set_result(outcome)
-        self._tell(outcome)
-
-    def fail(self, error: ComputeError) -> None:
-        """Answer with the platform's own failure."""
-        if not self.future.done():
-            self.future.set_exception(error)
-        self._tell(None)
-
-    def _tell(self, outcome: Outcome | None) -> None:
-        ended, self.ended = self.ended, None
-        if ended is not None:
-            ended(outcome)
-
-
-@dataclass(slots=True)
-class Ended:
-    """How an initialisation failed: with an error document, by its process's end, or too late."""
-
-    document: bytes | None = None
-    status: int | None = None
-    out_of_memory: bool = False
-    timed_out: bool = False
-    for_api: bool = False  # it asked for the Runtime API, and shall begin anew with it
-
-    @property
-    def error_type(self) -> str | None:
-        """The name of the failure, None for a time-out."""
-        if self.timed_out:
-            return None
-        if self.document is not None:
-            return _error_type(self.document)
-        return report.exited("", self.status, out_of_memory=self.out_of_memory)[2]
 
 
 @dataclass(slots=True)
@@ -119,24 +67,21 @@ class Sandbox:
         self.shared_bytes = 0  # of a template: used, but not its own
         self._frozen: list[int] = []  # pidfds of what was stopped
         self._loop = asyncio.get_running_loop()
-        self._pipes = pipes
-        self._buffer = bytearray()
-        self._unsent = memoryview(b"")
+        self._channel = Channel(
+            pipes.requests, pipes.answers, self._frame, self.kill, self._on_closed
+        )
+        self._output = LogPipe(pipes.log)
         self._job: Job | None = None
         self._streamed_bytes = -1  # not streaming
         self._collected = bytearray()
-        self._paused = False
         self._wait_status: int | None = None  # of the runtime's process, as its launcher saw it
         self._initialised: asyncio.Future[Ended | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._log_allowance = float(_LOG_BYTES_A_SECOND)
-        self._log_checked = self.born
         self._started = 0.0
         self._deadline = 0.0
         self._over_memory = False
         self._last_peak = 0
         self._peak_looked = 0.0
-        self._loop.add_reader(pipes.answers, self._on_answer)
 
     # --- initialisation ---------------------------------------------------------------------
     async def assign(
@@ -153,14 +98,14 @@ class Sandbox:
         self.meter.limit(spec.memory_mb, spec.tmp_mb, spec.key)
         self.status = "starting"
         self._initialised = self._loop.create_future()
-        self._loop.add_reader(self._pipes.log, self._on_log)
+        self._output.start(log)
         self._started = perf_counter()
         self._deadline = self._started + limit_s
         self._arm()
-        self._send(b"S", _encode(message))
+        self._channel.send(b"S", _encode(message))
         ended = await self._initialised
         self.init_ms = (perf_counter() - self._started) * 1000
-        self._drain_log()
+        self._output.drain()
         if ended is None and self.status in ("dead", "ending"):  # since it said so
             ended = Ended()
         if ended is None:
@@ -205,7 +150,7 @@ class Sandbox:
         self._started = perf_counter()
         self._deadline = self._started + spec.timeout_s
         self._arm()
-        self._send(b"Q", len(header).to_bytes(4, "little") + header + invocation.payload)
+        self._channel.send(b"Q", len(header).to_bytes(4, "little") + header + invocation.payload)
 
     def _finish(
         self,
@@ -226,8 +171,8 @@ class Sandbox:
         if status == "timeout":
             duration_ms = job.spec.timeout_s * 1000
         self._job = None
-        self._resume_answers()
-        self._drain_log()
+        self._channel.resume()
+        self._output.drain()
         request_id, memory_mb = job.invocation.request_id, job.spec.memory_mb
         peak = self._peak(meter)
         used_mb = min(memory_mb, max(1, math.ceil((peak + self.shared_bytes) / _MB)))
@@ -238,7 +183,7 @@ class Sandbox:
         )
         log.lines([*(lines or ()), *platform_log.end(job.spec, end)])
         if self.grace_ms and self.status != "dead":
-            self._send(b"T", _encode(platform_log.account(job.spec, end)))
+            self._channel.send(b"T", _encode(platform_log.account(job.spec, end)))
         job.settle(
             Outcome(
                 payload=payload,
@@ -265,18 +210,7 @@ class Sandbox:
         self.log.begin(platform_log.start(job.spec, job.invocation.request_id))
         self._started = perf_counter()
         self._job = job
-        request_id = job.invocation.request_id
-        lines: list[str] = []
-        if ended.document is not None:
-            answer = ended.document
-        elif ended.timed_out:
-            answer, line = report.timed_out(request_id, job.spec.timeout_s)
-            lines = [line]
-        else:
-            answer, line, _ = report.exited(
-                request_id, ended.status, out_of_memory=ended.out_of_memory
-            )
-            lines = [line]
+        answer, lines = ended.told(job)
         self._finish(
             answer,
             report.UNHANDLED,
@@ -313,7 +247,7 @@ class Sandbox:
             self.kill()
         elif self.status != "dead" and self.gone is None:
             self.thaw()
-            self._send(b"Z", reason.encode())
+            self._channel.send(b"Z", reason.encode())
             self._give_grace()
 
     def _give_grace(self) -> None:
@@ -340,7 +274,7 @@ class Sandbox:
         """The zygote saw the end; `status` as wait(2) gives it, None when the zygote died."""
         if self.status == "dead":
             return
-        while self.status != "dead" and self._read_answers():
+        while self._channel.read():
             pass
         was, self.status = self.status, "dead"
         if status is not None and self._wait_status is not None:
@@ -368,16 +302,13 @@ class Sandbox:
     def _close(self) -> None:
         self._disarm()
         self.thaw()
-        self._drain_log()
+        self._output.close()
         if self.log is not None:
             self.log.flush()
-        self._loop.remove_reader(self._pipes.answers)
-        self._loop.remove_reader(self._pipes.log)
-        self._loop.remove_writer(self._pipes.requests)
-        for fd in (self._pipes.requests, self._pipes.answers, self._pipes.log, self.pidfd):
-            if fd >= 0:
-                os.close(fd)
-        self.pidfd, self._pipes = -1, Pipes(-1, -1, -1)
+        self._channel.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
         if self.gone is not None and not self.gone.done():
             self.gone.set_result(None)
 
@@ -452,70 +383,10 @@ class Sandbox:
             answer, line = report.timed_out(job.invocation.request_id, job.spec.timeout_s)
             self._finish(answer, report.UNHANDLED, lines=[line], status="timeout")
 
-    # --- the pipes --------------------------------------------------------------------------
-    def _send(self, kind: bytes, body: bytes) -> None:
-        data = (len(body) + 1).to_bytes(4, "little") + kind + body
-        if self._unsent:  # a frame is still leaving: the environment broke the protocol
-            self.kill()
-            return
-        try:
-            written = os.write(self._pipes.requests, data)
-        except BlockingIOError:
-            written = 0
-        except BrokenPipeError:
-            return  # its end is on the way
-        if written < len(data):
-            self._unsent = memoryview(data)[written:]
-            self._loop.add_writer(self._pipes.requests, self._on_writable)
-
-    def _on_writable(self) -> None:
-        try:
-            written = os.write(self._pipes.requests, self._unsent)
-        except BlockingIOError:
-            return
-        except BrokenPipeError:
-            written = len(self._unsent)
-        self._unsent = self._unsent[written:]
-        if not self._unsent:
-            self._loop.remove_writer(self._pipes.requests)
-
-    def _on_answer(self) -> None:
-        self._read_answers()
-
-    def _read_answers(self) -> bool:
-        """Read once; False when there is nothing more now."""
-        try:
-            data = os.read(self._pipes.answers, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not data:  # the process is ending, or has closed its end and shall
-            self._loop.remove_reader(self._pipes.answers)
-            self._loop.call_later(0.1, self.kill)
-            return False
-        if not self._buffer and int.from_bytes(data[:4], "little") + 4 == len(data) > 4:
-            self._frame(data[4:5], data[5:])
-            return True
-        self._buffer += data
-        while len(self._buffer) >= 5:
-            size = 4 + int.from_bytes(self._buffer[:4], "little")
-            if not 5 <= size <= _FRAME_LIMIT:
-                self._garbage()
-                return False
-            if len(self._buffer) < size:
-                break
-            kind, body = bytes(self._buffer[4:5]), bytes(self._buffer[5:size])
-            del self._buffer[:size]
-            self._frame(kind, body)
-            if self.status == "dead":
-                return False
-        return True
-
-    def _garbage(self) -> None:
-        """The function wrote on the control channel: the environment is lost."""
-        self._buffer.clear()
-        if self.status != "dead":
-            self._loop.remove_reader(self._pipes.answers)
-        self.kill()
+    # --- frames -----------------------------------------------------------------------------
+    def _on_closed(self) -> None:
+        """Its end of the channel is closed: its process is ending, or shall."""
+        self._loop.call_later(0.1, self.kill)
 
     def _frame(self, kind: bytes, body: bytes) -> None:
         if kind in b"WAG":
@@ -544,9 +415,9 @@ class Sandbox:
             elif kind == b"X":
                 self._initialised.set_exception(SandboxFailed(body.decode("utf-8", "replace")))
             else:
-                self._garbage()
+                self._channel.distrust()
         elif self.status != "ending":
-            self._garbage()
+            self._channel.distrust()
 
     def _from_launcher(self, kind: bytes, body: bytes) -> None:
         if kind == b"W" and len(body) == 4:
@@ -588,11 +459,11 @@ class Sandbox:
             self._streamed_bytes = 0
             self._collected.clear()
             if job.stream is not None:
-                job.stream.resume = self._resume_answers
+                job.stream.resume = self._channel.resume
                 job.stream.begin(body.decode("latin-1"))
             return
         if self._streamed_bytes < 0:
-            self._garbage()
+            self._channel.distrust()
             return
         self._streamed_bytes += len(body)
         if self._streamed_bytes > MAX_STREAMED_BYTES:
@@ -603,13 +474,7 @@ class Sandbox:
             if len(self._collected) <= report.MAX_RESPONSE_BYTES:
                 self._collected += body
         elif not job.stream.put(body):
-            self._paused = True
-            self._loop.remove_reader(self._pipes.answers)
-
-    def _resume_answers(self) -> None:
-        if self._paused and self._pipes.answers >= 0:
-            self._paused = False
-            self._loop.add_reader(self._pipes.answers, self._on_answer)
+            self._channel.pause()
 
     def _succeed(self, body: bytes) -> None:
         """The response is whole; a streamed one for a caller who waits for all is limited."""
@@ -621,56 +486,3 @@ class Sandbox:
             self._finish(report.too_large(), report.UNHANDLED)
         else:
             self._finish(body, None)
-
-    def _on_log(self) -> None:
-        """Take output, no faster than the log may grow: a full pipe makes the function wait."""
-        now = perf_counter()
-        self._log_allowance = min(
-            float(_LOG_BYTES_A_SECOND),
-            self._log_allowance + (now - self._log_checked) * _LOG_BYTES_A_SECOND,
-        )
-        self._log_checked = now
-        if self._read_log() == -2:
-            self._loop.remove_reader(self._pipes.log)
-            return
-        if self._log_allowance < 0:
-            self._loop.remove_reader(self._pipes.log)
-            self._loop.call_later(0.05, self._resume_log)
-
-    def _resume_log(self) -> None:
-        if self.status != "dead":
-            self._loop.add_reader(self._pipes.log, self._on_log)
-
-    def _read_log(self) -> int:
-        """The number of events read; -1 when there is nothing now, -2 at the end."""
-        if self._pipes.log < 0:
-            return -1
-        try:
-            data = os.read(self._pipes.log, _LOG_CHUNK)
-        except BlockingIOError:
-            return -1
-        if not data:
-            return -2
-        events = self.log.output(data) if self.log is not None else 0
-        self._log_allowance -= len(data) + _LOG_LINE_COST * events
-        return events
-
-    def _drain_log(self) -> None:
-        """What was written before the answer belongs before END; a flood of it may come after."""
-        if self.log is None:
-            return
-        events = 0
-        for _ in range(_DRAIN_READS):
-            read = self._read_log()
-            events += read
-            if read < 0 or events > _DRAIN_LINES:
-                break
-        self.log.flush()
-
-
-def _error_type(document: bytes) -> str | None:
-    try:
-        kind = msgspec.json.decode(document)["errorType"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return None
-    return kind if isinstance(kind, str) else None

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from cloudlet.compute.environment import EnvironmentSpec
-from cloudlet.compute.sandbox import Job, Sandbox
+from cloudlet.compute.job import Job
+from cloudlet.compute.sandbox import Sandbox
 
 #: A function that mostly answers faster than this is brisk: those who wait for it are served by the
 #: environments it has sooner than by a new one.
@@ -56,6 +57,10 @@ class VersionPool:
     def spare(self) -> list[Sandbox]:
         """The idle ones that may end, the longest idle first."""
         return self.idle[: max(0, len(self.all) - self.wanted)]
+
+    def first_request_id(self) -> str:
+        """Of who waits longest, "" where nobody does."""
+        return self.waiting[0].invocation.request_id if self.waiting else ""
 
     def answered(self, duration_s: float) -> None:
         """An invocation has ended."""
