@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.compute.test_scaling import descendants, until
 
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None and shutil.which("nodejs") is None, reason="no Node.js"
@@ -110,3 +115,22 @@ async def test_node_options_are_heeded(bench: Any) -> None:
         **NODE,
     )
     assert (await bench.call(spec))[1] == "mine"
+
+
+def nodes() -> list[int]:
+    """The Node.js processes below this one."""
+    found = []
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z":
+                found += [pid] * (b"bootstrap.js" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return found
+
+
+async def test_a_runtime_that_died_ahead_of_its_function_is_replaced(bench: Any) -> None:
+    await bench.call(bench.function("exports.handler = async () => 1;", **NODE))
+    await bench.compute.retire("fn:1")
+    await until(lambda: len(nodes()) == 1 and not bench.compute.snapshot())
+    os.kill(nodes()[0], signal.SIGKILL)
+    other = bench.function("exports.handler = async () => 2;", "other", **NODE)
+    assert await bench.call(other) == 2

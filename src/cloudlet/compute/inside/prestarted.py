@@ -68,6 +68,17 @@ def start_runtime(
     return pid, write
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a runtime that was started ahead did not live: it lacked processes or memory."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def end(pid: int) -> None:
+    """End a runtime, if it has not."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
 def main(config: dict[str, Any]) -> None:
     """From a blank environment to a serving one; ends when the runtime does."""
     channel = confinement.Channel()
@@ -81,9 +92,8 @@ def main(config: dict[str, Any]) -> None:
         spec = json.loads(channel.receive()[1:])
         # Some options are read at the start only; without mounts of its own it is sealed late.
         anew = spec["served"] or any(name in spec["environ"] for name in config["options"])
-        if pid and anew:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        if pid and (anew or has_ended(pid)):
+            end(pid)
             os.close(write)
             pid = 0
         elif config["own_folder"]:
