@@ -13,7 +13,13 @@ import couchbase.subdocument as subdoc
 import pytest
 from couchbase.collection import Collection
 from couchbase.durability import Durability, ServerDurability
-from couchbase.management.buckets import BucketSettings, CreateBucketSettings
+from couchbase.management.buckets import (
+    BucketSettings,
+    BucketType,
+    CreateBucketSettings,
+    StorageBackend,
+)
+from couchbase.management.collections import CreateCollectionSettings, UpdateCollectionSettings
 from couchbase.management.users import Role, User
 from couchbase.options import (
     DecrementOptions,
@@ -232,6 +238,38 @@ def test_buckets(cluster: Cluster) -> None:
     manager.drop_bucket("made")
     with pytest.raises(exceptions.BucketDoesNotExistException):
         manager.get_bucket("made")
+
+
+def test_settings_of_buckets_and_collections_are_kept(cluster: Cluster) -> None:
+    manager = cluster.buckets()
+    with pytest.raises(exceptions.InvalidArgumentException):
+        manager.create_bucket(
+            CreateBucketSettings(name="m", ram_quota_mb=100, bucket_type=BucketType.MEMCACHED)
+        )
+    manager.create_bucket(
+        CreateBucketSettings(
+            name="kept",
+            ram_quota_mb=100,
+            storage_backend=StorageBackend.MAGMA,
+            history_retention_collection_default=False,
+            minimum_durability_level=Durability.PERSIST_TO_MAJORITY,
+        )
+    )
+    kept = manager.get_bucket("kept")
+    assert kept.storage_backend == StorageBackend.MAGMA
+    assert kept.history_retention_collection_default is False
+    assert kept.minimum_durability_level == Durability.PERSIST_TO_MAJORITY
+    collections = cluster.bucket("kept").collections()
+    settings = CreateCollectionSettings(history=True, max_expiry=timedelta(seconds=90))
+    collections.create_collection("_default", "old", settings)
+    collections.create_collection("_default", "new")
+    collections.update_collection("_default", "new", UpdateCollectionSettings(history=True))
+    found = {one.name: one for one in collections.get_all_scopes()[0].collections}
+    assert (found["old"].history, found["old"].max_expiry) == (True, timedelta(seconds=90))
+    assert found["new"].history is True
+    manager.drop_bucket("kept")
+    with pytest.raises(exceptions.FeatureUnavailableException):
+        cluster.bucket("books").collections().create_collection("_default", "h", settings)
 
 
 def test_users_are_who_they_are_made(server: DocumentServer, cluster: Cluster) -> None:

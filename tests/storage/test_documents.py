@@ -328,6 +328,32 @@ async def test_rows_of_early_releases_are_read(
     await again.close()
 
 
+async def test_a_key_that_changes_often_is_written_once_where_nobody_waits(
+    store: DocumentStore, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cloudlet.storage.documents import journal
+
+    written: list[int] = []
+    real = journal._write_rows
+
+    def counted(connection: apsw.Connection, at: int, documents: dict[bytes, object]) -> None:
+        written.append(len(documents))
+        real(connection, at, documents)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "_write_rows", counted)
+    monkeypatch.setattr(journal, "REST_S", (5.0, 5.0))
+    store.journal._rest_s = 5.0
+    for number in range(50):
+        writes.upsert(collection, b"k", b"%d" % number)
+        await asyncio.sleep(0)
+    assert (written, collection.is_saved(b"k")) == ([], False)
+    began = time.monotonic()
+    await store.flushed()
+    assert time.monotonic() - began < 4
+    assert (written, collection.is_saved(b"k")) == ([1], True)
+    await store.flushed()
+
+
 async def test_a_refused_group_is_kept_and_written_later(
     store: DocumentStore, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,13 @@ _BUCKET_CAPABILITIES: Final = [
 ]
 
 
+def _capabilities(bucket: Bucket) -> list[str]:
+    """What SDKs may use of a bucket; collections keep a history in buckets of magma only."""
+    if bucket.settings.storage_backend == "magma":
+        return [*_BUCKET_CAPABILITIES, "nonDedupedHistory"]
+    return _BUCKET_CAPABILITIES
+
+
 class Topology:
     """Configurations as JSON, made once for every revision.
 
@@ -116,7 +123,7 @@ class Topology:
             "streamingUri": f"/pools/default/bucketsStreaming/{name}?bucket_uuid={bucket.uuid}",
             "nodeLocator": "vbucket",
             "bucketCapabilitiesVer": "",
-            "bucketCapabilities": _BUCKET_CAPABILITIES,
+            "bucketCapabilities": _capabilities(bucket),
             "collectionsManifestUid": f"{bucket.manifest_uid:x}",
             "ddocs": {"uri": f"/pools/default/buckets/{name}/ddocs"},
             "nodes": [
