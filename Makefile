@@ -28,6 +28,7 @@ fmt: setup       ## Format and mend what can be mended
 	$(BIN)/ruff format
 
 bench: setup     ## Measure, side by side, and print the figures
+	@scripts/setup bench
 	$(BIN)/python bench/run.py
 
 soak: setup      ## The tests that take longer
