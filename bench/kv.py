@@ -17,7 +17,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -30,7 +29,7 @@ PIPELINE = 64
 OPERATIONS = 60_000
 VALUE = b'{"text":"' + b"x" * 1000 + b'"}'
 KEYS = 10_000
-REPEATS = 3
+REPEATS = 5
 
 
 def pressure() -> str:
@@ -143,32 +142,36 @@ def memcached() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         process.terminate()
 
 
-class Contestant(NamedTuple):
-    """A server's rates, and the processor time it took for an operation, in microseconds."""
+class Contestant:
+    """A server, and what was measured of it, in turns with the others."""
 
-    gets: float
-    sets: float
-    get_us: float
-    set_us: float
+    def __init__(self, name: str, port: int, pid: int, bucket: bytes | None) -> None:
+        self.name = name
+        self.pid = pid
+        self.client = Raw(port, authenticate=bucket is not None)
+        if bucket is not None:
+            self.client.one(Opcode.SELECT_BUCKET, bucket)
+        #: Rates, and the server's processor time for an operation in microseconds, by opcode.
+        self.rates: dict[int, list[float]] = {Opcode.SET: [], Opcode.GET: []}
+        self.costs: dict[int, list[float]] = {Opcode.SET: [], Opcode.GET: []}
 
+    def turn(self, opcode: int, work: list[bytes]) -> None:
+        """Measure once; what was acknowledged from memory is on disk before and after."""
+        at_rest(self.pid)
+        before = used_s(self.pid)
+        self.rates[opcode].append(self.client.rate(work, PIPELINE))
+        at_rest(self.pid)
+        used = used_s(self.pid) - before
+        self.costs[opcode].append(used / len(work) / PIPELINE * 1e6)
 
-def measure(port: int, pid: int, *, bucket: bytes | None) -> Contestant:
-    """Sets and gets of the same keys, after all have been set once and the disk has rest."""
-    store, read = batches(Opcode.SET), batches(Opcode.GET)
-    client = Raw(port, authenticate=bucket is not None)
-    if bucket is not None:
-        client.one(Opcode.SELECT_BUCKET, bucket)
-    client.rate(store, PIPELINE)
-    found = []
-    for work in (store, read):
-        at_rest(pid)
-        before = used_s(pid)
-        rate = statistics.median(client.rate(work, PIPELINE) for _ in range(REPEATS))
-        at_rest(pid)
-        operations = REPEATS * len(work) * PIPELINE
-        found.append((rate, (used_s(pid) - before) / operations * 1e6))
-    client.close()
-    return Contestant(found[1][0], found[0][0], found[1][1], found[0][1])
+    def described(self, opcode: int) -> str:
+        rate, cost = (statistics.median(one[opcode]) for one in (self.rates, self.costs))
+        return f"{rate:9,.0f} ({cost:5.2f} us)"
+
+    def of(self, other: Contestant, opcode: int) -> float:
+        """The median of the rates' ratios, each of neighbouring turns."""
+        pairs = zip(self.rates[opcode], other.rates[opcode], strict=True)
+        return statistics.median(mine / its for mine, its in pairs)
 
 
 def used_s(pid: int) -> float:
@@ -198,34 +201,41 @@ def ephemeral(management: int) -> bytes:
 
 
 def pipelined() -> None:
-    rows: dict[str, Contestant] = {}
-    with documents("--acknowledge", "memory") as (process, ports):
-        rows["cloudlet, acknowledged from memory"] = measure(
-            ports.kv, process.pid, bucket=b"default"
-        )
-        rows["cloudlet, an ephemeral bucket"] = measure(
-            ports.kv, process.pid, bucket=ephemeral(ports.management)
-        )
-    with documents("--acknowledge", "persisted") as (process, ports):
-        rows["cloudlet, acknowledged from disk"] = measure(ports.kv, process.pid, bucket=b"default")
-    if shutil.which("memcached"):
-        with memcached() as (peer, port):
-            rows["memcached, one thread"] = measure(port, peer.pid, bucket=None)
+    work = {opcode: batches(opcode) for opcode in (Opcode.SET, Opcode.GET)}
+    with contextlib.ExitStack() as servers:
+        memory, ports = servers.enter_context(documents("--acknowledge", "memory"))
+        disk, disk_ports = servers.enter_context(documents("--acknowledge", "persisted"))
+        bucket = ephemeral(ports.management)
+        contestants = [
+            Contestant("cloudlet, acknowledged from memory", ports.kv, memory.pid, b"default"),
+            Contestant("cloudlet, an ephemeral bucket", ports.kv, memory.pid, bucket),
+            Contestant("cloudlet, acknowledged from disk", disk_ports.kv, disk.pid, b"default"),
+        ]
+        peer = None
+        if shutil.which("memcached"):
+            process, port = servers.enter_context(memcached())
+            peer = Contestant("memcached, one thread", port, process.pid, None)
+            contestants.append(peer)
+        for one in contestants:
+            one.client.rate(work[Opcode.SET], PIPELINE)
+        for opcode, requests in work.items():
+            for _ in range(REPEATS):
+                for one in contestants:
+                    one.turn(opcode, requests)
+        for one in contestants:
+            one.client.close()
     print(f"one connection, {PIPELINE} requests under way, {KEYS:,} documents of 1 KB;")
     print("operations a second, and the server's processor time for each:")
-    for name, row in rows.items():
-        print(
-            f"  {name:35} get {row.gets:9,.0f} ({row.get_us:5.2f} us)"
-            f"   set {row.sets:9,.0f} ({row.set_us:5.2f} us)"
-        )
-    best = rows.get("memcached, one thread")
-    if best is None:
+    for one in contestants:
+        found, stored = one.described(Opcode.GET), one.described(Opcode.SET)
+        print(f"  {one.name:35} get {found}   set {stored}")
+    if peer is None:
         print("  memcached is not installed: no comparison")
         return
     print("of memcached (the bars: get 0.4, set 0.3):")
-    for name, row in rows.items():
-        if row is not best:
-            print(f"  {name:35} get {row.gets / best.gets:.2f}   set {row.sets / best.sets:.2f}")
+    for one in contestants[:-1]:
+        ratios = (one.of(peer, opcode) for opcode in (Opcode.GET, Opcode.SET))
+        print("  {:35} get {:.2f}   set {:.2f}".format(one.name, *ratios))
 
 
 def sdk() -> None:
