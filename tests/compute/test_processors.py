@@ -75,13 +75,24 @@ def test_the_next_environment_starts_with_what_the_last_owed(meter: CgroupMeter)
     share = meter.share
     assert share is not None
     now = time.perf_counter()
-    share._debts.update(recent=(-0.02, now), old=(-0.02, now - 10))
+    share._debts.update(recent=(-0.5, now), old=(-0.5, now - 10))
     meter.limit(128, 512, "recent")
     assert marked(share._folder) == "1"
     meter.limit(128, 512, "old")
     assert marked(share._folder) == "0"
     meter.limit(128, 512, "other")
     assert marked(share._folder) == "0"
+
+
+def test_a_start_that_took_more_than_its_right_is_owed(meter: CgroupMeter) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(128, 512, "greedy")
+    fds = list(meter.join)
+    program = f"import os\nfor fd in {fds}: os.write(fd, b'0')\nfor _ in range(5_000_000): pass\n"
+    subprocess.run([sys.executable, "-S", "-c", program], pass_fds=fds, check=True)
+    share.close()
+    assert share._debts["greedy"][0] < 0
 
 
 def test_short_turns_are_taken_by_what_is_started() -> None:

@@ -44,7 +44,7 @@ def held_bytes() -> int:
 
 @pytest.mark.parametrize(
     "within_s",
-    [6, pytest.param(1.6, marks=pytest.mark.soak)],  # the bar is for a machine of its own
+    [3, pytest.param(1.6, marks=pytest.mark.soak)],  # the bar is for a machine of its own
 )
 async def test_a_burst_of_sleeping_invocations_runs_at_once(
     make_bench: Any, within_s: float

@@ -12,6 +12,7 @@ from typing import Any
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
+from cloudlet.compute.processors import owes
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.sandbox import Pipes, Sandbox
 
@@ -69,12 +70,13 @@ class Forker:
         loop.add_reader(control.fileno(), self._on_message)
         return self._ready
 
-    async def take(self) -> Sandbox:
-        """A blank environment: one in reserve, else a new one."""
+    async def take(self, key: str) -> Sandbox:
+        """A blank environment for a key: one in reserve, else a new one."""
         self._reserve.arrived()
         if self._blanks:
             return self._blanks.pop()
-        return await self._fork()
+        in_debt = self._cgroups is not None and owes(self._cgroups, key)
+        return await self._fork(last=in_debt)
 
     def refill_later(self) -> None:
         """Fill the reserve when nothing has been started for a moment and the machine is idle."""
@@ -98,7 +100,7 @@ class Forker:
 
     async def _fork_blank(self) -> None:
         with contextlib.suppress(SandboxFailed, ComputeStopped):
-            sandbox = await self._fork(ahead=True)
+            sandbox = await self._fork(last=True)
             if sandbox.status == "blank":
                 self._blanks.append(sandbox)
                 self._look_later()
@@ -119,7 +121,7 @@ class Forker:
             return True
         return any(sandbox.status != "blank" for sandbox in self.sandboxes.values())
 
-    async def _fork(self, *, ahead: bool = False) -> Sandbox:
+    async def _fork(self, *, last: bool = False) -> Sandbox:
         if not self.alive or self._socket is None:
             raise SandboxFailed("the zygote has ended")
         self._numbers += 1
@@ -128,7 +130,7 @@ class Forker:
         if self._cgroups is not None:
             name = f"{self.name}-{id(self):x}-{number}"
             try:
-                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name, ahead=ahead)
+                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name, last=last)
             except OSError as error:
                 raise SandboxFailed(f"the environment could not be limited: {error}") from error
         requests, answers, log = (os.pipe2(os.O_CLOEXEC) for _ in range(3))

@@ -32,8 +32,8 @@ class CgroupMeter:
     another process waits for an RCU grace period (12 ms measured).
     """
 
-    def __init__(self, root: CgroupRoot, name: str, *, ahead: bool = False) -> None:
-        """`ahead`: of demand, so that nobody waits for it."""
+    def __init__(self, root: CgroupRoot, name: str, *, last: bool = False) -> None:
+        """`last`: it comes after everybody else until `limit`."""
         self._root = root
         self._memory = root.memory / name
         first = root.version == 1
@@ -52,7 +52,7 @@ class CgroupMeter:
         peak = "memory.max_usage_in_bytes" if first else "memory.peak"
         events = "memory.oom_control" if first else "memory.events"
         self.share = ProcessorShare(root, name) if root.cpu is not None else None
-        if ahead and self.share is not None:
+        if last and self.share is not None:
             self.share.step_back()
         self._usage = self._open(usage)
         self._peak = self._open(peak)

@@ -21,9 +21,16 @@ from cloudlet.compute.groups import CgroupRoot
 _MB_A_PROCESSOR = 1769
 _BURST_S = 0.02  # of processor time that may be saved up, or owed
 _WHOLE = {1: 1024, 2: 100}
+_MOST_OWED_S = 0.5  # at an environment's end, its start included
 _MOST_DEBTS = 1024
+_LATELY_S = 3.0
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _TURN_NS = 100_000
+
+
+def owes(root: CgroupRoot, key: str) -> bool:
+    """Whether an environment of this key ended of late that had taken more than its right."""
+    return perf_counter() - root.debts.get(key, (0.0, -_LATELY_S))[1] < _LATELY_S
 
 
 def take_short_turns() -> None:
@@ -51,6 +58,7 @@ class ProcessorShare:
         self._right = 0.0
         self._credit_s = _BURST_S
         self._seen_s, self._looked = 0.0, perf_counter()
+        self._begun = self._looked
         self._usage = -1
         if root.usage is not None:
             file = "cpuacct.usage" if root.version == 1 else "cpu.stat"
@@ -62,6 +70,7 @@ class ProcessorShare:
         self._right = memory_mb / _MB_A_PROCESSOR
         self._weight = max(2, round(_WHOLE[self._version] * self._right))
         self._seen_s, self._looked = self._used_s(), perf_counter()
+        self._begun = self._looked
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
         self._be(idle=self._credit_s < 0)
@@ -77,7 +86,8 @@ class ProcessorShare:
         used_s, now = self._used_s(), perf_counter()
         earned_s = (now - self._looked) * self._right
         credit_s = self._credit_s + earned_s - (used_s - self._seen_s)
-        self._credit_s = max(-_BURST_S, min(_BURST_S, credit_s))
+        floor_s = min(self._credit_s, -_BURST_S)  # an old debt is not forgotten, nor deepened
+        self._credit_s = max(floor_s, min(_BURST_S, credit_s))
         self._seen_s, self._looked = used_s, now
         if self.idle != (self._credit_s < 0):
             self._be(idle=self._credit_s < 0)
@@ -110,10 +120,11 @@ class ProcessorShare:
 
     def close(self) -> None:
         """Leave the debt behind, and let go of the descriptor."""
-        if self._credit_s < 0 and self._key:
+        owed_s = self._used_s() - (perf_counter() - self._begun) * self._right
+        if owed_s > 0 and self._key:
             if len(self._debts) >= _MOST_DEBTS:
                 self._debts.clear()
-            self._debts[self._key] = self._credit_s, self._looked
+            self._debts[self._key] = -min(_MOST_OWED_S, owed_s), perf_counter()
         if self._usage >= 0:
             os.close(self._usage)
             self._usage = -1

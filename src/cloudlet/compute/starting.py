@@ -133,10 +133,10 @@ class Starter:
         template = self._templates.of(spec.key)
         if template is not None:
             try:
-                return await template.take()
+                return await template.take(spec.key)
             except SandboxFailed as error:
                 self._templates.refuse(spec.key, str(error))
-        return await zygote.take()
+        return await zygote.take(spec.key)
 
     async def _initialise(
         self,

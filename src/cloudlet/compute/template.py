@@ -112,10 +112,10 @@ class Template(Forker):
         if self._meter is not None:
             self._shared_bytes = self._meter.used_bytes()
 
-    async def take(self) -> Sandbox:
+    async def take(self, key: str) -> Sandbox:
         """A blank that has the imports made."""
         self.used_at = perf_counter()
-        sandbox = await super().take()
+        sandbox = await super().take(key)
         sandbox.forked_from_template = True
         sandbox.shared_bytes = self._shared_bytes
         return sandbox
