@@ -28,9 +28,8 @@ def at(values: list[float], part: float) -> float:
 def ratios(found: dict[str, Any]) -> dict[str, float]:
     """For each attack: p99 beside it to p99 in the quiet before."""
     return {
-        name: at(result[2], 0.99) / at(result[1], 0.99)
-        for name, result in found.items()
-        if isinstance(result, list)
+        name: at(attacked, 0.99) / at(quiet, 0.99)
+        for name, (_, quiet, attacked) in found["attacks"].items()
     }
 
 
@@ -56,7 +55,7 @@ def main() -> None:
         print(f"{'':<15}{'quiet p50':>10}{'p99 ms':>8}{'attacked':>10}{'p99 ms':>8}{'ratio':>7}")
         found_ratios = ratios(found)
         for name, ratio in found_ratios.items():
-            endings, quiet, attacked = found[name]
+            endings, quiet, attacked = found["attacks"][name]
             print(
                 f"{name:<15}{at(quiet, 0.5):>10.2f}{at(quiet, 0.99):>8.2f}"
                 f"{at(attacked, 0.5):>10.2f}{at(attacked, 0.99):>8.2f}{ratio:>7.1f}  {endings}"

@@ -112,7 +112,7 @@ class Arena:
 
     async def in_turn(self, seconds: float, rounds: int, wanted: list[str]) -> dict[str, object]:
         """Each alone: its endings, quiet calls' times, and those beside it."""
-        found: dict[str, object] = {}
+        attacks: dict[str, object] = {}
         for name in wanted or self.specs:
             quiet: list[float] = []
             attacked: list[float] = []
@@ -123,8 +123,8 @@ class Arena:
                 attacked += took
                 endings += ended
                 await asyncio.sleep(0.2)
-            found[name] = [" ".join(dict.fromkeys(endings)), quiet, attacked]
-        return found
+            attacks[name] = [" ".join(dict.fromkeys(endings)), quiet, attacked]
+        return {"attacks": attacks}
 
 
 async def main() -> None:
