@@ -24,7 +24,7 @@ async def test_reading_forward_ends_with_the_same_token(world: World):
     none, end = await _get(world, nextToken=following["nextForwardToken"])
     assert none == []
     assert end["nextForwardToken"] == following["nextForwardToken"]
-    await world.put("4")
+    await world.put("4", at=now_ms() + 10)  # after "3", however fast this was
     assert (await _get(world, nextToken=end["nextForwardToken"]))[0] == ["4"]
 
 
