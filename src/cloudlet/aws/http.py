@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cloudlet.aws.body import Body
 
@@ -30,8 +31,7 @@ class Headers:
         return name in self._first
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One HTTP request. `raw_path` and `raw_query` are as on the wire, still percent-encoded."""
 
     method: str
@@ -43,15 +43,14 @@ class Request:
     scheme: str  # "http" | "https"
     source_ip: str
     endpoint: str  # the base URL under which the client reached us, such as http://localhost:4566
-    query: list[tuple[str, str]] = field(default_factory=list)  # decoded, in order
+    query: list[tuple[str, str]] = []  # decoded, in order
     #: The path that the client signed, where the front door rewrote a virtual host to a path.
     signed_path: str = ""
 
 
-@dataclass(slots=True)
-class Response:
+class Response(msgspec.Struct, eq=False):
     """One HTTP response; a `body` that is a `Body` or an iterator is streamed."""
 
     status: int = 200
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = []
     body: bytes | Body | AsyncIterator[bytes] = b""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 if TYPE_CHECKING:
     from cloudlet.aws.context import Context
     from cloudlet.aws.http import Request, Response
@@ -76,8 +78,7 @@ def operations_of(*modules: ModuleType) -> dict[str, Operation]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What the front door found in the address of a request that is for a service's door.
 
     For `execute-api`: `id` is the API's id, `path` what follows it, still percent-encoded, stage

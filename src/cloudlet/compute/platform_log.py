@@ -8,9 +8,10 @@ levels in "System log level event mapping" (AWS Lambda Developer Guide).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from cloudlet.compute import report
 from cloudlet.compute.environment import EnvironmentSpec
@@ -116,8 +117,7 @@ def start(spec: EnvironmentSpec, request_id: str) -> list[str]:
     return _json(spec, "INFO", "platform.start", record)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """How an invocation went."""
 
     request_id: str

@@ -231,45 +231,62 @@ def _context(call: Call, path: str) -> _Context:
     )
 
 
+class _Answer(msgspec.Struct, rename="camel"):
+    """What of a function's answer counts; each may be anything until it was looked at."""
+
+    status_code: Any = None
+    headers: Any = None
+    multi_value_headers: Any = None
+    body: Any = None
+    is_base64_encoded: Any = False
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
 def answer(call: Call, payload: bytes) -> Response:
     """The HTTP response that a function's answer asks for; a malformed one is a 502."""
-    malformed = "Execution failed due to configuration error: Malformed Lambda proxy response"
     try:
-        given = msgspec.json.decode(payload)
+        given = _decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise gateway_response.bad_integration(malformed) from None
-    if not isinstance(given, dict):
-        raise gateway_response.bad_integration(malformed)
-    status = given.get("statusCode")
-    try:
-        status = int(status) if not isinstance(status, bool) else 0  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        status = 0
-    body = given.get("body")
+        raise _malformed() from None
+    status = given.status_code
+    if type(status) is not int:
+        try:
+            status = int(status) if not isinstance(status, bool) else 0
+        except (TypeError, ValueError):
+            status = 0
+    body = given.body
     if not 100 <= status <= 599 or not isinstance(body, str | None):
-        raise gateway_response.bad_integration(malformed)
-    headers = _answer_headers(given, malformed)
+        raise _malformed()
+    headers = _answer_headers(given)
     content = (body or "").encode()
-    if given.get("isBase64Encoded") and is_binary(
+    if given.is_base64_encoded and is_binary(
         call.binary_media_types, call.request.headers.get("accept", "*/*")
     ):
         try:
             content = base64.b64decode(content, validate=True)
         except binascii.Error:
-            raise gateway_response.bad_integration(malformed) from None
+            raise _malformed() from None
     return Response(status, headers, content)
 
 
-def _answer_headers(given: dict[str, Any], malformed: str) -> list[tuple[str, str]]:
-    single, many = given.get("headers") or {}, given.get("multiValueHeaders") or {}
+def _malformed() -> gateway_response.GatewayError:
+    return gateway_response.bad_integration(
+        "Execution failed due to configuration error: Malformed Lambda proxy response"
+    )
+
+
+def _answer_headers(given: _Answer) -> list[tuple[str, str]]:
+    single, many = given.headers or {}, given.multi_value_headers or {}
     if not isinstance(single, dict) or not isinstance(many, dict):
-        raise gateway_response.bad_integration(malformed)
+        raise _malformed()
     merged: dict[str, tuple[str, list[Any]]] = {}
     for name, value in single.items():
         merged[name.lower()] = (name, [value])
     for name, values in many.items():
         if not isinstance(values, list):
-            raise gateway_response.bad_integration(malformed)
+            raise _malformed()
         known = merged.get(name.lower())
         extra = known[1] if known and known[1][0] not in values else []
         merged[name.lower()] = (name, [*values, *extra])
@@ -278,18 +295,23 @@ def _answer_headers(given: dict[str, Any], malformed: str) -> list[tuple[str, st
         if lower in DROPPED:
             continue
         shown = f"x-amzn-Remapped-{name}" if lower in REMAPPED else name
-        headers += [(shown, _header_text(value, malformed)) for value in values]
+        for value in values:
+            headers.append((shown, value if _is_plain(value) else _header_text(value)))  # noqa: PERF401
     if "content-type" not in merged:
         headers.append(("Content-Type", "application/json"))
     return headers
 
 
-def _header_text(value: Any, malformed: str) -> str:
+def _is_plain(value: Any) -> bool:
+    return type(value) is str and value.isprintable()
+
+
+def _header_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise gateway_response.bad_integration(malformed)
+        raise _malformed()
     text = str(value)
     if "\r" in text or "\n" in text or "\0" in text:
-        raise gateway_response.bad_integration(malformed)
+        raise _malformed()
     return text

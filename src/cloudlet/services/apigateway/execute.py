@@ -81,8 +81,7 @@ class Execution:
 
     async def __call__(self, request: Request, target: Target) -> Response:
         """Answer a request to `/<stage>/<path>` of the API `target.id`."""
-        request_id = new_request_id()
-        extended_id = b2a_base64(bytes.fromhex(random_hex(22)), newline=False).decode()
+        request_id, extended_id = new_request_id(), _extended_id()
         api: RestApi | None = None
         trace_id = request.headers.get("x-amzn-trace-id") or _trace_id()
         try:
@@ -223,6 +222,10 @@ def _with_variables(uri: str, variables: dict[str, str]) -> str:
     for name, value in variables.items():
         uri = uri.replace(f"${{stageVariables.{name}}}", value)
     return uri
+
+
+def _extended_id() -> str:
+    return b2a_base64(bytes.fromhex(random_hex(22)), newline=False).decode()
 
 
 def _trace_id() -> str:
