@@ -73,7 +73,9 @@ class Connection(asyncio.Protocol):
         self._reading: _Exchange | None = None  # whose body is arriving
         self._rest: str | None = None  # the head to go on with after a protocol was offered
         self._ahead: deque[_Exchange] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._serving: _Exchange | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None  # of the worker, for a request
         self._holds = 0
         self._writable: asyncio.Future[None] | None = None
         self._closing = False
@@ -107,7 +109,7 @@ class Connection(asyncio.Protocol):
         self._closing = True
         if self._reading is not None and self._reading.content is not None:
             self._reading.content.lose()
-        return self._task is not None
+        return self._serving is not None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio
         """The client has gone; handlers go on."""
@@ -118,6 +120,7 @@ class Connection(asyncio.Protocol):
                 exchange.content.lose()
         self._ahead.clear()
         self.resume_writing()
+        self._dismiss()
 
     def pause_writing(self) -> None:
         """The client reads slower than we write."""
@@ -164,7 +167,7 @@ class Connection(asyncio.Protocol):
             keep_alive = method != "CONNECT"
         exchange = _Exchange(request, content, keep_alive=keep_alive, is_old=is_old)
         self._reading = exchange
-        if self._task is None:
+        if self._serving is None:
             self._begin(exchange)
         else:
             self._ahead.append(exchange)
@@ -209,7 +212,7 @@ class Connection(asyncio.Protocol):
         self._head = None
         if self._reading is not None and self._reading.content is not None:
             self._reading.content.lose()
-        if self._task is None:
+        if self._serving is None:
             text = f"{reason}\n".encode()
             head = answer_head(400, "content-type: text/plain\r\n", len(text), closing=True)
             self._transport.write(head + text)
@@ -236,7 +239,31 @@ class Connection(asyncio.Protocol):
 
     # --- answers ------------------------------------------------------------------------------
     def _begin(self, exchange: _Exchange) -> None:
-        self._task = self._loop.create_task(self._exchange(exchange))
+        """Have a request served. One task serves a connection's requests in turn: to make one for
+        each takes as long as to parse it.
+        """
+        self._serving = exchange
+        if self._worker is None:
+            self._worker = self._loop.create_task(self._work())
+        elif self._waiting is not None:
+            self._waiting.set_result(None)
+            self._waiting = None
+
+    async def _work(self) -> None:
+        while True:
+            if self._serving is not None:
+                await self._exchange(self._serving)
+            elif self._transport.is_closing():
+                return
+            else:
+                self._waiting = self._loop.create_future()
+                await self._waiting
+
+    def _dismiss(self) -> None:
+        """Let the worker end, where it waits for a request."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
     async def _exchange(self, exchange: _Exchange) -> None:
         """Serve one request to its end."""
@@ -256,7 +283,7 @@ class Connection(asyncio.Protocol):
 
     def _ended(self, exchange: _Exchange) -> None:
         """Go on with the client's next request, or close."""
-        self._task = None
+        self._serving = None
         if exchange.content is not None:
             exchange.content.drop()
         if not exchange.keep_alive:
@@ -264,7 +291,7 @@ class Connection(asyncio.Protocol):
         elif self._ahead:
             if len(self._ahead) == MAX_AHEAD:
                 self._release()
-            self._begin(self._ahead.popleft())
+            self._serving = self._ahead.popleft()
         elif self._closing:
             self._transport.close()
         else:
@@ -319,17 +346,17 @@ class Connection(asyncio.Protocol):
     @property
     def is_quiet(self) -> bool:
         """Whether no request is under way; one may have begun to arrive."""
-        return self._task is None
+        return self._serving is None
 
     def finish(self) -> None:
         """Close after the request under way, at once where there is none."""
         self._closing = True
-        if self._task is None:
+        if self._serving is None:
             self._transport.close()
 
     def abort(self) -> asyncio.Task[None] | None:
         """Close now; the handler's task, cancelled, if there is one."""
         self._transport.abort()
-        if self._task is not None:
-            self._task.cancel()
-        return self._task
+        if self._worker is not None:
+            self._worker.cancel()
+        return self._worker
