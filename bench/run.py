@@ -39,6 +39,8 @@ Written by `make bench` (`bench/run.py --write`). One run on a shared machine: t
 it before absolute figures. "pressure" is the share of the last ten seconds in which some task
 waited for a processor (/proc/pressure/cpu); contestants are measured in turns.
 """
+#: From here on the page is written by hand, and kept.
+READING = "## What the figures say"
 
 
 class Tee(io.TextIOBase):
@@ -61,7 +63,8 @@ def kept(*, write: bool) -> Iterator[None]:
     with contextlib.redirect_stdout(Tee(sys.stdout, text)):  # type: ignore[arg-type]
         yield
     if write:
-        RESULTS.write_text(f"{PREFACE}\n{text.getvalue().rstrip()}\n")
+        _, reading, said = RESULTS.read_text().partition(READING)
+        RESULTS.write_text(f"{PREFACE}\n{text.getvalue().rstrip()}\n\n{reading}{said}")
 
 
 def main() -> None:
@@ -69,13 +72,20 @@ def main() -> None:
     arguments = sys.argv[1:]
     wanted = [name for name in arguments if name != "--write"] or list(PARTS)
     sys.argv[1:] = []  # the parts read their own
+    failed: list[str] = []
     with kept(write="--write" in arguments):
         print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.release()},"
               f" {os.cpu_count()} processors, Python {platform.python_version()}")  # fmt: skip
         for name in wanted:
             print(f"\n## {PARTS[name]}\n\n```", flush=True)
-            runpy.run_module(f"bench.{name}", run_name="__main__")
+            try:
+                runpy.run_module(f"bench.{name}", run_name="__main__")
+            except Exception as error:
+                failed.append(name)
+                print(f"failed: {type(error).__name__}: {error}")
             print("```", flush=True)
+    if failed:
+        sys.exit(f"these parts failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
