@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +33,12 @@ def books(server: Live) -> Books:
 def page() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
+    driver = subprocess.run(
+        [sys.executable, "-m", "playwright", "--version"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if driver.returncode != 0:
+        pytest.skip(f"Playwright's driver does not run here: {driver.stderr.strip()}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser.new_page()

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from tests.clients.functions import Functions, package
 from tests.clients.live import Live, clean_environment
+from tests.needs import needs_node
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(90)]
 
@@ -94,10 +94,14 @@ class Adapter:
 def test_debugpy_stops_a_python_function_at_a_breakpoint(server: Live) -> None:
     functions = Functions(server)
     name = functions.create(PYTHON, Timeout=1)
-    with debugged(server, name) as (process, port):
-        adapter = Adapter(port)
+    # Without mounts the code is where the working directory is.
+    mapped = [] if LEVEL.namespaces else [{"localRoot": "/var/task", "remoteRoot": "."}]
+    with (
+        debugged(server, name) as (process, port),
+        contextlib.closing(Adapter(port)) as adapter,
+    ):
         adapter.send("initialize", adapterID="test")
-        adapter.send("attach", justMyCode=False)
+        adapter.send("attach", justMyCode=False, pathMappings=mapped)
         adapter.until("initialized")
         source = {"path": "/var/task/app.py"}
         adapter.send("setBreakpoints", source=source, breakpoints=[{"line": 4}])
@@ -110,12 +114,11 @@ def test_debugpy_stops_a_python_function_at_a_breakpoint(server: Live) -> None:
         assert (frame["name"], adapter.until("evaluate")["result"]) == ("handler", "42")
         adapter.send("continue", threadId=thread)
         output, _ = process.communicate(timeout=20)
-        adapter.close()
     assert (json.loads(output), process.returncode) == ([42, name], 0)
     assert left(functions) == []
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js here")
+@needs_node
 def test_nodes_inspector_stops_before_a_node_function(server: Live) -> None:
     functions = Functions(server)
     name = functions.create(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.clients.functions import Functions, package
 from tests.clients.live import Live, clean_environment
+from tests.needs import needs_namespaces
 
 from cloudlet.cli.connection import Connection
 
@@ -66,6 +67,7 @@ def test_a_functions_page_outlives_the_server(own_server: Live) -> None:
     )
 
 
+@needs_namespaces
 @pytest.mark.parametrize(
     ("module", "status", "reason"),
     [

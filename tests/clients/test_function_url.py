@@ -15,6 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from tests.clients.functions import Functions, package, unique
 from tests.clients.live import Live
+from tests.needs import needs_node
 
 pytestmark = pytest.mark.clients
 
@@ -134,6 +135,7 @@ def test_a_url_with_iam_knows_the_signer(functions: Functions) -> None:
     assert url.signed(stranger)[0] == 200
 
 
+@needs_node
 def test_a_stream_arrives_while_it_is_made(functions: Functions) -> None:
     name = functions.create(
         "",

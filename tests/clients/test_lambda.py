@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.clients.functions import Functions, package, unique
 from tests.clients.live import Live
+from tests.needs import LEVEL, needs_node
 
 pytestmark = pytest.mark.clients
 
@@ -123,7 +124,9 @@ def test_a_layer_is_at_opt(functions: Functions) -> None:
     )
     source = "import shared\ndef handler(event, context): return [shared.X, shared.__file__]"
     name = functions.create(source, Layers=[layer["LayerVersionArn"]])
-    assert functions.invoke(name) == [7, "/opt/python/shared.py"]
+    value, file = functions.invoke(name)
+    assert value == 7
+    assert file == "/opt/python/shared.py" if LEVEL.namespaces else file.endswith("/shared.py")
 
 
 def test_an_event_is_accepted_and_runs(functions: Functions) -> None:
@@ -193,6 +196,7 @@ def test_bad_invocations_have_aws_errors(
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
+@needs_node
 def test_node_runs(functions: Functions) -> None:
     source = "exports.handler = async (event) => ({ twice: 2 * event.n })"
     name = functions.create(

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.clients.functions import Functions, package, unique
 from tests.clients.live import Live
+from tests.needs import needs_node
 
 pytestmark = pytest.mark.clients
 
@@ -21,6 +22,7 @@ def functions(server: Live) -> Functions:
     return Functions(server)
 
 
+@needs_node
 def test_an_answer_is_streamed(functions: Functions) -> None:
     source = (
         "exports.handler = awslambda.streamifyResponse(async (event, stream) => {\n"

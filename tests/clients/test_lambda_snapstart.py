@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from tests.clients.functions import Functions, unique
 from tests.clients.live import Live
+from tests.needs import LEVEL, needs_namespaces
 
 pytestmark = pytest.mark.clients
 
@@ -35,6 +36,7 @@ def _publish(functions: Functions, name: str) -> str:
     return version
 
 
+@needs_namespaces
 def test_a_version_starts_from_its_snapshot_also_after_a_restart(own_server: Live) -> None:
     functions = Functions(own_server.start())
     name = functions.create(SOURCE, **SNAP)
@@ -65,10 +67,12 @@ def test_what_cannot_be_forked_runs_without_and_says_so(server: Live) -> None:
     version = _publish(functions, name)
     shown = functions.client.get_function_configuration(FunctionName=name, Qualifier=version)
     assert (shown["State"], shown["SnapStart"]["OptimizationStatus"]) == ("Active", "Off")
-    assert "threads run beside the first" in shown["StateReason"]
+    reason = "threads run beside the first" if LEVEL.namespaces else "refuses user namespaces"
+    assert reason in shown["StateReason"]
     assert functions.invoke(name, Qualifier=version)["kind"] == "on-demand"
 
 
+@needs_namespaces
 def test_a_version_whose_initialisation_fails_is_failed(server: Live) -> None:
     functions = Functions(server)
     name = functions.create("raise ValueError('not today')", **SNAP)
@@ -99,6 +103,7 @@ Outputs:
 """
 
 
+@needs_namespaces
 def test_sam_deploys_a_function_with_snapstart(server: Live) -> None:
     cfn, stack = server.client("cloudformation"), unique("snapped")
     cfn.create_stack(

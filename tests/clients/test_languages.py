@@ -14,6 +14,7 @@ import pytest
 from tests.clients.builds import built
 from tests.clients.functions import Functions, package
 from tests.clients.live import Live
+from tests.needs import needs_node
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
 
@@ -92,7 +93,8 @@ def functions(server: Live) -> Functions:
     ("runtime", "handler", "code", "kind"),
     [
         ("python3.11", "app.handler", lambda: package({"app.py": PYTHON}), "ValueError"),
-        ("nodejs20.x", "app.handler", lambda: package({"app.js": NODE}), "RangeError"),
+        pytest.param("nodejs20.x", "app.handler", lambda: package({"app.js": NODE}), "RangeError",
+                     marks=needs_node),
         ("provided.al2023", "main", go, "errorString"),
         ("provided.al2023", "main", rust, None),
         ("java17", "example.Greeter", lambda: java("java2016"), "java.lang.IllegalStateException"),
@@ -147,7 +149,9 @@ def stream(functions: Functions, name: str, event: Any) -> tuple[list[bytes], An
 @pytest.mark.parametrize(
     ("runtime", "handler", "code"),
     [
-        ("nodejs20.x", "app.handler", lambda: package({"app.js": NODE_STREAM})),
+        pytest.param(
+            "nodejs20.x", "app.handler", lambda: package({"app.js": NODE_STREAM}), marks=needs_node
+        ),
         ("provided.al2023", "main", go),
         ("provided.al2023", "main", rust),
     ],
@@ -185,7 +189,7 @@ def test_go_hears_of_its_end(functions: Functions) -> None:
     assert functions.lines(name, '"a line from Go at its end"')
 
 
-@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", pytest.param("nodejs20.x", marks=needs_node)])
 def test_an_extension_by_awss_crate(functions: Functions, runtime: str) -> None:
     layer = functions.client.publish_layer_version(
         LayerName="watcher", Content={"ZipFile": rust("watcher", "extensions/watcher")}

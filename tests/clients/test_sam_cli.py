@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def sam(server: Live, tmp_path: Path) -> Sam:
     environment = {
         **server.environment(),
         "HOME": str(tmp_path),
+        # SAM builds with the Python of the functions' version, and its pip, that is first.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "XDG_CACHE_HOME": caches,
         "SAM_CLI_TELEMETRY": "0",
     }

@@ -35,7 +35,7 @@ while True:
     print("event", json.dumps(event, sort_keys=True))
     if event["eventType"] == "SHUTDOWN":
         break
-    open("/tmp/seen", "a").write(event["requestId"] + ";")
+    open(os.environ.get("TMPDIR", "/tmp") + "/seen", "a").write(event["requestId"] + ";")
 """
 
 

@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from tests.compute.extending import WATCHER, layer, line
+from tests.compute.extending import layer, line
+from tests.needs import LEVEL, needs_javac, needs_namespaces, needs_node
 
 from cloudlet.compute import jvm
 from cloudlet.compute.environment import EnvironmentSpec
@@ -56,8 +57,6 @@ public class App {
     }
 }
 """
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js")
-needs_java = pytest.mark.skipif(shutil.which("javac") is None, reason="no javac")
 
 
 def function(bench: Any, runtime: str = "python3.11", **changes: Any) -> EnvironmentSpec:
@@ -78,18 +77,17 @@ def function(bench: Any, runtime: str = "python3.11", **changes: Any) -> Environ
 @pytest.mark.parametrize(
     ("runtime", "namespaces"),
     [
-        ("python3.11", True),
+        pytest.param("python3.11", True, marks=needs_namespaces),
         ("python3.11", False),
-        pytest.param("nodejs20.x", True, marks=needs_node),
-        pytest.param("java17", True, marks=needs_java),
+        pytest.param("nodejs20.x", True, marks=[needs_node, needs_namespaces]),
+        pytest.param("java17", True, marks=[needs_javac, needs_namespaces]),
     ],
 )
 async def test_an_extension_lives_with_its_environment(
     make_bench: Any, runtime: str, namespaces: bool
 ) -> None:
     bench = await make_bench(reserve=1, namespaces=namespaces)
-    source = WATCHER if namespaces else WATCHER.replace('"/tmp/', 'os.environ["TMPDIR"] + "/')
-    spec = function(bench, runtime, layers=(layer(bench, source=source),), account="012345678901")
+    spec = function(bench, runtime, layers=(layer(bench),), account="012345678901")
     for number in (1, 2):
         event = "seen" if number == 2 else number
         answer = await bench.call(spec, event)
@@ -133,10 +131,12 @@ async def test_extensions_that_fail_the_initialisation(
 
 
 async def test_an_extension_that_cannot_be_executed(bench: Any) -> None:
-    spec = function(bench, layers=(layer(bench, **{"extensions/data": "no program"}),))
+    folder = layer(bench, **{"extensions/data": "no program"})
+    spec = function(bench, layers=(folder,))
     answer = await bench.call(spec)
     assert answer["errorType"] == "Extension.LaunchError"
-    assert answer["errorMessage"].endswith("fork/exec /opt/extensions/data: exec format error")
+    opt = "/opt" if LEVEL.namespaces else folder
+    assert answer["errorMessage"].endswith(f"fork/exec {opt}/extensions/data: exec format error")
 
 
 async def test_an_extension_that_does_not_register_runs_into_the_limit(
@@ -231,11 +231,12 @@ async def test_snapstart_versions_with_extensions_start_in_the_ordinary_way(benc
     spec = function(bench, layers=(layer(bench),), snap_start=True, version="1")
     state = await bench.compute.prepare_snapshot(spec)
     assert (state.optimised, state.failure) == (False, "")
-    assert "extensions" in state.reason
+    assert ("extensions" if LEVEL.namespaces else "user namespaces") in state.reason
     assert (await bench.call(spec, 1))[0] == 1
     await line(bench, "EXTENSION\tName: watcher")
 
 
+@needs_namespaces
 async def test_functions_without_extensions_have_no_launcher(bench: Any) -> None:
     source = "import os\ndef handler(event, context): return os.getpid(), os.listdir('/proc')"
     pid, listed = await bench.call(bench.function(source))
@@ -248,10 +249,10 @@ async def test_functions_without_extensions_have_no_launcher(bench: Any) -> None
     [
         ("python3.11", 'exec "$1" -X importtime "${@:2}"'),
         pytest.param("nodejs20.x", 'exec "$1" --title=wrapped "${@:2}"', marks=needs_node),
-        pytest.param("java17", 'exec "$1" -Dwrapped=1 "${@:2}"', marks=needs_java),
+        pytest.param("java17", 'exec "$1" -Dwrapped=1 "${@:2}"', marks=needs_javac),
     ],
 )
-@pytest.mark.parametrize("namespaces", [True, False])
+@pytest.mark.parametrize("namespaces", [pytest.param(True, marks=needs_namespaces), False])
 async def test_a_wrapper_script_starts_the_runtime(
     make_bench: Any, runtime: str, command: str, namespaces: bool
 ) -> None:

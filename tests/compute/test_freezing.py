@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 SOURCE = """
-import subprocess, threading, time
+import os, subprocess, threading, time
+scratch = os.environ.get("TMPDIR", "/tmp") + "/x"
 ticks = 0
 def tick():
     global ticks
@@ -17,13 +18,14 @@ def tick():
         time.sleep(0.01)
         ticks += 1
 threading.Thread(target=tick, daemon=True).start()
+LOOP = 'while :; do echo >> "$1"; sleep 0.01; done'
 child = None
 def handler(event, context):
     global child
     if event == "child":
-        child = subprocess.Popen(["/bin/sh", "-c", "while :; do echo >> /tmp/x; sleep 0.01; done"])
+        child = subprocess.Popen(["/bin/sh", "-c", LOOP, "sh", scratch])
     time.sleep(0.1)
-    return [ticks, len(open("/tmp/x").read()) if child else 0]
+    return [ticks, len(open(scratch).read()) if child else 0]
 """
 
 

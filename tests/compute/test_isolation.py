@@ -13,31 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.needs import LEVEL, needs_landlock, needs_namespaces, run_as
 
 from cloudlet.compute import isolation
 
 REDTEAM = Path(__file__).parent / "redteam.py"
 NOBODY = 65534
-LEVEL = isolation.probe(
-    namespaces=True,
-    reachable=True,
-    cgroups=False,
-    pids=False,
-    shares=False,
-    cgroup_detail="",
-    network=str,
-)
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls")
 
 
 def attack(identity: str, mode: str) -> dict[str, Any]:
     """Run the red team's server; as nobody where asked for and possible."""
-    other: dict[str, Any] = {}
-    if identity == "ordinary user" and os.geteuid() == 0:
-        other = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    elif identity == "root" and os.geteuid() != 0:
-        pytest.skip("not root")
     done = subprocess.run(
         [sys.executable, "-B", str(REDTEAM), mode],
         env={"SECRET": "CLOUDLET-SECRET-" + os.urandom(16).hex(), "PATH": "/usr/bin:/bin"},
@@ -45,7 +32,7 @@ def attack(identity: str, mode: str) -> dict[str, Any]:
         capture_output=True,
         timeout=60,
         check=False,
-        **other,
+        **run_as(identity, NOBODY),
     )
     assert done.returncode == 0, done.stderr.decode()
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -60,7 +47,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif(not LEVEL.namespaces, reason="this machine refuses user namespaces")
+@needs_namespaces
 @pytest.mark.parametrize("identity", ["root", "ordinary user"])
 def test_a_hostile_function_is_refused_with_namespaces(identity: str) -> None:
     found = attack(identity, "namespaces")
@@ -88,7 +75,7 @@ def test_a_hostile_function_is_refused_with_namespaces(identity: str) -> None:
     assert found["greedy"]["errorType"] in ("Runtime.OutOfMemory", "MemoryError")
 
 
-@pytest.mark.skipif(not LEVEL.has("landlock"), reason="this kernel has no Landlock")
+@needs_landlock
 @pytest.mark.parametrize("identity", ["root", "ordinary user"])
 def test_a_hostile_function_is_refused_without_namespaces(identity: str) -> None:
     found = attack(identity, "plain")
@@ -124,10 +111,8 @@ def test_the_level_says_what_is_switched_off() -> None:
     assert not level.has("own identity")
 
 
-@pytest.mark.parametrize("mode", ["namespaces", "plain"])
+@pytest.mark.parametrize("mode", [pytest.param("namespaces", marks=needs_namespaces), "plain"])
 def test_environments_die_with_a_killed_server(mode: str) -> None:
-    if mode == "namespaces" and not LEVEL.namespaces:
-        pytest.skip("this machine refuses user namespaces")
     script = (
         "import asyncio,sys\n"
         f"sys.path.insert(0, {str(REDTEAM.parent)!r})\n"

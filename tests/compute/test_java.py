@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from tests.needs import needs_javac
 
 from cloudlet.compute import jvm
 from cloudlet.compute.environment import EnvironmentSpec
 
 ROOT = Path(__file__).parents[2]
 needs_java = pytest.mark.skipif(not jvm.installed(), reason="no Java")
-needs_compiler = pytest.mark.skipif(shutil.which("javac") is None, reason="no javac")
 
 SOURCE = """
 package example;
@@ -126,7 +126,7 @@ def many(bench: Any, classes: Path) -> Any:
 
 
 @needs_java
-@needs_compiler
+@needs_javac
 class TestHandlers:
     ORDER: ClassVar[dict[str, Any]] = {
         "URL": "a", "points": [{"x": 1, "y": 2, "unknown": 3}], "kinds": {"k": "GOOD"},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.needs import needs_namespaces
 
 from cloudlet.compute import groups, memory
 
@@ -59,6 +60,7 @@ async def test_descriptors(bench: Any) -> None:
     assert await bench.call(bench.function(SOURCE), "files") == [1023, EMFILE]
 
 
+@needs_namespaces
 async def test_tmp_has_the_configured_size_and_is_kept(bench: Any) -> None:
     spec = bench.function(SOURCE, tmp_mb=700)
     assert await bench.call(spec, "size") == 700

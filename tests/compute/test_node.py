@@ -4,17 +4,15 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.compute.test_scaling import descendants, until
+from tests.needs import needs_node
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None and shutil.which("nodejs") is None, reason="no Node.js"
-)
+pytestmark = needs_node
 NODE = {"runtime": "nodejs20.x"}
 LINGER = "exports.handler = () => new Promise((done) => { setTimeout(done, 1000); SOON });"
 

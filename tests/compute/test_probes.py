@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from tests.compute.probes import COMMANDS
-from tests.compute.test_redteam import LEVEL, PLACES, USER
+from tests.compute.test_redteam import PLACES, USER
+from tests.needs import LEVEL, needs_landlock, run_as
 
 PROBES = Path(__file__).parent / "probes.py"
 
@@ -18,13 +19,6 @@ PROBES = Path(__file__).parent / "probes.py"
 def probe(family: str, identity: str, mode: str) -> tuple[str, dict[str, Any]]:
     if shutil.which({"node": "node", "java": "javac"}[family]) is None:
         pytest.skip(f"no {family}")
-    if mode == "namespaces" and not LEVEL.namespaces:
-        pytest.skip("this machine refuses user namespaces")
-    other: dict[str, Any] = {}
-    if identity == "ordinary user" and os.geteuid() == 0:
-        other = {"user": USER, "group": USER, "extra_groups": []}
-    elif identity == "root" and os.geteuid() != 0:
-        pytest.skip("not root")
     secret = "CLOUDLET-SECRET-" + os.urandom(16).hex()
     done = subprocess.run(
         [sys.executable, "-B", str(PROBES), family, mode],
@@ -32,14 +26,14 @@ def probe(family: str, identity: str, mode: str) -> tuple[str, dict[str, Any]]:
         cwd="/",
         capture_output=True,
         check=False,
-        **other,
+        **run_as(identity, USER),
     )
     assert done.returncode == 0, done.stderr.decode()
     answer = json.loads(done.stdout.splitlines()[-1])
     return answer["level"], answer["found"]
 
 
-@pytest.mark.skipif(not LEVEL.has("landlock"), reason="this kernel has no Landlock")
+@needs_landlock
 @pytest.mark.parametrize("family", ["node", "java"])
 @pytest.mark.parametrize(("identity", "mode"), [*PLACES, ("root", "plain")])
 def test_a_hostile_function_is_refused(family: str, identity: str, mode: str) -> None:

@@ -11,20 +11,10 @@ from typing import Any
 import pytest
 from bench.red_team import ratios
 from tests.compute.attacks import ATTACKS
-
-from cloudlet.compute import isolation
+from tests.needs import needs_namespaces, run_as
 
 CHAOS = Path(__file__).parent / "chaos.py"
 USER = 64_321  # nobody's
-LEVEL = isolation.probe(
-    namespaces=True,
-    reachable=True,
-    cgroups=False,
-    pids=False,
-    shares=False,
-    cgroup_detail="",
-    network=str,
-)
 # A word of the answer: what an attack may end with.
 HARMLESS = {"done", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory"}
 FAILED = {
@@ -33,27 +23,24 @@ FAILED = {
     "java": {"java.io.IOException", "java.lang.OutOfMemoryError"},
 }
 NEVER_DONE = ("fork bomb", "full tmp", "full stdout", "short lines", "20 GB", "threads")
-PLACES = [("root", "namespaces"), ("ordinary user", "namespaces"), ("ordinary user", "plain")]
+PLACES = [
+    pytest.param("root", "namespaces", marks=needs_namespaces),
+    pytest.param("ordinary user", "namespaces", marks=needs_namespaces),
+    ("ordinary user", "plain"),
+]
 
 
 def storm(family: str, identity: str, mode: str, *how: str) -> dict[str, Any]:
     """Run chaos.py, as whom and where it is asked for and possible."""
-    if mode == "namespaces" and not LEVEL.namespaces:
-        pytest.skip("this machine refuses user namespaces")
     if shutil.which({"python": sys.executable, "node": "node", "java": "javac"}[family]) is None:
         pytest.skip(f"no {family}")
-    other: dict[str, Any] = {}
-    if identity == "ordinary user" and os.geteuid() == 0:
-        other = {"user": USER, "group": USER, "extra_groups": []}
-    elif identity == "root" and os.geteuid() != 0:
-        pytest.skip("not root")
     done = subprocess.run(
         [sys.executable, "-B", str(CHAOS), family, mode, *how],
         env={"PATH": os.environ["PATH"]},
         cwd="/",
         capture_output=True,
         check=False,
-        **other,
+        **run_as(identity, USER),
     )
     assert done.returncode == 0, done.stderr.decode()
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from typing import Any
 
 import pytest
+from tests.needs import needs_node
 
 from cloudlet.compute.environment import EnvironmentSpec, Invocation, StreamedOutcome
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None and shutil.which("nodejs") is None, reason="no Node.js"
-)
+pytestmark = needs_node
 NODE = {"runtime": "nodejs20.x"}
 STREAMING = """
 exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {

@@ -10,20 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.needs import needs_namespaces
 
 from cloudlet.compute.errors import RestoreFailed
-from cloudlet.compute.isolation import probe
 
-LEVEL = probe(
-    namespaces=True,
-    reachable=True,
-    cgroups=False,
-    pids=False,
-    shares=False,
-    cgroup_detail="",
-    network=str,
-)
-pytestmark = pytest.mark.skipif(not LEVEL.namespaces, reason="templates need user namespaces")
+pytestmark = needs_namespaces
 
 PACKAGE = "import os, random, time\ntime.sleep(0.05)\nborn_in = os.getpid()\n"
 APP = """

@@ -54,7 +54,8 @@ class Copy:
             while not ended.wait(0.05):
                 if _is_taken(self.port):
                     screen.note(f"Waiting for a debugger on 127.0.0.1:{self.port}"
-                                f" ({self.debugger}); /var/task holds the code")  # fmt: skip
+                                f" ({self.debugger}); its working directory holds the code:"
+                                " /var/task, where environments have mounts")  # fmt: skip
                     return
 
         watcher = threading.Thread(target=watch)

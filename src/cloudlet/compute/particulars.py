@@ -11,26 +11,28 @@ from cloudlet.compute.errors import SandboxFailed
 from cloudlet.compute.runtimes import Runtime
 
 
-def of(spec: EnvironmentSpec, code_root: Path | None) -> dict[str, Any]:
-    """What is the same for all environments of the version; `code_root` is None without mounts."""
+def of(spec: EnvironmentSpec, code_root: Path, *, mounts: bool) -> dict[str, Any]:
+    """What is the same for all environments of the version, which have `mounts` or see the host's
+    paths.
+    """
+    code, *layers = (_inside(path, code_root, mounts) for path in (spec.code, *spec.layers))
     return {
         "handler": spec.handler,
-        "code": _inside(spec.code, code_root),
-        "layers": [_inside(layer, code_root) for layer in spec.layers],
+        "code": code,
+        "layers": layers,
         "tmp_mb": spec.tmp_mb,
         "memory_mb": spec.memory_mb,
         "snap_start": spec.snap_start,
     }
 
 
-def _inside(path: Path, code_root: Path | None) -> str:
-    """A code directory as the environment names it before it is bound."""
-    if code_root is None:
-        return os.fspath(path)
+def _inside(path: Path, code_root: Path, mounts: bool) -> str:
+    """A code directory as the environment names it, before it is bound where there are mounts."""
     try:
-        return "/" + path.resolve().relative_to(code_root.resolve()).as_posix()
+        below = path.resolve().relative_to(code_root.resolve())
     except ValueError:
         raise SandboxFailed(f"{path} is not under the code root") from None
+    return "/" + below.as_posix() if mounts else os.fspath(path)
 
 
 def environ(spec: EnvironmentSpec, runtime: Runtime) -> dict[str, str]:

@@ -205,7 +205,7 @@ class Starter:
         with_api = spec.key in self._with_api or served.wanted(spec, runtime)
         learning = isolated and runtime.family == "python" and self._templates.wanted(spec)
         return {
-            **particulars.of(spec, self._code_root if isolated else None),
+            **particulars.of(spec, self._code_root, mounts=isolated),
             "data_limit_mb": 0 if self._machine.cgroups is not None else spec.memory_mb,
             "learn_ms": LEARN_FROM_MS if learning and not with_api else 0,
             "served": with_api,
