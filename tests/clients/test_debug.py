@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.clients.functions import Functions, package
 from tests.clients.live import Live, clean_environment
-from tests.needs import needs_node
+from tests.needs import LEVEL, needs_node
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(90)]
 

@@ -107,6 +107,7 @@ def test_the_level_says_what_is_switched_off() -> None:
     assert "without user namespaces" in level.summary.replace("; ", " ")
     details = {item.name: item.detail for item in level.items}
     assert details["user namespaces"] == "refused: switched off"
+    assert details["mounts"].endswith("write only where TMPDIR says")
     assert details["memory limits"] == "RLIMIT_DATA and watching instead: x"
     assert not level.has("own identity")
 

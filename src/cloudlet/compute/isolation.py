@@ -13,6 +13,7 @@ from pathlib import Path
 from cloudlet.compute.memory import MAX_PROCESSES, MOST_WATCHED
 
 IN_FORCE = "pasta: the platform's ports and what the host can reach, not the host's loopback"
+_WITHOUT_MOUNTS = "; functions see the host's paths and write only where TMPDIR says"
 _PROBE = Path(__file__).parent / "inside" / "probe.py"
 
 
@@ -85,7 +86,7 @@ def probe(
     scoped = "; signals and abstract sockets scoped" if abi >= 6 else ""
     items = (
         IsolationItem("user namespaces", user == "ok", _said(user, "own user, pid, ipc, uts")),
-        IsolationItem("mounts", mounts == "ok", _said(mounts, "own root, proc, /tmp")),
+        IsolationItem("mounts", mounts == "ok", _said(mounts, "own root, proc, /tmp", _WITHOUT_MOUNTS)),
         _identity(apart=apart, given=os.geteuid() == 0 and (apart or reachable)),
         IsolationItem(
             "landlock", abi > 0, f"version {abi}{scoped}" if abi else "the kernel has none"
@@ -135,8 +136,8 @@ def _network(refused: str) -> IsolationItem:
     return IsolationItem("own network", not refused, refused or IN_FORCE)
 
 
-def _said(result: str, meaning: str) -> str:
-    return meaning if result == "ok" else f"refused: {result}"
+def _said(result: str, meaning: str, without: str = "") -> str:
+    return meaning if result == "ok" else f"refused: {result}{without}"
 
 
 def _ask() -> dict[str, str]:
