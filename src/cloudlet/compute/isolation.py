@@ -86,7 +86,9 @@ def probe(
     scoped = "; signals and abstract sockets scoped" if abi >= 6 else ""
     items = (
         IsolationItem("user namespaces", user == "ok", _said(user, "own user, pid, ipc, uts")),
-        IsolationItem("mounts", mounts == "ok", _said(mounts, "own root, proc, /tmp", _WITHOUT_MOUNTS)),
+        IsolationItem(
+            "mounts", mounts == "ok", _said(mounts, "own root, proc, /tmp", _WITHOUT_MOUNTS)
+        ),
         _identity(apart=apart, given=os.geteuid() == 0 and (apart or reachable)),
         IsolationItem(
             "landlock", abi > 0, f"version {abi}{scoped}" if abi else "the kernel has none"
