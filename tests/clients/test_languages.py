@@ -47,7 +47,7 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
 """
 # AWS's own runtime interface client, as a custom runtime.
 RIC = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
-RIC_BOOTSTRAP = f'#!/bin/sh\nexec java -Xmx200m -cp /var/task {RIC} "$_HANDLER"\n'
+RIC_BOOTSTRAP = f'#!/bin/sh\nexec java -Xmx200m -cp "$LAMBDA_TASK_ROOT" {RIC} "$_HANDLER"\n'
 
 
 def executable(files: Mapping[str, bytes]) -> bytes:
