@@ -37,6 +37,22 @@ class Raw:
         self, opcode: int, key: bytes, value: bytes = b"", extras: bytes = b"", framing: bytes = b""
     ) -> tuple[int, int, bytes]:
         """Status, CAS and value of the answer."""
+        status, cas, _, found = self.answer(opcode, key, value, extras, framing)
+        return status, cas, found
+
+    def expiry(self, key: bytes) -> int | None:
+        """When a document expires, in seconds since the epoch; None where it is not."""
+        status, _, extras, _ = self.answer(Opcode.GET_META, key)
+        if status == Status.NOT_FOUND:
+            return None
+        assert status == 0
+        deleted, _, expires, _ = struct.unpack_from(">IIIQ", extras)
+        return None if deleted else expires
+
+    def answer(
+        self, opcode: int, key: bytes, value: bytes = b"", extras: bytes = b"", framing: bytes = b""
+    ) -> tuple[int, int, bytes, bytes]:
+        """Status, CAS, extras and value of the answer."""
         key_field = len(framing) << 8 | len(key) if framing else len(key)
         body = framing + extras + key + value
         magic = 0x08 if framing else 0x80
@@ -44,7 +60,9 @@ class Raw:
         self.socket.sendall(head + body)
         answer = HEADER.unpack(self._read(HEADER.size))
         found = self._read(answer[6])
-        return answer[5], answer[8], found[answer[3] + answer[2] :]
+        start = answer[2] >> 8 if answer[0] == 0x18 else 0
+        end = start + answer[3]
+        return answer[5], answer[8], found[start:end], found[answer[3] + answer[2] :]
 
     def _read(self, size: int) -> bytes:
         found = self.file.read(size)
@@ -74,10 +92,21 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.stdout.close()
 
 
+def check_expiry(client: Raw, expiring: dict[bytes, int]) -> None:
+    """What has its time left is there with it, what has not is gone."""
+    for key, expires in expiring.items():
+        found = client.expiry(key)
+        if time.time() < expires - 1:
+            assert found == expires, key
+        elif time.time() > expires + 1:
+            assert client.ask(Opcode.GET, key)[0] == Status.NOT_FOUND, key
+
+
 def rounds(data: Path, count: int) -> None:
     dice = random.Random(7)
     persisted: dict[bytes, bytes] = {}
     old: dict[bytes, bytes] = {}
+    expiring: dict[bytes, int] = {}
     cas = 0
     for number in range(count):
         process, port = start(data)
@@ -88,6 +117,15 @@ def rounds(data: Path, count: int) -> None:
                 status, found, there = client.ask(Opcode.GET, key)
                 assert (status, there) == (0, value), key
                 cas = max(cas, found)
+            check_expiry(client, expiring)
+            for lifetime_s in (2, 3600):
+                key = b"expiring-%d-%d" % (number, lifetime_s)
+                extras = struct.pack(">II", 0, lifetime_s)
+                assert client.ask(Opcode.SET, key, b"1", extras, PERSIST)[0] == 0
+                expires = client.expiry(key)
+                assert expires is not None
+                assert abs(expires - time.time() - lifetime_s) <= 2
+                expiring[key] = expires
             # A lock is gone with the process that gave it.
             status, found, _ = client.ask(Opcode.SET, b"locked", b"1", bytes(8))
             assert status == 0
