@@ -85,12 +85,17 @@ def limit(config: dict[str, Any]) -> None:
 
 def limit_data(pid: int, more_mb: int) -> None:
     """Where no cgroup limits memory: `more_mb` beyond what the process has now; 0 for no limit."""
-    if not more_mb:
-        return
+    present = data_bytes(pid) if more_mb else None
+    if present is not None:
+        value = present + more_mb * 1024 * 1024
+        resource.prlimit(pid, resource.RLIMIT_DATA, (value, value))
+
+
+def data_bytes(pid: int) -> int | None:
+    """The private memory of a child; None of one that has ended."""
     with open("/proc/%d/status" % pid) as file:
         lines = [line for line in file if line.startswith("VmData:")]
-    value = int(lines[0].split()[1]) * 1024 + more_mb * 1024 * 1024
-    resource.prlimit(pid, resource.RLIMIT_DATA, (value, value))
+    return int(lines[0].split()[1]) * 1024 if lines else None
 
 
 def seal(config: dict[str, Any], spec: dict[str, Any]) -> None:

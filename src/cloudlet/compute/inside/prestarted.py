@@ -69,14 +69,29 @@ def start_runtime(
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a runtime that was started ahead did not live: it lacked processes or memory."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    """Whether a runtime that was started ahead did not live: it lacked processes or memory.
+
+    Its first thread has no memory any more a moment before the others allow to wait for it.
+    """
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return ended is not None or confinement.data_bytes(pid) is None
 
 
 def end(pid: int) -> None:
     """End a runtime, if it has not."""
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def tell(write: int, particulars: bytes) -> None:
+    """Give a runtime its function. How one ended that does not take it, is waited for like others'
+    ends.
+    """
+    try:
+        with os.fdopen(write, "wb") as pipe:
+            pipe.write(particulars)
+    except BrokenPipeError:
+        pass
 
 
 def main(config: dict[str, Any]) -> None:
@@ -111,8 +126,7 @@ def main(config: dict[str, Any]) -> None:
         task = "/var/task" if isolated else spec["code"]
         roots = ["/opt"] if isolated else list(reversed(spec["layers"]))
         particulars = dict(spec, task=task, roots=roots)
-        with os.fdopen(write, "wb") as pipe:
-            pipe.write(json.dumps(particulars).encode())
+        tell(write, json.dumps(particulars).encode())
     except BaseException:
         channel.send(b"X", traceback.format_exc().encode())
         os._exit(70)
