@@ -20,6 +20,9 @@ from cloudlet.compute.groups import CgroupRoot
 
 _MB_A_PROCESSOR = 1769
 _BURST_S = 0.02  # of processor time that may be saved up, or owed
+# Changing sides takes as long as a short invocation: it is done for some of them at once.
+_EARNED_S = 0.005
+_LOOK_S = 0.001
 _WHOLE = {1: 1024, 2: 100}
 _MOST_OWED_S = 0.5  # at an environment's end, its start included
 _MOST_DEBTS = 1024
@@ -81,16 +84,19 @@ class ProcessorShare:
 
     def pace(self) -> None:
         """Look at what was used since the last look, and let others go first or not."""
-        if self._usage < 0:
+        now = perf_counter()
+        if self._usage < 0 or now - self._looked < _LOOK_S:
             return
-        used_s, now = self._used_s(), perf_counter()
+        used_s = self._used_s()
         earned_s = (now - self._looked) * self._right
         credit_s = self._credit_s + earned_s - (used_s - self._seen_s)
         floor_s = min(self._credit_s, -_BURST_S)  # an old debt is not forgotten, nor deepened
         self._credit_s = max(floor_s, min(_BURST_S, credit_s))
         self._seen_s, self._looked = used_s, now
-        if self.idle != (self._credit_s < 0):
-            self._be(idle=self._credit_s < 0)
+        if self.idle and self._credit_s >= _EARNED_S:
+            self._be(idle=False)
+        elif not self.idle and self._credit_s < 0:
+            self._be(idle=True)
 
     def _used_s(self) -> float:
         if self._usage < 0:
