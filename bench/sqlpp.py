@@ -1,8 +1,8 @@
 """SQL++ over 100,000 documents, each query beside the same one in sqlite3 and DuckDB over JSON.
 
-    bench/sqlpp.py [--documents N] [--duckdb DIRECTORY]
+    bench/sqlpp.py [--documents N]
 
-DuckDB is no dependency: it is compared where it can be imported (from DIRECTORY, if given).
+DuckDB is no dependency: it is installed outside the checkout, and left out where it cannot be.
 Times are medians of rounds in which each contestant runs once; a document server's include HTTP
 and the answer's JSON.
 """
@@ -16,6 +16,7 @@ import json
 import random
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,10 +27,12 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 from bench.load import pressure
+from bench.peers import CACHE
 
 KINDS = ["novel", "essay", "poem", "play"]
 REPEATS = 5
 DOCUMENTS = 100_000
+DUCKDB = "duckdb==2.0.0"
 
 # name: SQL++, SQL for sqlite3, SQL for DuckDB
 QUERIES = {
@@ -202,10 +205,13 @@ def sqlite_of(docs: Any, writers: Any) -> sqlite3.Connection:
     return connection
 
 
-def duckdb_of(directory: str | None, docs: Any, writers: Any) -> Any:
-    """The same documents in DuckDB; None where it is not there."""
-    if directory:
-        sys.path.insert(0, directory)
+def duckdb_of(docs: Any, writers: Any) -> Any:
+    """The same documents in DuckDB; None where it cannot be had."""
+    place = CACHE / "duckdb"
+    if not (place / "duckdb").is_dir():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(place)]
+        subprocess.run([*command, DUCKDB], capture_output=True, check=False)
+    sys.path.insert(0, str(place))
     try:
         import duckdb  # type: ignore[import-not-found]
     except ImportError:
@@ -272,11 +278,10 @@ def main() -> None:
     """Load, measure, print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
-    parser.add_argument("--duckdb")
     options = parser.parse_args()
     docs, writers = documents(options.documents), authors()
     print(f"SQL++, {len(docs):,} documents; {pressure()}")
-    lite, duck = sqlite_of(docs, writers), duckdb_of(options.duckdb, docs, writers)
+    lite, duck = sqlite_of(docs, writers), duckdb_of(docs, writers)
     if duck is None:
         print("DuckDB is not installed here: left out.")
     with tempfile.TemporaryDirectory() as folder:
