@@ -11,11 +11,10 @@ from urllib.parse import parse_qsl
 import httptools
 
 from cloudlet.aws.body import Body
+from cloudlet.aws.codec.timestamps import rfc822
 from cloudlet.aws.http import Headers, Request
 
 MAX_QUERY_FIELDS = 2000
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _names: dict[bytes, str] = {}
 
@@ -117,8 +116,4 @@ def _status_line(status: int) -> str:
 
 @lru_cache(maxsize=2)
 def _date_line(second: int) -> str:
-    at = time.gmtime(second)
-    return (
-        f"date: {_DAYS[at.tm_wday]}, {at.tm_mday:02d} {_MONTHS[at.tm_mon - 1]} {at.tm_year}"
-        f" {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT\r\n"
-    )
+    return f"date: {rfc822(second)}\r\n"

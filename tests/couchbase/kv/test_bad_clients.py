@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import statistics
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.couchbase.kv.raw import FLAGS, Client, Running, frame, serving
+from tests.couchbase.kv.raw import FLAGS, Client, Running, broken_frames, frame, serving
 
 from cloudlet.couchbase.kv.protocol import Feature, Opcode, Status
 from cloudlet.couchbase.kv.verbs import handlers
@@ -42,15 +41,7 @@ async def test_truncated_and_malformed_frames_of_every_opcode_leave_others_alone
 ) -> None:
     bystander = await (await running.client()).enter()
     for opcode in (at for at, handler in enumerate(handlers()) if handler is not None):
-        dice = random.Random(opcode)
-        whole = frame(opcode, b"key", dice.randbytes(40), dice.randbytes(8))
-        sent = [whole[:cut] for cut in (1, 23, 25, len(whole) - 1)]
-        for _ in range(6):
-            broken = bytearray(whole)
-            for at in dice.sample(range(1, len(broken)), 4):
-                broken[at] = dice.randrange(256)
-            sent.append(bytes(broken))
-        for one in sent:
+        for one in broken_frames(opcode):
             client = await (await running.client()).enter((Feature.JSON, Feature.COLLECTIONS))
             client.writer.write(one)
             client.writer.close()

@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
-import random
 import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.couchbase.kv.raw import FLAGS, Client, frame
+from tests.couchbase.kv.raw import FLAGS, Client, broken_frames, frame
 from tests.couchbase.test_crashes import Raw, start
 
 from cloudlet.couchbase.kv.protocol import Feature, Opcode
@@ -83,14 +82,7 @@ async def never_read(port: int) -> None:
 
 async def malformed(port: int) -> None:
     for opcode in range(256):
-        dice = random.Random(opcode)
-        whole = frame(opcode, b"key", dice.randbytes(40), dice.randbytes(8))
-        sent = [whole[:cut] for cut in (1, 23, 25, len(whole) - 1)]
-        for _ in range(6):
-            broken = bytearray(whole)
-            for at in dice.sample(range(1, len(broken)), 4):
-                broken[at] = dice.randrange(256)
-            sent.append(bytes(broken))
+        sent = broken_frames(opcode)
         for one in sent if handlers()[opcode] is not None else sent[:2]:
             client = await entered(port)
             client.writer.write(one)

@@ -13,6 +13,17 @@ from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING, truth
 
 
+def matching(source: Operator, seed: Row, condition: Evaluate) -> Batches:
+    """The source's rows for which the condition is true."""
+    for batch in source.run(seed):
+        rows = []
+        for row in batch:
+            if truth(condition(row)) is True:
+                rows.append(row)
+            pause()
+        yield rows
+
+
 @dataclass(slots=True)
 class Filter:
     """The rows for which the condition is true."""
@@ -23,14 +34,7 @@ class Filter:
 
     def run(self, seed: Row) -> Batches:
         """Those rows."""
-        condition = self.condition
-        for batch in self.source.run(seed):
-            rows = []
-            for row in batch:
-                if truth(condition(row)) is True:
-                    rows.append(row)
-                pause()
-            yield rows
+        return matching(self.source, seed, self.condition)
 
     def explain(self) -> list[dict[str, Any]]:
         """Filter."""

@@ -8,8 +8,7 @@ from typing import Any
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.keyspace import KeyspaceName
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
-from cloudlet.couchbase.sqlpp.pausing import pause
-from cloudlet.couchbase.sqlpp.values import truth
+from cloudlet.couchbase.sqlpp.operators.steps import matching
 
 
 @dataclass(slots=True)
@@ -48,16 +47,7 @@ class Remaining:
         """The rows for which the condition is true."""
         if self.condition is None:
             return self.source.run(seed)
-        return self._filtered(seed, self.condition)
-
-    def _filtered(self, seed: Row, condition: Evaluate) -> Batches:
-        for batch in self.source.run(seed):
-            rows = []
-            for row in batch:
-                if truth(condition(row)) is True:
-                    rows.append(row)
-                pause()
-            yield rows
+        return matching(self.source, seed, self.condition)
 
     def explain(self) -> list[dict[str, Any]]:
         """Filter, where there is something left."""
