@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from bench.load import pressure
 
 from cloudlet.couchbase.kv.frame import HEADER
 from cloudlet.couchbase.kv.protocol import Opcode
@@ -30,12 +31,6 @@ OPERATIONS = 60_000
 VALUE = b'{"text":"' + b"x" * 1000 + b'"}'
 KEYS = 10_000
 REPEATS = 5
-
-
-def pressure() -> str:
-    with contextlib.suppress(OSError):
-        return Path("/proc/pressure/cpu").read_text().split()[1]
-    return "unknown"
 
 
 class Raw:
@@ -326,7 +321,7 @@ def larger_than_cache() -> None:
 def main() -> None:
     for part in (pipelined, sdk, memory, larger_than_cache):
         part()
-        print(f"  (processors' pressure {pressure()})", flush=True)
+        print(f"  ({pressure()})", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ attack of tests/compute/attacks.py and in the quiet before it, in turns of a sec
 else the machine does meets both alike. A call's time counts from when it was due. The bar is three
 times the quiet value.
 
-    bench/red_team.py [SECONDS A TURN [ROUNDS]]
+    python -m bench.red_team [SECONDS A TURN [ROUNDS]]
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.environments import at
+from bench.load import pressure
+
 CHAOS = Path(__file__).resolve().parent.parent / "tests" / "compute" / "chaos.py"
 FAMILIES = ("python", "node", "java")
-
-
-def at(values: list[float], part: float) -> float:
-    """The value below which this part of them is."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
 def ratios(found: dict[str, Any]) -> dict[str, float]:
@@ -31,14 +28,6 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
         name: at(attacked, 0.99) / at(quiet, 0.99)
         for name, (_, quiet, attacked) in found["attacks"].items()
     }
-
-
-def pressure() -> str:
-    """Of the last ten seconds."""
-    try:
-        return Path("/proc/pressure/cpu").read_text().split()[1].partition("=")[2] + " %"
-    except OSError:
-        return "unknown"
 
 
 def main() -> None:
@@ -51,7 +40,7 @@ def main() -> None:
             command, capture_output=True, check=True, env={"PATH": os.environ["PATH"]}
         )
         found = json.loads(done.stdout.splitlines()[-1])
-        print(f"{family}, isolation {found['level']}, CPU pressure {before} to {pressure()}")
+        print(f"{family}, isolation {found['level']}, CPU {before} to {pressure()}")
         print(f"{'':<15}{'quiet p50':>10}{'p99 ms':>8}{'attacked':>10}{'p99 ms':>8}{'ratio':>7}")
         found_ratios = ratios(found)
         for name, ratio in found_ratios.items():
