@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -18,10 +20,13 @@ from cloudlet.couchbase.sqlpp.sorting import ordered
 
 
 class Turns:
-    slice_end = 0.0
+    look_at = 0.0
 
     def __init__(self) -> None:
         self.count = 0
+
+    def over(self, now: float) -> bool:
+        return now >= self.look_at
 
     async def turn(self) -> None:
         self.count += 1
@@ -62,6 +67,29 @@ async def test_work_can_wait_for_a_coroutine_and_sees_its_error() -> None:
     assert [item async for item in driven(work(), Turns())] == [8, -1]
     with pytest.raises(RuntimeError):
         wait(answer(1))
+
+
+async def test_a_slice_ends_when_something_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloudlet.couchbase.sqlpp.context._SLICE_S", 60.0)
+    near, far = socket.socketpair()
+    arrived = False
+
+    def take() -> None:
+        nonlocal arrived
+        arrived = bool(near.recv(1))
+
+    def work() -> Iterator[bool]:
+        far.send(b"x")
+        end = time.monotonic() + 20
+        while not arrived and time.monotonic() < end:
+            pause()
+        yield arrived
+
+    asyncio.get_running_loop().add_reader(near, take)
+    context = Context(Session(MemoryKeyspaces()).engine.catalog)
+    with near, far:
+        assert [item async for item in driven(work(), context)] == [True]
+        asyncio.get_running_loop().remove_reader(near)
 
 
 async def test_work_that_is_given_up_is_ended_where_it_stands() -> None:

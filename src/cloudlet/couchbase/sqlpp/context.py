@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.arrivals import Arrivals
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName, UnknownKeyspaceError
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
@@ -22,6 +23,9 @@ from cloudlet.couchbase.sqlpp.values import MISSING
 # have work, so that a request of several steps does not wait a long slice before each of them.
 _SLICE_S: Final = 0.002
 _SHORT_SLICE_S: Final = 0.0001
+# How long it works before it looks whether somebody has come: longer the longer nobody has.
+_LOOK_S: Final = 0.000_025
+_LONG_LOOK_S: Final = 0.000_1
 # What a turn of the loop takes in which nobody else has work, and how many turns a busy loop gets.
 _QUIET_S: Final = 0.000_04
 _TURNS: Final = 4
@@ -57,7 +61,8 @@ class Context:
     """Parameters, clock and counters of one run.
 
     `turn` is awaited between batches: it gives way to the event loop when the slice is used up
-    and raises 1080 when the request's time is. `slice_end` is when the slice ends.
+    or somebody has come, and raises 1080 when the request's time is used up. `look_at` is when to
+    ask the next time whether it is `over`.
     """
 
     def __init__(
@@ -100,8 +105,12 @@ class Context:
         self.warnings: list[errors.QueryError] = []
         self._deadline = time.monotonic() + timeout_s if timeout_s else None
         self._timeout_text = timeout_text
+        self._arrivals: Arrivals | None = None
+        self._arrived = False
         self._slice_s = _SLICE_S
-        self.slice_end = time.monotonic() + _SLICE_S
+        self._look_s = _LOOK_S
+        self.look_at = time.monotonic() + _LOOK_S
+        self._slice_end = self.look_at + _SLICE_S
 
     def resolve(self, name: KeyspaceName) -> Keyspace:
         """The keyspace as it is now; 12003 where it has gone since the plan was made."""
@@ -165,12 +174,23 @@ class Context:
         if 0 < self._memory_quota_bytes < self.used_bytes:
             raise errors.QueryError(5500, "Request has exceeded memory quota", http=500)
 
+    def over(self, now: float) -> bool:
+        """Whether the slice is used up, or somebody has come meanwhile."""
+        if self._arrived or now >= self._slice_end:
+            return True
+        if self._arrivals is None:
+            self._arrivals = Arrivals()
+        self._arrived = self._arrivals.waiting()
+        self._look_s = min(_LONG_LOOK_S, self._look_s * 1.02)
+        self.look_at = now + self._look_s
+        return self._arrived
+
     async def turn(self) -> None:
         """Let others run if the slice is over; 1080 if the time is."""
         if self.stopped:
             raise StoppedError
         now = time.monotonic()
-        if now < self.slice_end:
+        if (now < self.look_at and not self._arrived) or not self.over(now):
             return
         if self._deadline is not None and now > self._deadline:
             raise errors.timed_out(self._timeout_text)
@@ -182,10 +202,15 @@ class Context:
         for turn in range(_TURNS):
             await asyncio.sleep(0)
             before, now = now, time.monotonic()
-            if now - before < _QUIET_S:
+            if now - before >= _QUIET_S:
+                self._slice_s = _SHORT_SLICE_S
+            elif not self._arrived:
                 if turn == 0:
                     self._slice_s = min(_SLICE_S, self._slice_s * 1.1)
                 break
-            self._slice_s = _SHORT_SLICE_S
+        if self._arrived:  # the query has its part, too, beside one who has no end
+            self._look_s = min(_LONG_LOOK_S, max(_LOOK_S, now - began))
+            self._arrived = False
         self.rested_s += now - began
-        self.slice_end = now + self._slice_s
+        self.look_at = now + self._look_s
+        self._slice_end = now + self._slice_s

@@ -2,8 +2,8 @@
 
 The operators of a plan and the expressions in them are plain generators and functions. They run
 in a greenlet of their own; `pause`, called wherever work may be long, goes back to the event loop
-when the time slice is used up, and comes back where it left. Outside of a running query it does
-nothing.
+when the time slice is used up or something has come for the loop, and comes back where it left.
+Outside of a running query it does nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _T = TypeVar("_T")
 class Turns(Protocol):
     """Who gives out the time slices: a request's context."""
 
-    slice_end: float
+    look_at: float
+
+    def over(self, now: float) -> bool:
+        """Whether the slice is to end; asked from `look_at` on, which it sets anew if not."""
 
     async def turn(self) -> None:
         """Let others run if the slice is over; raises where the work is to end."""
@@ -82,12 +85,12 @@ _running: _Worker | None = None
 
 
 def pause() -> None:
-    """Let the event loop run if the time slice is used up."""
+    """Let the event loop run if the time slice is used up, or somebody waits for it."""
     worker = _running
-    if worker is None or monotonic() < worker.turns.slice_end:
+    if worker is None or (now := monotonic()) < worker.turns.look_at:
         return
     # Statements are compiled in threads too, beside a query that runs in the loop's.
-    if getcurrent() is worker.greenlet:
+    if getcurrent() is worker.greenlet and worker.turns.over(now):
         worker.out(_PAUSED)
 
 
