@@ -298,11 +298,15 @@ class StoreKeyspaces:
         """Drop a scope with its collections."""
         await self._store.catalog.drop_scope(self._scope(bucket, scope), scope)
 
-    async def create_collection(self, bucket: str, scope: str, collection: str) -> None:
+    async def create_collection(
+        self, bucket: str, scope: str, collection: str, *, max_expiry_s: int = 0
+    ) -> None:
         """Make a collection."""
         found = self._scope(bucket, scope)
         try:
-            await self._store.catalog.create_collection(found, scope, collection)
+            await self._store.catalog.create_collection(
+                found, scope, collection, max_expiry_s=max_expiry_s
+            )
         except NameTakenError as error:
             raise AlreadyExistsError(str(error)) from None
 

@@ -17,6 +17,7 @@ import uvicorn
 
 from cloudlet.couchbase import tls
 from cloudlet.couchbase.cluster.application import ManagementService
+from cloudlet.couchbase.cluster.catalogs import UserCatalogs
 from cloudlet.couchbase.cluster.grants import Grants
 from cloudlet.couchbase.cluster.topology import VERSION, Topology
 from cloudlet.couchbase.cluster.users import Principal, Users
@@ -132,6 +133,7 @@ class Server:
             change_roles=Grants(self.users).change,
             version=VERSION,
         )
+        UserCatalogs(self.users).offer(self.query.system)
         await self.query.start()
         await self._serve_http(self.query, self.sockets.query)
         management = ManagementService(self.store, self.users, topology, self.reset)

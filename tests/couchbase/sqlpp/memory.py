@@ -30,8 +30,11 @@ class MemoryMeta(msgspec.Struct, frozen=True):
 
 
 class MemoryKeyspace:
-    def __init__(self, name: KeyspaceName, documents: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, name: KeyspaceName, documents: dict[str, Any] | None = None, max_expiry_s: int = 0
+    ) -> None:
         self.name = name
+        self.max_expiry_s = max_expiry_s
         self.uid = "1"
         self.high_seqno = 0
         self._entries: dict[str, tuple[Any, MemoryMeta, int]] = {}
@@ -160,13 +163,15 @@ class MemoryKeyspaces:
             if (index.bucket, index.scope) != (bucket, scope)
         }
 
-    async def create_collection(self, bucket: str, scope: str, collection: str) -> None:
+    async def create_collection(
+        self, bucket: str, scope: str, collection: str, *, max_expiry_s: int = 0
+    ) -> None:
         if scope not in self._tree.get(bucket, {}):
             raise UnknownKeyspaceError("scope", scope)
         if collection in self._tree[bucket][scope]:
             raise AlreadyExistsError(collection)
         name = KeyspaceName(bucket, scope, collection)
-        self._tree[bucket][scope][collection] = MemoryKeyspace(name)
+        self._tree[bucket][scope][collection] = MemoryKeyspace(name, max_expiry_s=max_expiry_s)
 
     async def drop_collection(self, bucket: str, scope: str, collection: str) -> None:
         self.resolve(bucket, scope, collection)

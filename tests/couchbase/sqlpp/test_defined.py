@@ -73,7 +73,7 @@ async def test_replacing_and_dropping_functions(session: Session) -> None:
         ("CREATE FUNCTION g(a) { 1 }", 10102),
         ("CREATE OR REPLACE FUNCTION g(a) IF NOT EXISTS { 1 }", 3000),
         ("CREATE FUNCTION h(a, a) { 1 }", 3081),
-        ("CREATE FUNCTION h() LANGUAGE JAVASCRIPT AS 'x' AT 'y'", 1020),
+        ("CREATE FUNCTION h() LANGUAGE JAVASCRIPT AS 'x' AT 'y'", 10100),
         ("DROP FUNCTION h", 10101),
         ("SELECT h()", 10101),
         ("SELECT g()", 10104),
@@ -176,10 +176,13 @@ async def test_bad_sequences(session: Session, options: str, code: int) -> None:
 async def test_grant_and_revoke(statement: str, wanted: RoleChange) -> None:
     changes: list[RoleChange] = []
 
-    async def change(found: RoleChange) -> None:
+    async def change(found: RoleChange) -> list[QueryError]:
         changes.append(found)
+        return []
 
-    session = Session(MemoryKeyspaces(books={}), change_roles=change)
+    keyspaces = MemoryKeyspaces(books={}, kinds={}, b={})
+    await keyspaces.create_scope("b", "s")
+    session = Session(keyspaces, change_roles=change)
     await session(statement)
     assert changes == [wanted]
 
@@ -215,7 +218,7 @@ async def test_infer_describes_the_flavours(session: Session) -> None:
         ("ALTER INDEX nope ON books WITH {'action': 'move'}", 12016),
         ("ALTER INDEX i ON books WITH {'action': 'move', 'nodes': ['x']}", 5000),
         ("GRANT query_select ON books TO jim", 1020),
-        ("ADVISE INSERT INTO books VALUES ('a', 1)", 3000),
+        ("ADVISE INSERT INTO books VALUES ('a', 1)", 3250),
     ],
 )
 async def test_errors(session: Session, statement: str, code: int) -> None:

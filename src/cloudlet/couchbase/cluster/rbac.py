@@ -39,11 +39,11 @@ class Rbac:
         """All users; those of the external domain are none."""
         if request.names and request.names[0] != "local":
             return Answer([])
-        return Answer([self._describe(user) for user in self._users.users.values()])
+        return Answer([described(self._users, user) for user in self._users.users.values()])
 
     async def get_user(self, request: Request) -> Answer:
         """One user."""
-        return Answer(self._describe(self._user(request)))
+        return Answer(described(self._users, self._user(request)))
 
     async def put_user(self, request: Request) -> Answer:
         """Make or change a user; the password is needed for a new one."""
@@ -158,26 +158,27 @@ class Rbac:
             raise HttpError(404, "Unknown group.")
         return group
 
-    def _describe(self, user: User) -> dict[str, Any]:
-        origins: dict[Role, list[dict[str, str]]] = {
-            role: [{"type": "user"}] for role in user.roles
-        }
-        for name in user.groups:
-            group = self._users.groups.get(name)
-            for role in group.roles if group is not None else ():
-                origins.setdefault(role, []).append({"type": "group", "name": name})
-        return {
-            "id": user.id,
-            "domain": "local",
-            "name": user.name,
-            "roles": [_describe_role(role) | {"origins": via} for role, via in origins.items()],
-            "groups": list(user.groups),
-            "external_groups": [],
-            "password_change_date": user.password_changed,
-        }
+
+def described(users: Users, user: User) -> dict[str, Any]:
+    """A user as management and system:user_info show it."""
+    origins: dict[Role, list[dict[str, str]]] = {role: [{"type": "user"}] for role in user.roles}
+    for name in user.groups:
+        group = users.groups.get(name)
+        for role in group.roles if group is not None else ():
+            origins.setdefault(role, []).append({"type": "group", "name": name})
+    return {
+        "id": user.id,
+        "domain": "local",
+        "name": user.name,
+        "roles": [describe_role(role) | {"origins": via} for role, via in origins.items()],
+        "groups": list(user.groups),
+        "external_groups": [],
+        "password_change_date": user.password_changed,
+    }
 
 
-def _describe_role(role: Role) -> dict[str, Any]:
+def describe_role(role: Role) -> dict[str, Any]:
+    """A role with what it is on."""
     description: dict[str, Any] = {"role": role.role}
     if role.bucket_name is not None:
         description["bucket_name"] = role.bucket_name
@@ -192,7 +193,7 @@ def _describe_group(group: Group) -> dict[str, Any]:
         "id": group.id,
         "description": group.description,
         "ldap_group_ref": group.ldap_group_ref,
-        "roles": [_describe_role(role) for role in group.roles],
+        "roles": [describe_role(role) for role in group.roles],
     }
 
 

@@ -151,6 +151,11 @@ class Users:
         for name, value in store.settings.beginning(_GROUP_PREFIX):
             self.groups[name.removeprefix(_GROUP_PREFIX)] = msgspec.json.decode(value, type=Group)
 
+    @property
+    def administrator(self) -> User:
+        """The one user that the options name."""
+        return self._administrator
+
     def find(self, name: str) -> User | None:
         """The user of a name, the administrator included."""
         if name == self._administrator.id:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.context import Context
@@ -18,6 +21,10 @@ NODE: Final = "127.0.0.1:8091"
 #: The reference's completed-threshold and completed-limit.
 _LONG_S: Final = 1.0
 _KEPT: Final = 4000
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 @dataclass(slots=True)
@@ -56,6 +63,8 @@ class Activity:
     def __init__(self) -> None:
         self.active: dict[str, Active] = {}
         self._completed: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_KEPT)
+        self._began = time.monotonic()
+        self._count = 0
 
     def active_documents(self) -> Iterator[tuple[str, Any]]:
         """system:active_requests."""
@@ -77,8 +86,25 @@ class Activity:
         """system:completed_requests: what took a second or longer, the newest 4,000."""
         yield from list(self._completed)
 
+    def vitals(self) -> Iterator[tuple[str, Any]]:
+        """system:vitals: what the service has done since it started."""
+        now = datetime.now(UTC)
+        yield (
+            NODE,
+            {
+                "cores": os.cpu_count(),
+                "local.time": now.isoformat(timespec="milliseconds"),
+                "node": NODE,
+                "process.rss": _resident_bytes(),
+                "request.active.count": len(self.active),
+                "request.completed.count": self._count,
+                "uptime": format_duration(time.monotonic() - self._began),
+            },
+        )
+
     def completed(self, active: Active, status: str, rows: int, size: int) -> None:
-        """Keep a request that took long."""
+        """Count a request, and keep one that took long."""
+        self._count += 1
         if time.monotonic() - active.began < _LONG_S:
             return
         found = active.context.errors if active.context is not None else []

@@ -31,30 +31,32 @@ class RoleChange(msgspec.Struct, frozen=True):
     groups: tuple[str, ...]
 
 
-#: Carries out a GRANT or REVOKE; raises QueryError where a role, user or group is unknown.
-ChangeRoles = Callable[[RoleChange], Awaitable[None]]
+#: Carries out a GRANT or REVOKE and gives its warnings; raises QueryError where a role, user or
+#: group is unknown.
+ChangeRoles = Callable[[RoleChange], Awaitable[list[errors.QueryError]]]
 
 
 async def administer(
     catalog: Catalog, statement: s.Ddl, context: QueryContext, change_roles: ChangeRoles | None
-) -> None:
-    """Carry out one such statement; durable when it returns."""
+) -> list[errors.QueryError]:
+    """Carry out one such statement, durable when it returns; its warnings."""
     if isinstance(statement, s.ChangeRoles):
         if change_roles is None:
             raise errors.not_supported("GRANT and REVOKE")
-        keyspaces = tuple(_granted(path, context) for path in statement.keyspaces)
-        await change_roles(
+        keyspaces = tuple(_granted(catalog, path, context) for path in statement.keyspaces)
+        return await change_roles(
             RoleChange(
                 statement.grant, statement.roles, keyspaces, statement.users, statement.groups
             )
         )
-    elif isinstance(statement, s.UpdateStatistics):
+    if isinstance(statement, s.UpdateStatistics):
         _statistics(catalog, statement, context)
     elif isinstance(statement, s.AlterIndex):
         _alter_index(catalog, statement, context)
     else:
         await _defined(catalog, statement, context)
         catalog.generation += 1
+    return []
 
 
 async def _defined(catalog: Catalog, statement: s.Ddl, context: QueryContext) -> None:
@@ -77,13 +79,24 @@ async def _defined(catalog: Catalog, statement: s.Ddl, context: QueryContext) ->
             await catalog.sequences.drop(name)
 
 
-def _granted(path: s.Path, context: QueryContext) -> KeyspaceName:
-    """The keyspace of an ON; a bucket or scope alone stands for all that is in it."""
+def _granted(catalog: Catalog, path: s.Path, context: QueryContext) -> KeyspaceName:
+    """The keyspace of an ON; a bucket or scope alone stands for all that is in it.
+
+    5240, 5241 or 5242 where there is no such collection, scope or bucket.
+    """
     if path.namespace in (None, "default") and len(path.parts) == 2:
-        return KeyspaceName(path.parts[0], path.parts[1], "*")
-    name = full_name(path, context)
-    if len(path.parts) == 1 and (context is None or path.namespace is not None):
-        return KeyspaceName(name.bucket, "*", "*")
+        name = KeyspaceName(path.parts[0], path.parts[1], "*")
+    else:
+        name = full_name(path, context)
+        if len(path.parts) == 1 and (context is None or path.namespace is not None):
+            name = KeyspaceName(name.bucket, "*", "*")
+    keyspaces = catalog.keyspaces
+    if name.bucket not in keyspaces.buckets():
+        raise errors.QueryError(5242, f"Bucket {name.bucket} is not valid.", http=404)
+    if name.scope != "*" and name.scope not in keyspaces.scopes(name.bucket):
+        raise errors.QueryError(5241, f"Scope {name.bucket}.{name.scope} is not valid.", http=404)
+    if name.collection != "*" and name.collection not in keyspaces.collections(*name[:2]):
+        raise errors.QueryError(5240, f"Keyspace {name.path()} is not valid.", http=404)
     return name
 
 

@@ -115,7 +115,7 @@ class Context:
     def resolve(self, name: KeyspaceName) -> Keyspace:
         """The keyspace as it is now; 12003 where it has gone since the plan was made."""
         try:
-            found = self.catalog.keyspace(name)
+            found = self.catalog.keyspace(name, self.user)
         except UnknownKeyspaceError as error:
             raise errors.keyspace_not_found(error.path) from None
         if self.transaction is not None and name.bucket != SYSTEM_BUCKET:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.administration import constant
 from cloudlet.couchbase.sqlpp.keyspace import (
     AlreadyExistsError,
     IndexDefinition,
@@ -24,7 +26,12 @@ from cloudlet.couchbase.sqlpp.system import SYSTEM_BUCKET
 from cloudlet.couchbase.sqlpp.tree import Expression, Literal, ObjectConstruct
 
 # WITH options that mean something to a cluster of index nodes; one node has nothing to do.
-_INDEX_OPTIONS: Final = frozenset({"defer_build", "num_replica", "nodes"})
+_INDEX_OPTIONS: Final = frozenset(
+    {"defer_build", "num_replica", "nodes", "num_partition", "secKeySize", "docKeySize", "arrSize",
+     "numDoc", "residentRatio"}
+)  # fmt: skip
+# The longest life that a collection may give its documents: about 68 years.
+_MOST_EXPIRY_S: Final = 0x7FFFFFFF
 
 
 async def define(catalog: Catalog, statement: s.Ddl, context: tuple[str, str] | None) -> None:
@@ -39,6 +46,11 @@ async def define(catalog: Catalog, statement: s.Ddl, context: tuple[str, str] | 
         await _change_scope(catalog, statement)
     elif isinstance(statement, s.ChangeCollection):
         await _change_collection(catalog, statement, context)
+    elif isinstance(statement, s.FlushCollection):
+        name = _keyspace(catalog, statement.path, context)
+        raise errors.QueryError(
+            16040, f"Keyspace does not support flush: {name.path()}", http=400, fatal=True
+        )
     catalog.generation += 1
 
 
@@ -64,6 +76,12 @@ def _options(node: Expression | None) -> dict[str, Any]:
                 http=400,
             )  # fmt: skip
         found[str(name)] = value.value if isinstance(value, Literal) else None
+    replicas = found.get("num_replica")
+    if type(replicas) is int and replicas > 0:
+        raise errors.QueryError(
+            5000, "GSI CreateIndex() - cause: Fails to create index. There are not enough indexer "
+            f"nodes to create index with replica count of {replicas}.", http=400,
+        )  # fmt: skip
     return found
 
 
@@ -87,6 +105,7 @@ async def _create_index(
         is_primary=statement.primary,
         keys=tuple(key_text(key) for key in statement.keys),
         condition=render(statement.where) if statement.where is not None else None,
+        partition=tuple(map(render, statement.partition)),
         state="deferred" if deferred else "building",
     )
     if not statement.primary:
@@ -116,24 +135,49 @@ async def _drop_index(
     catalog.forget(found[0].id)
 
 
+def named(statement: s.BuildIndex, found: list[Any]) -> s.BuildIndex:
+    """BUILD INDEX with the names that its expressions gave; 5410 for what is no name."""
+    names: list[str] = []
+
+    def add(value: Any) -> None:
+        if type(value) is list:
+            for one in value:
+                add(one)
+        elif type(value) is str:
+            names.append(value)
+        else:
+            raise errors.QueryError(5410, f"Invalid index name: {value}", http=400)
+
+    add(found)
+    return replace(statement, names=(*statement.names, *names), query=None)
+
+
 async def _build_index(
     catalog: Catalog, statement: s.BuildIndex, context: tuple[str, str] | None
 ) -> None:
     name = _keyspace(catalog, statement.path, context)
     by_name = {index.name: index for index in catalog.indexes(name)}
     wanted = []
-    for node in statement.names:
-        value = node.value if isinstance(node, Literal) else None
-        if type(value) is not str:
-            raise errors.not_supported("BUILD INDEX with an expression for the names")
-        if value not in by_name:
-            raise errors.index_not_found(value)
-        wanted.append(by_name[value])
+    for index_name in statement.names:
+        if index_name not in by_name:
+            raise errors.index_not_found(index_name)
+        wanted.append(by_name[index_name])
     for index in wanted:
         if index.state == "deferred":
             building = msgspec.structs.replace(index, state="building")
             await catalog.keyspaces.save_index(building)
             catalog.keeper.build(building)
+
+
+def _max_expiry_s(options: Expression | None) -> int:
+    """The only option of CREATE COLLECTION: `maxTTL` in seconds; 12038, 12039."""
+    given = constant(options) if options is not None else {}
+    if type(given) is not dict or not set(given) <= {"maxTTL"}:
+        raise errors.QueryError(12038, "Invalid option in CREATE COLLECTION", http=400)
+    value = given.get("maxTTL", 0)
+    if type(value) is not int or not -1 <= value <= _MOST_EXPIRY_S:
+        raise errors.QueryError(12039, "Invalid value for option 'maxTTL'", http=400)
+    return value
 
 
 async def _change_scope(catalog: Catalog, statement: s.ChangeScope) -> None:
@@ -175,7 +219,9 @@ async def _change_collection(
     path = f"default:{bucket}.{scope}.{collection}"
     try:
         if statement.create:
-            await catalog.keyspaces.create_collection(bucket, scope, collection)
+            await catalog.keyspaces.create_collection(
+                bucket, scope, collection, max_expiry_s=_max_expiry_s(statement.options)
+            )
         else:
             await catalog.keyspaces.drop_collection(bucket, scope, collection)
     except AlreadyExistsError:

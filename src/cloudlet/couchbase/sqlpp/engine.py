@@ -7,8 +7,8 @@ import base64
 import binascii
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +19,8 @@ from cloudlet.couchbase.sqlpp.administration import ChangeRoles, administer, con
 from cloudlet.couchbase.sqlpp.advising import advised
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.defined import path_text
-from cloudlet.couchbase.sqlpp.definitions import define
-from cloudlet.couchbase.sqlpp.inferring import inferred
+from cloudlet.couchbase.sqlpp.definitions import define, named
+from cloudlet.couchbase.sqlpp.inferring import documents_of, inferred
 from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
 from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import parse
@@ -28,6 +28,7 @@ from cloudlet.couchbase.sqlpp.parser.functions import names
 from cloudlet.couchbase.sqlpp.pausing import driven, wait
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
+from cloudlet.couchbase.sqlpp.planner.hinting import Hinted
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
 from cloudlet.couchbase.sqlpp.profiling import Profile
 from cloudlet.couchbase.sqlpp.rights import Right, of_definition
@@ -49,6 +50,7 @@ _INDEXES_AND_COLLECTIONS: Final = (
     s.BuildIndex,
     s.ChangeScope,
     s.ChangeCollection,
+    s.FlushCollection,
 )
 
 
@@ -65,6 +67,9 @@ class Compiled:
     change: ChangePlan | None = None
     signature: Any = None
     rights: frozenset[Right] = frozenset()
+    hinted: list[Hinted] = field(default_factory=list)
+    #: The query inside a statement of another kind: the names of BUILD INDEX, what INFER reads.
+    inner: Compiled | None = None
 
     @property
     def readonly(self) -> bool:
@@ -78,6 +83,14 @@ class Compiled:
         found = self.query.operator if self.query is not None else self.change
         steps = found.explain() if found is not None else [{"#operator": self.kind()}]
         return {"#operator": "Sequence", "~children": steps}
+
+    def optimizer_hints(self) -> dict[str, Any]:
+        """What became of the statement's hints, as EXPLAIN shows it; empty without any."""
+        found: dict[str, list[Any]] = {}
+        for hinted in self.hinted:
+            for group, hints in hinted.shown().items():
+                found.setdefault(group, []).extend(hints)
+        return {"optimizer_hints": found} if found else {}
 
     def kind(self) -> str:
         """The statement's type, as system keyspaces and plans name it."""
@@ -166,9 +179,15 @@ class Engine:
                 compiled.signature = compiled.query.signature
             elif isinstance(tree, (s.Insert, s.Update, s.Delete, s.Merge)):
                 compiled.change, compiled.signature = plan_change(planner, tree)
+            elif isinstance(tree, (s.BuildIndex, s.Infer)):
+                query = tree.documents if isinstance(tree, s.Infer) else tree.query
+                if query is not None:
+                    compiled.inner = self.compile_tree(query, text, context)
+                    planner.rights |= compiled.inner.rights
         except RecursionError:
             raise errors.semantic(4321, "Plan error: statement is nested too deeply") from None
         compiled.frame_size = planner.frame.size
+        compiled.hinted = planner.hinted
         planner.needs(of_definition(tree, context))
         compiled.rights = frozenset(planner.rights)
         return compiled
@@ -197,29 +216,36 @@ class Engine:
                 if batch:
                     yield batch
         elif isinstance(compiled.tree, (s.Infer, s.Advise, s.ExplainFunction)):
-            async for batch in driven(self._described(compiled), context):
+            async for batch in driven(self._described(compiled, context), context):
                 yield batch
         elif isinstance(compiled.tree, s.Explain):
             inner = self.compile_tree(
                 compiled.tree.statement, compiled.tree.text, compiled.query_context
             )
-            yield [{"plan": inner.plan(), "text": compiled.tree.text}]
+            yield [{**inner.optimizer_hints(), "plan": inner.plan(), "text": compiled.tree.text}]
         elif isinstance(compiled.tree, s.Prepare):
             yield [self.prepare(compiled.tree, compiled.text, compiled.query_context).row()]
-        elif isinstance(compiled.tree, _INDEXES_AND_COLLECTIONS):
-            await define(self.catalog, compiled.tree, compiled.query_context)
         elif isinstance(compiled.tree, s.Ddl):
-            await administer(
-                self.catalog, compiled.tree, compiled.query_context, self._change_roles
-            )
+            await self._define(compiled.tree, compiled, context)
 
-    def _described(self, compiled: Compiled) -> Iterator[list[Any]]:
+    async def _define(self, tree: s.Ddl, compiled: Compiled, context: Context) -> None:
+        """Carry out a statement that makes, changes or drops something other than documents."""
+        if isinstance(tree, s.BuildIndex) and compiled.inner is not None:
+            given = [value async for rows in self.run(compiled.inner, context) for value in rows]
+            tree = named(tree, given)
+        if isinstance(tree, _INDEXES_AND_COLLECTIONS):
+            await define(self.catalog, tree, compiled.query_context)
+            return
+        context.warnings += await administer(
+            self.catalog, tree, compiled.query_context, self._change_roles
+        )
+
+    def _described(self, compiled: Compiled, request: Context) -> Iterator[list[Any]]:
         """What INFER, ADVISE and EXPLAIN FUNCTION answer."""
         tree, context = compiled.tree, compiled.query_context
         if isinstance(tree, s.Infer):
-            keyspace = self.catalog.keyspace(self.catalog.name(tree.path, context))
             options = constant(tree.options) if tree.options is not None else None
-            yield from inferred(keyspace, options)
+            yield from inferred(self._inferred_from(compiled, request), options)
         elif isinstance(tree, s.Advise):
             inner = self.compile_tree(tree.statement, tree.text, context)
             yield [advised(tree.statement, tree.text, inner.plan())]
@@ -234,6 +260,17 @@ class Engine:
             inner = self.compile_tree(query, function.body, context)
             plans = [{"plan": inner.plan(), "statement": function.body}]
             yield [{"function": path_text(name), "plans": plans}]
+
+    def _inferred_from(self, compiled: Compiled, request: Context) -> Iterator[Iterable[Any]]:
+        """The documents that INFER looks at: a keyspace's, or an expression's value or values."""
+        tree, inner = compiled.tree, compiled.inner
+        if inner is not None and inner.query is not None:
+            for batch in inner.query.run(request.seed(inner.frame_size)):
+                for value in batch:
+                    yield value if type(value) is list else [value]
+        elif isinstance(tree, s.Infer) and tree.path is not None:
+            name = self.catalog.name(tree.path, compiled.query_context)
+            yield from documents_of(self.catalog.keyspace(name))
 
     def _advice(self, context: QueryContext) -> Callable[[str], dict[str, Any]]:
         """ADVISE of a text in the query context, for the function ADVISOR."""

@@ -71,6 +71,16 @@ def not_supported(what: str) -> QueryError:
     return QueryError(1020, f"{what} not yet implemented", http=501, fatal=True)
 
 
+def functions_not_supported(language: str) -> QueryError:
+    """10100: a function in a language that this server does not run."""
+    return QueryError(
+        10100,
+        f"Functions of type {language} are only supported in Enterprise Edition",
+        http=400,
+        fatal=True,
+    )
+
+
 def ambiguous(name: str, position: tuple[int, int]) -> QueryError:
     """3080: a name that no term, variable or alias in scope explains."""
     return QueryError(

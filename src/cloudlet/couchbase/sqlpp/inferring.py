@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
@@ -208,15 +208,21 @@ def _merged(first: _Field | None, second: _Field) -> _Field:
     return first
 
 
-def inferred(keyspace: Keyspace, given: Any) -> Iterator[list[Any]]:
-    """One row: the array of the schemas of all flavours; 7014 for a keyspace without documents."""
+def documents_of(keyspace: Keyspace) -> Iterator[Iterable[Any]]:
+    """A keyspace's documents in batches."""
+    for batch in keyspace.scan():
+        yield [value for value, _ in batch]
+
+
+def inferred(batches: Iterable[Iterable[Any]], given: Any) -> Iterator[list[Any]]:
+    """One row: the array of the schemas of all flavours; 7014 where there are no documents."""
     options = checked_options(given)
     size = max(1, int(options["sample_size"]))
     sample: list[Any] = []
     seen = 0
     chance = random.Random(size)  # noqa: S311  # the same sample of the same documents
-    for batch in keyspace.scan():
-        for value, _ in batch:
+    for batch in batches:
+        for value in batch:
             if type(value) is not dict:
                 continue
             seen += 1

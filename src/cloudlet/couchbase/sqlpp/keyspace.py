@@ -86,6 +86,8 @@ class IndexDefinition(msgspec.Struct, frozen=True, kw_only=True):
     is_primary: bool
     keys: tuple[str, ...] = ()
     condition: str | None = None
+    #: What PARTITION BY HASH names; one node keeps all partitions, so it changes nothing else.
+    partition: tuple[str, ...] = ()
     state: str = "online"
 
 
@@ -210,8 +212,13 @@ class Keyspaces(Protocol):
     async def drop_scope(self, bucket: str, scope: str) -> None:
         """Drop a scope with its collections; UnknownKeyspaceError."""
 
-    async def create_collection(self, bucket: str, scope: str, collection: str) -> None:
-        """Make a collection; AlreadyExistsError or UnknownKeyspaceError."""
+    async def create_collection(
+        self, bucket: str, scope: str, collection: str, *, max_expiry_s: int = 0
+    ) -> None:
+        """Make a collection; AlreadyExistsError or UnknownKeyspaceError.
+
+        Its documents live `max_expiry_s` at most: 0 is the bucket's, -1 for ever.
+        """
 
     async def drop_collection(self, bucket: str, scope: str, collection: str) -> None:
         """Drop a collection with its documents; UnknownKeyspaceError."""

@@ -46,6 +46,17 @@ def _field(node: tree.Field) -> str:
     return f"({render(node.base)}.{quoted(node.name)})"
 
 
+def _caseless_field(node: tree.CaselessField) -> str:
+    if isinstance(node.name, tree.Literal) and type(node.name.value) is str:
+        return f"({render(node.base)}.{quoted(node.name.value)}i)"
+    return f"{_path_base(node.base)}.[{render(node.name)}]i"
+
+
+def _flattened_key(node: tree.FlattenedKey) -> str:
+    missing = " include missing" if node.missing else ""
+    return render(node.expression) + missing + (" desc" if node.descending else "")
+
+
 def _slice(node: tree.Slice) -> str:
     start = render(node.start) if node.start is not None else ""
     end = render(node.end) if node.end is not None else ""
@@ -140,6 +151,9 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     tree.Parameter: lambda n: f"${n.name}",
     tree.Field: _field,
     tree.DynamicField: lambda n: f"{_path_base(n.base)}.[{render(n.name)}]",
+    tree.CaselessName: lambda n: quoted(n.name) + "i",
+    tree.CaselessField: _caseless_field,
+    tree.FlattenedKey: _flattened_key,
     tree.Element: lambda n: f"{_path_base(n.base)}[{render(n.index)}]",
     tree.Slice: _slice,
     tree.Spread: lambda n: f"{_path_base(n.base)}[*]",

@@ -25,7 +25,7 @@ QueryAction = Literal[
 #: System keyspaces that everybody may read; the others need the role query_system_catalog.
 _OPEN: Final = frozenset(
     {"datastores", "namespaces", "buckets", "scopes", "all_scopes", "keyspaces", "all_keyspaces",
-     "keyspaces_info", "indexes", "all_indexes", "dual"}
+     "keyspaces_info", "indexes", "all_indexes", "dual", "my_user_info"}
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def of_definition(statement: object, context: tuple[str, str] | None) -> Right |
             return on_keyspace("manage_index", full_name(statement.path, context))
         case s.ChangeScope():
             return Right("manage_scopes", *statement.path.parts[:2])
-        case s.ChangeCollection():
+        case s.ChangeCollection() | s.FlushCollection():
             name = full_name(statement.path, context)
             return Right("manage_scopes", name.bucket, name.scope)
         case s.CreateFunction() | s.DropFunction():
@@ -82,8 +82,8 @@ def of_definition(statement: object, context: tuple[str, str] | None) -> Right |
             return on_defined("manage_sequences", defined_name(names(statement.path), context))
         case s.ChangeRoles():
             return Right("manage_users")
-        case s.Infer():
-            return on_keyspace("select", full_name(statement.path, context))
+        case s.Infer(path=s.Path() as path):
+            return on_keyspace("select", full_name(path, context))
     return None
 
 

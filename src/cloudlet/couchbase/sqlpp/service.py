@@ -65,9 +65,12 @@ class QueryService:
         activity = self._activity
         system.add("active_requests", activity.active_documents, activity.stop)
         system.add("completed_requests", activity.completed_documents, activity.forget)
+        system.add("vitals", activity.vitals)
         system.add("prepareds", self._prepared_documents, self._forget_prepared)
         self.engine = Engine(Catalog(keyspaces, system), change_roles)
         self.transactions = Transactions(self.engine)
+        system.add("transactions", self.transactions.documents)
+        self.system = system
         self._memory_quota_mb = memory_quota_mb
         self._authenticate = authenticate
         self._idle = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cloudlet.couchbase.sqlpp.hints import Hint
 from cloudlet.couchbase.sqlpp.tree import (
     NOWHERE,
     Expression,
@@ -74,7 +75,7 @@ class KeyspaceTerm:
     path: Path
     alias: str
     use_keys: Expression | None = None
-    use_indexes: tuple[str, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,14 @@ class ExpressionTerm:
 
     expression: Expression
     alias: str
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
     """`left JOIN right ON condition` (kind inner, left or right), or NEST (nest=True).
 
-    Lookup joins have `on_keys` instead; index joins also name the term `for_term`.
+    Lookup joins have `on_keys` instead of a condition; `by_key` is true for them and index joins.
     """
 
     left: FromTerm
@@ -98,6 +100,7 @@ class Join:
     condition: Expression | None
     on_keys: Expression | None = None
     nest: bool = False
+    by_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,7 @@ class Select:
     group_as: str | None = None
     windows: tuple[tuple[str, Window], ...] = ()
     exclude: tuple[Expression, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,7 @@ class Update:
     limit: Expression | None = None
     let: tuple[LetBinding, ...] = ()
     returning: Returning | None = None
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +216,7 @@ class Delete:
     offset: Expression | None = None
     let: tuple[LetBinding, ...] = ()
     returning: Returning | None = None
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +252,7 @@ class Merge:
     insert: MergeInsert | None = None
     limit: Expression | None = None
     returning: Returning | None = None
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +276,7 @@ class CreateIndex:
     where: Expression | None = None
     if_not_exists: bool = False
     options: Expression | None = None
+    partition: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,10 +291,11 @@ class DropIndex:
 
 @dataclass(frozen=True, slots=True)
 class BuildIndex:
-    """BUILD INDEX ON keyspace (names)."""
+    """BUILD INDEX ON keyspace (names); `query` gives those that are no plain names."""
 
     path: Path
-    names: tuple[Expression, ...]
+    names: tuple[str, ...]
+    query: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +314,14 @@ class ChangeCollection:
     create: bool
     path: Path
     tolerant: bool
+    options: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlushCollection:
+    """FLUSH or TRUNCATE COLLECTION."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,10 +406,11 @@ class AlterIndex:
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """INFER keyspace."""
+    """INFER keyspace, or the documents that an expression gives."""
 
-    path: Path
+    path: Path | None
     options: Expression | None
+    documents: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +456,7 @@ Ddl = (
     | AlterIndex
     | ChangeScope
     | ChangeCollection
+    | FlushCollection
     | CreateFunction
     | DropFunction
     | ChangeSequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,8 @@ class SystemMeta(msgspec.Struct, frozen=True):
 
 
 Documents = Callable[[], Iterable[tuple[str, Any]]]
+#: Documents that depend on the user who asks.
+OwnDocuments = Callable[[str], Iterable[tuple[str, Any]]]
 Remove = Callable[[str], None]
 
 
@@ -103,19 +106,24 @@ class SystemKeyspaces:
         #: State and progress of an index, by who builds it.
         self.index_state: Callable[[IndexDefinition], dict[str, Any]] = lambda _index: {}
         self._removes: dict[str, Remove] = {}
+        self._own: dict[str, OwnDocuments] = {}
         self._sources: dict[str, Documents] = {
             "datastores": self._datastores,
             "namespaces": self._namespaces,
             "buckets": self._buckets,
-            "scopes": self._scopes,
+            "scopes": self._named_scopes,
             "all_scopes": self._scopes,
             "keyspaces": self._keyspace_documents,
-            "all_keyspaces": self._keyspace_documents,
+            "all_keyspaces": self._all_keyspaces,
             "keyspaces_info": self._keyspace_counts,
             "indexes": self._indexes,
             "all_indexes": self._indexes,
             "dual": lambda: [("dual", None)],
             "nodes": self._nodes,
+            # Nothing gathers statistics (live entries are counted) and no task is scheduled.
+            "dictionary": list,
+            "dictionary_cache": list,
+            "tasks_cache": list,
         }
 
     def add(self, name: str, documents: Documents, remove: Remove | None = None) -> None:
@@ -124,9 +132,16 @@ class SystemKeyspaces:
         if remove is not None:
             self._removes[name] = remove
 
-    def keyspace(self, name: str) -> SystemKeyspace:
-        """The keyspace of that name."""
-        source = self._sources.get(name)
+    def add_own(self, name: str, documents: OwnDocuments) -> None:
+        """Offer one more keyspace, other for each user."""
+        self._own[name] = documents
+
+    def keyspace(self, name: str, user: str = "") -> SystemKeyspace:
+        """The keyspace of that name as the user sees it."""
+        own = self._own.get(name)
+        source: Documents | None = self._sources.get(name)
+        if own is not None:
+            source = partial(own, user)
         if source is None:
             raise UnknownKeyspaceError("collection", f"system:{name}")
         return SystemKeyspace(name, source, self._removes.get(name))
@@ -168,6 +183,26 @@ class SystemKeyspaces:
                         "path": f"default:{bucket}.{scope}",
                     },
                 )
+
+    def _named_scopes(self) -> Iterator[tuple[str, Any]]:
+        """All but the default scopes."""
+        return ((key, scope) for key, scope in self._scopes() if scope["name"] != "_default")
+
+    def _all_keyspaces(self) -> Iterator[tuple[str, Any]]:
+        """The collections, and the keyspaces of this namespace."""
+        yield from self._keyspace_documents()
+        for name in sorted({*self._sources, *self._own}):
+            yield (
+                f"#system:{name}",
+                {
+                    "datastore_id": "system",
+                    "id": name,
+                    "name": name,
+                    "namespace": "#system",
+                    "namespace_id": "#system",
+                    "path": f"#system:{name}",
+                },
+            )
 
     def _names(self) -> Iterator[KeyspaceName]:
         for bucket in self._keyspaces.buckets():
@@ -234,6 +269,8 @@ def index_document(index: IndexDefinition) -> dict[str, Any]:
         document["bucket_id"] = index.bucket
         document["scope_id"] = index.scope
         document["keyspace_id"] = index.collection
+    if index.partition:
+        document["partition"] = f"HASH({', '.join(index.partition)})"
     if index.condition is not None:
         document["condition"] = index.condition
     if index.is_primary:

@@ -88,6 +88,22 @@ class DynamicField(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class CaselessName(Expression):
+    """An identifier with an i after it, as written; resolution replaces it."""
+
+    name: str
+    at: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CaselessField(Expression):
+    """``base.`name`i`` or `base.[name]i`: the field of the name in any case."""
+
+    base: Expression
+    name: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Element(Expression):
     """`base[index]`"""
 
@@ -254,6 +270,15 @@ class ObjectConstruct(Expression):
     """`{name: value, ...}`"""
 
     pairs: tuple[tuple[Expression, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenedKey(Expression):
+    """One argument of FLATTEN_KEYS with its order and what it leaves out."""
+
+    expression: Expression
+    descending: bool = False
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

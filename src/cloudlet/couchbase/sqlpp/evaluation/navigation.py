@@ -162,6 +162,28 @@ def dynamic_field(node: tree.DynamicField) -> Evaluate:
     return evaluate
 
 
+@compiles(tree.CaselessField)
+def caseless_field(node: tree.CaselessField) -> Evaluate:
+    """The field of exactly that name, else the first in name order that differs in case only."""
+    inner, name_of = compile_expression(node.base), compile_expression(node.name)
+
+    def evaluate(row: Row) -> Any:
+        found, name = inner(row), name_of(row)
+        if found is None:
+            return None
+        if type(name) is not str:
+            return MISSING if found is MISSING or name is MISSING else None
+        if type(found) is not dict:
+            return MISSING
+        if name in found:
+            return found[name]
+        lower = name.lower()
+        alike = [key for key in found if key.lower() == lower]
+        return found[min(alike)] if alike else MISSING
+
+    return evaluate
+
+
 def _index(value: Any) -> int | None:
     """A whole number as an index, None for anything else."""
     if type(value) is int:

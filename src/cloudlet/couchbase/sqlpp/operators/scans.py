@@ -56,7 +56,6 @@ class KeyspaceScan:
     index: str
     condition: Evaluate | None = None
     condition_text: str | None = None
-    use_indexes: tuple[str, ...] = ()
 
     def run(self, seed: Row) -> Batches:
         """Documents by ascending key."""

@@ -18,7 +18,8 @@ class TermScan:
     keyspace: KeyspaceName
     alias: str
     slot: int
-    use_indexes: tuple[str, ...]
+    #: Names of indexes that hints ask to prefer, to avoid, and to intersect.
+    hinted: tuple[tuple[str, ...], ...]
     chosen: Operator
     settled: bool = False
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
-from cloudlet.couchbase.sqlpp.parser import expressions, primaries, queries, terms
+from cloudlet.couchbase.sqlpp.hints import JOIN_HINTS
+from cloudlet.couchbase.sqlpp.parser import expressions, hints, primaries, queries, terms
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.tree import Expression
 
@@ -85,7 +86,8 @@ def _returning(stream: Stream) -> s.Returning | None:
 def update(stream: Stream) -> s.Update:
     """UPDATE with SET and UNSET."""
     stream.advance()
-    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    hinted = hints.comment(stream)
+    target = _target(stream, "DELETE or UPDATE")
     let = queries.let_bindings(stream, "LET")
     set_: tuple[s.Assignment, ...] = ()
     unset: tuple[s.Assignment, ...] = ()
@@ -97,7 +99,19 @@ def update(stream: Stream) -> s.Update:
         raise stream.unexpected()
     where = expressions.expression(stream) if stream.word("WHERE") else None
     limit = expressions.expression(stream) if stream.word("LIMIT") else None
-    return s.Update(target, set_, unset, where, limit, let, _returning(stream))
+    return s.Update(target, set_, unset, where, limit, let, _returning(stream), hinted)
+
+
+def _target(stream: Stream, statement: str) -> s.KeyspaceTerm:
+    """What is changed, with its USE clause, which can hold no join hint."""
+    at = stream.position()
+    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    if any(hint.name in JOIN_HINTS for hint in target.hints):
+        raise errors.syntax(
+            "Keyspace reference cannot have join hint (USE HASH or USE NL) in "
+            f"{statement} statement{errors.near(at)}", *at,
+        )  # fmt: skip
+    return target
 
 
 def _assignments(stream: Stream, *, with_value: bool) -> tuple[s.Assignment, ...]:
@@ -135,21 +149,40 @@ def _update_for(
 def merge(stream: Stream) -> s.Merge:
     """MERGE INTO a keyspace USING a source."""
     stream.advance()
+    hinted = hints.comment(stream)
     stream.expect_word("INTO")
-    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    at = stream.position()
+    target = _target(stream, "MERGE")
+    if target.use_keys is not None:
+        raise errors.syntax(
+            f"Keyspace reference cannot have USE KEYS hint in MERGE statement{errors.near(at)}", *at
+        )
     stream.expect_word("USING")
     source = terms.simple(stream)
     stream.expect_word("ON")
     on_key = condition = None
     if stream.word("PRIMARY", "KEY") or stream.word("KEY"):
         on_key = expressions.expression(stream)
+        _check_on_key(target, source)
     else:
         condition = expressions.expression(stream)
     actions = _merge_actions(stream, by_key=on_key is not None)
     limit = expressions.expression(stream) if stream.word("LIMIT") else None
     return s.Merge(
-        target, source, on_key, condition, limit=limit, returning=_returning(stream), **actions
-    )
+        target, source, on_key, condition, limit=limit, returning=_returning(stream),
+        hints=hinted, **actions,
+    )  # fmt: skip
+
+
+def _check_on_key(target: s.KeyspaceTerm, source: s.KeyspaceTerm | s.ExpressionTerm) -> None:
+    if target.hints:
+        raise errors.semantic(
+            3180, "MERGE with ON KEY clause cannot have USE INDEX hint specified on target."
+        )
+    if any(hint.name in JOIN_HINTS for hint in source.hints):
+        raise errors.semantic(
+            3190, "MERGE with ON KEY clause cannot have join hint specified on source."
+        )
 
 
 def _merge_actions(stream: Stream, *, by_key: bool) -> dict[str, Any]:
@@ -214,8 +247,9 @@ def _merge_insert(stream: Stream, *, by_key: bool) -> s.MergeInsert:
 def delete(stream: Stream) -> s.Delete:
     """DELETE FROM a keyspace."""
     stream.advance()
+    hinted = hints.comment(stream)
     stream.expect_word("FROM")
-    target = terms.keyspace_rest(stream, terms.keyspace_path(stream))
+    target = _target(stream, "DELETE or UPDATE")
     let = queries.let_bindings(stream, "LET")
     where = expressions.expression(stream) if stream.word("WHERE") else None
     limit = offset = None
@@ -226,4 +260,4 @@ def delete(stream: Stream) -> s.Delete:
             offset = expressions.expression(stream)
         else:
             raise stream.unexpected()
-    return s.Delete(target, where, limit, offset, let, _returning(stream))
+    return s.Delete(target, where, limit, offset, let, _returning(stream), hinted)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
-from cloudlet.couchbase.sqlpp.lexer import Kind
-from cloudlet.couchbase.sqlpp.parser import expressions, index_keys, terms
+from cloudlet.couchbase.sqlpp.parser import expressions, index_keys, primaries, terms
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
-from cloudlet.couchbase.sqlpp.tree import Expression, Literal
+from cloudlet.couchbase.sqlpp.tree import ArrayConstruct, Expression
 
 PRIMARY_NAME = "#primary"
 
@@ -23,7 +22,7 @@ def definition(stream: Stream) -> s.Statement:
         return _scope(stream, create=word == "CREATE")
     if stream.word("COLLECTION"):
         return _collection(stream, create=word == "CREATE")
-    if stream.is_word("VECTOR", "BUCKET", "USER", "GROUP"):
+    if stream.is_word("VECTOR", "BUCKET", "DATABASE", "USER", "GROUP"):
         raise errors.not_supported(f"{word} {stream.token.upper}")
     raise stream.unexpected()
 
@@ -42,12 +41,23 @@ def _create_index(stream: Stream) -> s.CreateIndex:
     where = None
     if not primary:
         keys = index_keys.index_keys(stream)
-        if stream.is_word("PARTITION"):
-            raise errors.not_supported("CREATE INDEX ... PARTITION BY")
+    partition = _partition(stream)
+    if not primary:
         where = expressions.expression(stream) if stream.word("WHERE") else None
     _using(stream)
     options = expressions.expression(stream) if stream.word("WITH") else None
-    return s.CreateIndex(name, path, primary, keys, where, tolerant, options)
+    return s.CreateIndex(name, path, primary, keys, where, tolerant, options, partition)
+
+
+def _partition(stream: Stream) -> tuple[Expression, ...]:
+    """`PARTITION BY HASH(expression, ...)`, or nothing."""
+    if not stream.word("PARTITION"):
+        return ()
+    stream.expect_word("BY", "HASH")
+    stream.expect_symbol("(")
+    if stream.is_symbol(")"):
+        raise stream.unexpected()
+    return tuple(primaries.items(stream, ")"))
 
 
 def _using(stream: Stream) -> None:
@@ -87,20 +97,21 @@ def _build(stream: Stream) -> s.BuildIndex:
     path = terms.keyspace_path(stream)
     stream.expect_symbol("(")
     names = []
+    others: list[Expression] = []
     while True:
-        if stream.token.kind is Kind.STRING or stream.is_symbol("(", "["):
-            names.append(expressions.expression(stream))
+        if stream.is_identifier():
+            names.append(stream.identifier())
         else:
-            names.append(_index_name(stream))
+            others.append(expressions.expression(stream))
         if stream.symbol(")"):
             break
         stream.expect_symbol(",")
     _using(stream)
-    return s.BuildIndex(path, tuple(names))
-
-
-def _index_name(stream: Stream) -> Expression:
-    return Literal(stream.identifier())
+    query = None
+    if others:
+        given = s.Projection(ArrayConstruct(tuple(others)))
+        query = s.Query(s.Select((given,), raw=True))
+    return s.BuildIndex(path, tuple(names), query)
 
 
 def _scope(stream: Stream, *, create: bool) -> s.ChangeScope:
@@ -114,6 +125,12 @@ def _collection(stream: Stream, *, create: bool) -> s.ChangeCollection:
     tolerant = stream.word("IF", "NOT", "EXISTS") if create else stream.word("IF", "EXISTS")
     path = terms.keyspace_path(stream)
     tolerant = tolerant or stream.word("IF", "NOT", "EXISTS") or stream.word("IF", "EXISTS")
-    if stream.is_word("WITH"):
-        raise errors.not_supported("CREATE COLLECTION ... WITH")
-    return s.ChangeCollection(create, path, tolerant)
+    options = expressions.expression(stream) if create and stream.word("WITH") else None
+    return s.ChangeCollection(create, path, tolerant, options)
+
+
+def flush(stream: Stream) -> s.FlushCollection:
+    """FLUSH or TRUNCATE COLLECTION."""
+    stream.advance()
+    stream.expect_word("COLLECTION")
+    return s.FlushCollection(terms.keyspace_path(stream))

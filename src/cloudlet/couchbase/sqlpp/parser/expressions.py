@@ -71,14 +71,41 @@ def path(stream: Stream, base: Expression) -> Expression:
         if stream.is_symbol(".") and stream.ahead().upper != "*":
             stream.advance()
             if stream.symbol("["):
-                base = tree.DynamicField(base, expression(stream))
-                stream.expect_symbol("]")
+                base = _dynamic_field(stream, base)
+            elif stream.token.kind is Kind.CASELESS:
+                base = tree.CaselessField(base, tree.Literal(stream.advance().value))
             else:
                 base = tree.Field(base, stream.identifier())
         elif stream.symbol("["):
             base = _bracket(stream, base)
+        elif stream.is_symbol("(") and isinstance(base, tree.Field):
+            base = _scoped_call(stream, base)
         else:
             return base
+
+
+def _dynamic_field(stream: Stream, base: Expression) -> Expression:
+    """`.[name]`, or `.[name]i` for a name in any case."""
+    name = expression(stream)
+    end = stream.token.end
+    stream.expect_symbol("]")
+    if stream.token.start == end and stream.token.text == "i":
+        stream.advance()
+        return tree.CaselessField(base, name)
+    return tree.DynamicField(base, name)
+
+
+def _scoped_call(stream: Stream, path: tree.Field) -> Expression:
+    """`scope.function(...)` or `bucket.scope.function(...)`: the path was read as fields."""
+    names = [path.name]
+    node = path.base
+    while isinstance(node, tree.Field):
+        names.insert(0, node.name)
+        node = node.base
+    if not isinstance(node, tree.Name) or len(names) > 2:
+        raise stream.unexpected()
+    stream.advance()
+    return tree.UserCall((node.name, *names), tuple(primaries.items(stream, ")")), node.at)
 
 
 def _bracket(stream: Stream, base: Expression) -> Expression:

@@ -15,8 +15,8 @@ from cloudlet.couchbase.sqlpp.tree import Expression
 def create_function(stream: Stream) -> s.CreateFunction:
     """After CREATE: `[OR REPLACE] FUNCTION name(parameters) body`."""
     replace = stream.word("OR")
-    if replace and not stream.identifier().upper() == "REPLACE":
-        raise stream.unexpected()
+    if replace:
+        stream.expect_word("REPLACE")
     stream.expect_word("FUNCTION")
     tolerant = stream.word("IF", "NOT", "EXISTS")
     path = terms.keyspace_path(stream)
@@ -27,10 +27,9 @@ def create_function(stream: Stream) -> s.CreateFunction:
     braces = stream.symbol("{")
     if not braces:
         stream.expect_word("LANGUAGE")
-        if not stream.is_word("INLINE"):
-            raise errors.not_supported("LANGUAGE JAVASCRIPT")
-        stream.advance()
-        stream.expect_word("AS")
+        if stream.is_word("JAVASCRIPT", "GOLANG"):
+            raise errors.functions_not_supported(stream.token.text.lower())
+        stream.expect_word("INLINE", "AS")
     start = stream.at
     if stream.is_word("SELECT", "FROM", "WITH"):
         body: Expression = primaries.bare_query(stream)

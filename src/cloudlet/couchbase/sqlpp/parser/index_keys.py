@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.parser import expressions
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
@@ -31,11 +32,33 @@ def index_key(stream: Stream) -> s.IndexKey:
     expression = expressions.expression(stream)
     if bracket:
         stream.expect_symbol(")")
-    missing = descending = False
+    return s.IndexKey(expression, array, *_attributes(stream))
+
+
+def _attributes(stream: Stream) -> tuple[bool, bool]:
+    """`[ASC|DESC] [INCLUDE MISSING]` in any order, each at most once: descending, missing."""
+    order = missing = None
     while True:
-        if stream.word("DESC"):
-            descending = True
-        elif stream.word("INCLUDE", "MISSING"):
+        if order is None and stream.is_word("ASC", "DESC"):
+            order = stream.advance().upper
+        elif missing is None and stream.word("INCLUDE", "MISSING"):
             missing = True
-        elif not stream.word("ASC"):
-            return s.IndexKey(expression, array, descending, missing)
+        elif stream.is_word("ASC", "DESC", "INCLUDE"):
+            raise errors.syntax(
+                f"Duplicate or Invalid index key attribute{errors.near(stream.position())}"
+            )
+        else:
+            return order == "DESC", missing is True
+
+
+def flattened(stream: Stream) -> tuple[tree.Expression, ...]:
+    """The arguments of FLATTEN_KEYS after the bracket, each with its order."""
+    found: list[tree.Expression] = []
+    while True:
+        value = expressions.expression(stream)
+        descending, missing = _attributes(stream)
+        attributed = descending or missing
+        found.append(tree.FlattenedKey(value, descending, missing) if attributed else value)
+        if stream.symbol(")"):
+            return tuple(found)
+        stream.expect_symbol(",")

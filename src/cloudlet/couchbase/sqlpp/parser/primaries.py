@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp.lexer import Kind
-from cloudlet.couchbase.sqlpp.parser import expressions, functions, queries, windows
+from cloudlet.couchbase.sqlpp.parser import expressions, functions, index_keys, queries, windows
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 from cloudlet.couchbase.sqlpp.tree import Expression
 from cloudlet.couchbase.sqlpp.values import MISSING
@@ -46,6 +46,9 @@ def primary(stream: Stream) -> Expression:
         value = functions.sequence_value(stream)
         if value is not None:
             return value
+    if token.kind is Kind.CASELESS:
+        at = stream.position()
+        return tree.CaselessName(str(stream.advance().value), at)
     namespaced = _namespaced(stream)
     if namespaced is not None:
         return namespaced
@@ -92,7 +95,7 @@ def _object(stream: Stream) -> Expression:
         if stream.symbol(":"):
             pairs.append((key, expressions.expression(stream)))
         else:
-            name = implied_alias(key)
+            name = stream.identifier() if stream.word("AS") else implied_alias(key)
             if name is None:
                 raise errors.syntax(f"Object member missing name or value: {start.text}")
             pairs.append((tree.Literal(name), key))
@@ -105,6 +108,10 @@ def implied_alias(expression: Expression) -> str | None:
     """The name an expression has without AS: an identifier's, or a path's last one."""
     if isinstance(expression, (tree.Name, tree.Field)):
         return expression.name
+    if isinstance(expression, tree.CaselessName):
+        return expression.name
+    if isinstance(expression, tree.CaselessField) and isinstance(expression.name, tree.Literal):
+        return str(expression.name.value)
     if isinstance(expression, tree.Spread):
         return implied_alias(expression.base)
     return None
@@ -158,6 +165,8 @@ def _call(stream: Stream) -> Expression:
     stream.expect_symbol("(")
     if name in AGGREGATES:
         return _aggregate(stream, name, at)
+    if name == "flatten_keys":
+        return tree.Call(name, index_keys.flattened(stream), at)
     arguments = [] if stream.symbol(")") else _arguments(stream)
     if name in windows.FUNCTIONS:
         return windows.call(stream, name, arguments, at)

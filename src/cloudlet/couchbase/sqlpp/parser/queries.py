@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp import tree
-from cloudlet.couchbase.sqlpp.parser import expressions, primaries, terms, windows
+from cloudlet.couchbase.sqlpp.parser import expressions, hints, primaries, terms, windows
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
 _SET_OPERATIONS = ("UNION", "INTERSECT", "EXCEPT")
@@ -96,6 +96,7 @@ def _block(stream: Stream) -> s.Select:
     if from_first:
         clauses = _clauses(stream)
     stream.expect_word("SELECT")
+    hinted = hints.comment(stream)
     distinct = stream.word("DISTINCT")
     if not distinct:
         stream.word("ALL")
@@ -103,7 +104,7 @@ def _block(stream: Stream) -> s.Select:
     exclude = _exclude(stream)
     if not from_first:
         clauses = _clauses(stream)
-    return s.Select(projections, raw, distinct, exclude=exclude, **clauses)
+    return s.Select(projections, raw, distinct, exclude=exclude, hints=hinted, **clauses)
 
 
 def _exclude(stream: Stream) -> tuple[tree.Expression, ...]:

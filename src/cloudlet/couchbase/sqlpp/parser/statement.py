@@ -21,8 +21,6 @@ from cloudlet.couchbase.sqlpp.parser import (
 )
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
-_NOT_YET: Final = frozenset({"FLUSH", "TRUNCATE"})
-
 
 def statement(stream: Stream) -> s.Statement:
     """One statement of any family."""
@@ -37,11 +35,9 @@ def statement(stream: Stream) -> s.Statement:
         raise stream.unexpected()
     word = stream.token.upper
     reader = _READERS.get(word)
-    if reader is not None:
-        return reader(stream)
-    if word in _NOT_YET:
-        raise errors.not_supported(word)
-    raise stream.unexpected()
+    if reader is None:
+        raise stream.unexpected()
+    return reader(stream)
 
 
 def _update(stream: Stream) -> s.Statement:
@@ -74,7 +70,9 @@ def _advise(stream: Stream) -> s.Advise:
     start = stream.at
     inner = statement(stream)
     if not isinstance(inner, (s.Query, s.Update, s.Delete, s.Merge)):
-        raise errors.syntax("syntax error - ADVISE supports SELECT, UPDATE, DELETE and MERGE only")
+        raise errors.semantic(
+            3250, "Advise supports SELECT, MERGE, UPDATE and DELETE statements only."
+        )
     return s.Advise(inner, stream.taken(start))
 
 
@@ -126,6 +124,7 @@ _READERS: Final[dict[str, Callable[[Stream], s.Statement]]] = {
     "DROP": _define,
     "EXECUTE": _execute,
     "EXPLAIN": _explain,
+    "FLUSH": definitions.flush,
     "GRANT": utilities.roles,
     "INFER": utilities.infer,
     "INSERT": changes.insert,
@@ -136,6 +135,7 @@ _READERS: Final[dict[str, Callable[[Stream], s.Statement]]] = {
     "SAVEPOINT": transactions.control,
     "SET": transactions.control,
     "START": transactions.control,
+    "TRUNCATE": definitions.flush,
     "UPDATE": _update,
     "UPSERT": changes.insert,
 }

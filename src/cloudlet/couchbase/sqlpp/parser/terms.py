@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.hints import JOIN_HINTS, Hint
 from cloudlet.couchbase.sqlpp.lexer import Kind
 from cloudlet.couchbase.sqlpp.parser import expressions, primaries
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
@@ -17,6 +18,7 @@ def from_clause(stream: Stream) -> s.FromTerm:
         if stream.word("UNNEST"):
             term = _unnest(stream, term, outer=False)
         else:
+            stream.word("LATERAL")
             term = s.Join(term, simple(stream), "inner", None)
         term = _joined(stream, term)
     return term
@@ -35,9 +37,9 @@ def _joined(stream: Stream, term: s.FromTerm) -> s.FromTerm:
         else:
             stream.word("INNER")
         if stream.word("JOIN"):
-            term = _join(stream, term, kind, nest=False)
+            term = _unmixed(_join(stream, term, kind, nest=False))
         elif kind != "right" and stream.word("NEST"):
-            term = _join(stream, term, kind, nest=True)
+            term = _unmixed(_join(stream, term, kind, nest=True))
         elif stream.is_word("UNNEST", "FLATTEN") and kind != "right":
             stream.advance()
             term = _unnest(stream, term, outer=kind == "left")
@@ -48,23 +50,79 @@ def _joined(stream: Stream, term: s.FromTerm) -> s.FromTerm:
 
 
 def _join(stream: Stream, left: s.FromTerm, kind: str, *, nest: bool) -> s.Join:
+    lateral = stream.word("LATERAL")
+    at = stream.position()
     right = simple(stream)
+    what = "nest" if nest else "join"
+    if lateral and kind == "right":
+        raise _not_lateral("RIGHT OUTER JOIN", right, at)
     stream.expect_word("ON")
-    if stream.word("PRIMARY") or stream.is_word("KEYS", "KEY"):
-        if stream.word("KEY"):
-            return s.Join(left, right, kind, _index_join(stream), None, nest)
-        stream.expect_word("KEYS")
-        return s.Join(left, right, kind, None, expressions.expression(stream), nest)
-    return s.Join(left, right, kind, expressions.expression(stream), None, nest)
+    if not (stream.word("PRIMARY") or stream.is_word("KEYS", "KEY")):
+        return s.Join(left, right, kind, expressions.expression(stream), None, nest)
+    _check_lookup(right, what.upper(), at)
+    if stream.word("KEY"):
+        if lateral:
+            raise _not_lateral(f"index {what} with ON KEY...FOR clause", right, at)
+        return s.Join(left, right, kind, _index_join(stream, left, what), None, nest, True)
+    stream.expect_word("KEYS")
+    if lateral:
+        raise _not_lateral(f"lookup {what} with ON KEYS clause", right, at)
+    stream.word("VALIDATE")
+    return s.Join(left, right, kind, None, expressions.expression(stream), nest, True)
 
 
-def _index_join(stream: Stream) -> Expression:
+def _unmixed(join: s.Join) -> s.Join:
+    """3200 for joins by conditions and joins by keys in one FROM."""
+    left = join.left
+    while isinstance(left, (s.Join, s.Unnest)):
+        if isinstance(left, s.Join) and left.by_key is not join.by_key:
+            words = [
+                f"{'non ' if one.by_key else ''}ANSI {'NEST' if one.nest else 'JOIN'}"
+                f" on {one.right.alias}"
+                for one in (join, left)
+            ]
+            raise errors.semantic(3200, f"Cannot mix {words[0]} with {words[1]}.")
+        left = left.left
+    return join
+
+
+def _check_lookup(right: s.KeyspaceTerm | s.ExpressionTerm, what: str, at: tree.Position) -> None:
+    """A join by keys is on a keyspace, and takes no hints."""
+    if not isinstance(right, s.KeyspaceTerm):
+        raise errors.syntax(f"{what} must be done on a keyspace{errors.near(at)}", *at)
+    on = f"{what} on {right.alias} cannot have"
+    if right.use_keys is not None:
+        raise errors.semantic(3120, f"{on} USE KEYS.")
+    for hint in right.hints:
+        if hint.name in JOIN_HINTS:
+            raise errors.semantic(3110, f"{on} join hint (USE HASH or USE NL).")
+        raise errors.semantic(3130, f"{on} USE INDEX.")
+
+
+def _not_lateral(
+    where: str, term: s.KeyspaceTerm | s.ExpressionTerm, at: tree.Position
+) -> errors.QueryError:
+    return errors.syntax(
+        f"LATERAL cannot be specified in {where} ({term.alias}){errors.near(at)}", *at
+    )
+
+
+def _index_join(stream: Stream, left: s.FromTerm, what: str) -> Expression:
     """`ON KEY expression FOR alias`: the expression holds the key of the alias's document."""
+    stream.word("VALIDATE")
     key = expressions.expression(stream)
     stream.expect_word("FOR")
     at = stream.position()
     alias = tree.Name(stream.identifier(), at)
+    if alias.name not in _aliases(left):
+        raise errors.semantic(4025, f"Unknown {what.upper()} for alias {alias.name}")
     return tree.Comparison("=", key, tree.Field(tree.Call("meta", (alias,), at), "id"))
+
+
+def _aliases(term: s.FromTerm) -> set[str]:
+    if isinstance(term, s.Join):
+        return {*_aliases(term.left), term.right.alias}
+    return {*_aliases(term.left), term.alias} if isinstance(term, s.Unnest) else {term.alias}
 
 
 def _unnest(stream: Stream, left: s.FromTerm, *, outer: bool) -> s.Unnest:
@@ -89,12 +147,19 @@ def simple(stream: Stream) -> s.KeyspaceTerm | s.ExpressionTerm:
     path = _keyspace_path(stream)
     if path is not None:
         return keyspace_rest(stream, path)
-    value = expressions.path(stream, primaries.primary(stream))
+    value = expressions.expression(stream)
     alias = alias_of(stream) or primaries.implied_alias(value)
+    use = stream.position()
+    keys, hints = _use(stream, alias or "") if stream.word("USE") else (None, ())
+    if keys is not None or any(hint.name not in JOIN_HINTS for hint in hints):
+        kind = "Subquery" if isinstance(value, tree.Subquery) else "Expression"
+        raise errors.syntax(
+            f"FROM {kind} cannot have USE KEYS or USE INDEX{errors.near(use)}", *use
+        )
     if alias is None:
         kind = "subquery" if isinstance(value, tree.Subquery) else "expression"
         raise errors.semantic(4010, f"FROM {kind} term{errors.near(at)} must have a name or alias")
-    return s.ExpressionTerm(value, alias)
+    return s.ExpressionTerm(value, alias, hints)
 
 
 def _keyspace_path(stream: Stream) -> s.Path | None:
@@ -136,36 +201,58 @@ def keyspace_path(stream: Stream) -> s.Path:
 def keyspace_rest(stream: Stream, path: s.Path) -> s.KeyspaceTerm:
     """The alias and USE clause after a keyspace's name."""
     alias = alias_of(stream) or path.parts[-1]
-    keys: Expression | None = None
-    indexes: tuple[str, ...] = ()
-    if stream.word("USE"):
-        keys, indexes = _use(stream)
-    return s.KeyspaceTerm(path, alias, keys, indexes)
+    keys, hints = _use(stream, alias) if stream.word("USE") else (None, ())
+    return s.KeyspaceTerm(path, alias, keys, hints)
 
 
-def _use(stream: Stream) -> tuple[Expression | None, tuple[str, ...]]:
+def _use(stream: Stream, alias: str) -> tuple[Expression | None, tuple[Hint, ...]]:
+    """Keys or indexes, and the way to join, each at most once, in any order."""
     keys: Expression | None = None
-    indexes: list[str] = []
+    hints: list[Hint] = []
+    reached = joined = False
     while True:
-        if stream.word("PRIMARY", "KEYS") or stream.word("KEYS"):
+        if not reached and (stream.word("PRIMARY", "KEYS") or stream.word("KEYS")):
             stream.word("VALIDATE")
             keys = expressions.expression(stream)
-        elif stream.word("INDEX"):
-            stream.expect_symbol("(")
-            while not stream.symbol(")"):
-                if stream.is_identifier():
-                    indexes.append(stream.identifier())
-                if stream.word("USING") and not (stream.word("GSI") or stream.word("FTS")):
-                    raise stream.unexpected()
-                stream.symbol(",")
-        elif stream.word("NL"):
-            pass
-        elif stream.word("HASH"):
-            stream.expect_symbol("(")
-            if not (stream.word("BUILD") or stream.word("PROBE")):
-                raise stream.unexpected()
-            stream.expect_symbol(")")
+            reached = True
+        elif not reached and stream.word("INDEX"):
+            hints.extend(_index_hints(stream, alias))
+            reached = True
+        elif not joined and stream.is_word("NL", "HASH"):
+            hints.append(_join_hint(stream, alias))
+            joined = True
         else:
             raise stream.unexpected()
-        if not (stream.is_word("INDEX", "NL", "HASH", "KEYS")):
-            return keys, tuple(indexes)
+        if not stream.is_word("INDEX", "NL", "HASH", "KEYS"):
+            return keys, tuple(hints)
+
+
+def _join_hint(stream: Stream, alias: str) -> Hint:
+    if stream.word("NL"):
+        return Hint("USE_NL", alias, derived=True)
+    stream.expect_word("HASH")
+    stream.expect_symbol("(")
+    option = stream.token.upper
+    if not (stream.word("BUILD") or stream.word("PROBE")):
+        raise stream.unexpected()
+    stream.expect_symbol(")")
+    return Hint("USE_HASH", alias, option=option, derived=True)
+
+
+def _index_hints(stream: Stream, alias: str) -> list[Hint]:
+    """`([name] [USING GSI|FTS], ...)`: a hint for each kind of index."""
+    names: dict[str, list[str]] = {}
+    stream.expect_symbol("(")
+    while True:
+        name = stream.identifier() if stream.is_identifier() else None
+        kind = "INDEX"
+        if stream.word("USING") and not stream.word("GSI"):
+            stream.expect_word("FTS")
+            kind = "INDEX_FTS"
+        found = names.setdefault(kind, [])
+        if name is not None:
+            found.append(name)
+        if stream.symbol(")"):
+            break
+        stream.expect_symbol(",")
+    return [Hint(kind, alias, tuple(found), derived=True) for kind, found in names.items()]

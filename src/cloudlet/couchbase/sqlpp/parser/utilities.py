@@ -9,13 +9,19 @@ from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
 
 def infer(stream: Stream) -> s.Infer:
-    """INFER [COLLECTION|KEYSPACE] keyspace [WITH options]."""
+    """INFER [COLLECTION|KEYSPACE] keyspace [WITH options], or of an expression's documents."""
     stream.advance()
+    path = documents = None
     if stream.is_word("COLLECTION", "KEYSPACE"):
         stream.advance()
-    path = terms.keyspace_path(stream)
+        path = terms.keyspace_path(stream)
+    elif stream.is_identifier() or stream.is_word("SYSTEM"):
+        path = terms.keyspace_path(stream)
+    else:
+        given = expressions.expression(stream)
+        documents = s.Query(s.Select((s.Projection(given),), raw=True))
     options = expressions.expression(stream) if stream.word("WITH") else None
-    return s.Infer(path, options)
+    return s.Infer(path, options, documents)
 
 
 def statistics(stream: Stream) -> s.UpdateStatistics:
@@ -113,7 +119,9 @@ def alter(stream: Stream) -> s.Statement:
         stream.advance()
         return functions.change_sequence(stream, create=False)
     if not stream.is_word("INDEX"):
-        raise errors.not_supported(f"ALTER {stream.token.upper}")
+        if stream.is_word("BUCKET", "DATABASE", "USER", "GROUP", "VECTOR"):
+            raise errors.not_supported(f"ALTER {stream.token.upper}")
+        raise stream.unexpected()
     stream.advance()
     path = terms.keyspace_path(stream)
     name = path.parts[-1]

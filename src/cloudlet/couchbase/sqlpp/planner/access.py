@@ -114,6 +114,10 @@ class Access:
                               render(keys), compiled, text)
             )  # fmt: skip
             return
+        together = self._all_asked(term, parts)
+        if together is not None:
+            scan.settle(together)
+            return
         unnested = {} if term.role == "outer" else self.unnested
         searched = (*parts, *self._of_unnested(scan.slot)) if term.role == "first" else parts
         found = self._best(term, searched, unnested, order, limited=limited)
@@ -176,11 +180,11 @@ class Access:
         limited: bool,
     ) -> spans.Match | None:
         scan = term.scan
-        wanted = scan.use_indexes
+        wanted, avoided, _ = scan.hinted
         best: tuple[tuple[float, ...], spans.Match] | None = None
         for index in self.planner.usable_indexes(scan):
             found = spans.match(index, parts, scan.slot, unnested)
-            if found is None:
+            if found is None or index.definition.name in avoided:
                 continue
             covered = self.covered(term, found) is not None
             if not found.spans[0].ranges and not covered:
@@ -241,7 +245,7 @@ class Access:
         """With a second index that narrows by other conditions, where the first leaves much."""
         catalog = self.planner.catalog
         rows = costs.rows(catalog, found)
-        if rows < _INTERSECT_FROM or term.scan.use_indexes or operator.once:
+        if rows < _INTERSECT_FROM or any(term.scan.hinted) or operator.once:
             return operator
         said = {part for span in found.spans for part in span.said}
         rest = tuple(part for part in parts if part not in said)
@@ -256,6 +260,21 @@ class Access:
                 [operator, second], True, operator.condition, operator.condition_text
             )
         return operator
+
+    def _all_asked(self, term: Term, parts: tuple[Expression, ...]) -> Operator | None:
+        """The intersection of the indexes that INDEX_ALL names; None where one cannot serve."""
+        names = term.scan.hinted[2]
+        found = []
+        for index in self.planner.usable_indexes(term.scan) if names else ():
+            match = spans.match(index, parts, term.scan.slot, {})
+            if index.definition.name in names and match is not None and match.spans[0].ranges:
+                found.append(built_scan(term.scan, match, None, None, documents=self.documents))
+        condition = joined(parts)
+        if not names or len(found) != len(names) or condition is None:
+            return None
+        return index_scan.CombinedScan(
+            found, True, compile_expression(condition), render(condition)
+        )
 
     def _union(self, term: Term, parts: tuple[Expression, ...]) -> Operator | None:
         """Alternatives of an OR by an index each."""

@@ -18,6 +18,7 @@ from cloudlet.couchbase.sqlpp.operators.prelude import Prelude
 from cloudlet.couchbase.sqlpp.operators.term_scan import Remaining
 from cloudlet.couchbase.sqlpp.planner import access, exclusion, pushdown, sources, window
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts
+from cloudlet.couchbase.sqlpp.planner.hinting import Hinted
 from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates, Resolver, Windows
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
 from cloudlet.couchbase.sqlpp.planner.signatures import signature
@@ -43,6 +44,13 @@ class Block:
         self._windows: Windows | None = None
         self._late: set[int] = set()
         self.access = access.Access(planner)
+        self.hinted = Hinted((), None)
+
+    def hint(self, hinted: Hinted) -> None:
+        """Take these hints; EXPLAIN tells what became of them."""
+        self.hinted = hinted
+        if hinted:
+            self.planner.hinted.append(hinted)
 
     def resolved(self, node: Expression) -> Expression:
         """An expression of which no part may need this block's rows (keys, FROM terms)."""
@@ -127,6 +135,7 @@ class Block:
         offset: Expression | None,
     ) -> QueryPlan:
         """The plan of the whole block."""
+        self.hint(Hinted(select.hints, select.source))
         operator = self.rows(select.source, select.let, select.where)
         self._raw_slots = self._own_slots()
         grouped = select.group is not None or self._has_aggregates(select, order)
@@ -176,6 +185,8 @@ class Block:
             operator = steps.Slice(operator, *bounds)
         if not select.distinct:
             operator = project(operator)
+        if self.hinted:
+            self.hinted.settle(operator.explain())
         return QueryPlan(self.enclosed(operator), slot, self.reached(), signature(select, texts))
 
     def reached(self) -> set[int]:

@@ -49,15 +49,16 @@ class Catalog:
         self.sequences = Sequences(keyspaces)
         system.add("functions", self.functions.documents)
         system.add("sequences", self.sequences.documents)
+        system.add("all_sequences", self.sequences.documents)
         self._data: dict[str, IndexData] = {}
         self.keeper = IndexKeeper(self, keyspaces.index_entries())
         system.index_state = self.keeper.state
         self.generation = 0  # grows with every change of definitions: cached plans are old then
 
-    def keyspace(self, name: KeyspaceName) -> Keyspace:
-        """The keyspace; UnknownKeyspaceError where there is none."""
+    def keyspace(self, name: KeyspaceName, user: str = "") -> Keyspace:
+        """The keyspace as the user sees it; UnknownKeyspaceError where there is none."""
         if name.bucket == SYSTEM_BUCKET:
-            return self.system.keyspace(name.collection)
+            return self.system.keyspace(name.collection, user)
         return self.keyspaces.resolve(*name)
 
     def indexes(self, name: KeyspaceName) -> list[IndexDefinition]:
@@ -123,11 +124,12 @@ class Catalog:
 def _index_statement(index: IndexDefinition) -> str:
     parts = (index.bucket, index.scope, index.collection)
     keyspace = ".".join(map(quoted, parts if parts[1:] != (_DEFAULT, _DEFAULT) else parts[:1]))
+    partition = f" PARTITION BY HASH({', '.join(index.partition)})" if index.partition else ""
     if index.is_primary:
-        return f"CREATE PRIMARY INDEX {quoted(index.name)} ON {keyspace};"
+        return f"CREATE PRIMARY INDEX {quoted(index.name)} ON {keyspace}{partition};"
     condition = f" WHERE {index.condition}" if index.condition is not None else ""
     keys = ",".join(index.keys)
-    return f"CREATE INDEX {quoted(index.name)} ON {keyspace}({keys}){condition};"
+    return f"CREATE INDEX {quoted(index.name)} ON {keyspace}({keys}){partition}{condition};"
 
 
 def defined_name(parts: tuple[str, ...], context: tuple[str, str] | None) -> tuple[str, ...]:
@@ -139,6 +141,8 @@ def defined_name(parts: tuple[str, ...], context: tuple[str, str] | None) -> tup
     names = parts[1:] if written else parts
     if len(names) == 1:
         return names if written or context is None else (*context, *names)
+    if len(names) == 2 and context is not None and not written:
+        return (context[0], *names)
     if len(names) == 3:
         return names
     raise errors.semantic(

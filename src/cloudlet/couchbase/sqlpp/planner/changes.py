@@ -14,6 +14,7 @@ from cloudlet.couchbase.sqlpp.operators import changes, inserts, merges, scans, 
 from cloudlet.couchbase.sqlpp.operators.operator import Operator, QueryPlan
 from cloudlet.couchbase.sqlpp.planner import sources
 from cloudlet.couchbase.sqlpp.planner.block import Block
+from cloudlet.couchbase.sqlpp.planner.hinting import Hinted
 from cloudlet.couchbase.sqlpp.planner.queries import Planner
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
@@ -122,6 +123,7 @@ def _rows(
     operator = block.rows(target, let, where)
     block.access.documents = True
     block.chosen()
+    block.hinted.settle(operator.explain())
     if limit is not None or offset is not None:
         operator = steps.Slice(operator, *block.bounds(limit, offset))
     return operator
@@ -129,6 +131,7 @@ def _rows(
 
 def _update(planner: Planner, statement: s.Update) -> updates.Update:
     block = Block(planner, None)
+    block.hint(Hinted(statement.hints, statement.target, statement))
     name = planner.keyspace(statement.target.path)
     operator = _rows(block, statement.target, statement.let, statement.where, statement.limit, None)
     slot = block.scope.terms[0].slot
@@ -218,6 +221,7 @@ def _path_change(path: Expression, value: Evaluate | None, bases: set[int]) -> u
 
 def _delete(planner: Planner, statement: s.Delete) -> updates.Delete:
     block = Block(planner, None)
+    block.hint(Hinted(statement.hints, statement.target, statement))
     name = planner.keyspace(statement.target.path)
     operator = _rows(
         block,
@@ -238,9 +242,11 @@ def _merge(planner: Planner, statement: s.Merge) -> merges.Merge:
     joined = s.Join(
         statement.source, statement.target, "left", statement.condition, statement.on_key
     )
+    block.hint(Hinted(statement.hints, joined, statement))
     operator = sources.source(block, joined)
     block.access.documents = True
     block.chosen()
+    block.hinted.settle(operator.explain())
     slot = block.scope.terms[-1].slot
     evaluated: dict[str, Evaluate | None] = {}
 

@@ -141,11 +141,18 @@ def _parts(key: s.IndexKey, expression: Expression, planner: QueryPlanner) -> It
         bindings = (tree.RangeBinding("element", None, expression, False, slot),)
         condition = None
     values: tuple[Expression, ...] = (value,)
+    descending = [key.descending]
     if isinstance(value, tree.Call) and value.name == "flatten_keys":
-        values = value.arguments
+        flattened = [_flattened(one) for one in value.arguments]
+        values = tuple(one.expression for one in flattened)
+        descending = [one.descending for one in flattened]
     array = ArrayKey(bindings, condition, values, distinct)
-    for one in values:
-        yield Part(one, key.descending, array)
+    for one, backward in zip(values, descending, strict=True):
+        yield Part(one, backward, array)
+
+
+def _flattened(node: Expression) -> tree.FlattenedKey:
+    return node if isinstance(node, tree.FlattenedKey) else tree.FlattenedKey(node)
 
 
 def index_data(index: IndexDefinition) -> IndexData:

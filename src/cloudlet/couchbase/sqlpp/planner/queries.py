@@ -17,6 +17,7 @@ from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
 from cloudlet.couchbase.sqlpp.parser import parse_body
 from cloudlet.couchbase.sqlpp.planner.block import Block
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
+from cloudlet.couchbase.sqlpp.planner.hinting import Hinted
 from cloudlet.couchbase.sqlpp.planner.index_keys import UsableIndex, resolved_index
 from cloudlet.couchbase.sqlpp.planner.recursion import recursive_query, recursive_term
 from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
@@ -40,6 +41,8 @@ class Planner:
         self.rights: set[Right] = set()
         #: The target of a change: reading it needs no right of its own.
         self.target: s.Path | None = None
+        #: The hints of all blocks that have any.
+        self.hinted: list[Hinted] = []
         self._expanding: list[tuple[str, ...]] = []
         self._usable: dict[int, list[UsableIndex]] = {}
 

@@ -136,6 +136,15 @@ class Resolver:
             return tree.Variable(term.slot, term.name)
         return tree.Field(tree.Variable(term.slot, term.name), node.name)
 
+    def caseless_name(self, node: tree.CaselessName) -> Expression:
+        """A variable, or a field of the only FROM term, whatever the case of its letters."""
+        known = self._scope.alike(node.name)
+        if known is not None:
+            return self.name(tree.Name(known, node.at))
+        term = self._scope.default_term(node.name, node.at)
+        document = self._read(tree.Variable(term.slot, term.name))
+        return tree.CaselessField(document, tree.Literal(node.name))
+
     def field(self, node: tree.Field) -> Expression:
         """`base.name`; an ORDER BY name that is a result alias is not one inside a path."""
         names = [node.name]
@@ -341,6 +350,7 @@ class Resolver:
 
 _SPECIAL: dict[type[Expression], Callable[[Resolver, object], Expression]] = {
     tree.Name: Resolver.name,  # type: ignore[dict-item]
+    tree.CaselessName: Resolver.caseless_name,  # type: ignore[dict-item]
     tree.Field: Resolver.field,  # type: ignore[dict-item]
     tree.Call: Resolver.call,  # type: ignore[dict-item]
     tree.UserCall: Resolver.user_call,  # type: ignore[dict-item]

@@ -83,6 +83,18 @@ class Scope:
             scope = scope.parent
         return None
 
+    def alike(self, name: str) -> str | None:
+        """The innermost name that differs from this one in case only, if at all."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.bindings:
+                return name
+            found = [known for known in scope.bindings if known.lower() == name.lower()]
+            if found:
+                return min(found)
+            scope = scope.parent
+        return None
+
     def default_term(self, name: str, at: Position) -> Binding:
         """The term an unqualified field belongs to: the only one of the innermost FROM."""
         scope: Scope | None = self

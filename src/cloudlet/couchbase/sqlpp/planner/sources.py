@@ -48,7 +48,11 @@ def _keyspace(block: Block, term: s.KeyspaceTerm) -> Operator:
     slot = declare_keyspace(block, term)
     index = block.planner.scan_index(name)
     whole = scans.KeyspaceScan(name, term.alias, slot, index)
-    scan = TermScan(name, term.alias, slot, term.use_indexes, whole)
+    hinted: tuple[tuple[str, ...], ...] = ((), (), ())
+    if block.hinted:
+        known = {one.name for one in block.planner.catalog.indexes(name)}
+        hinted = block.hinted.indexes(term.alias, known)
+    scan = TermScan(name, term.alias, slot, hinted, whole)
     block.access.terms.append(access.Term(scan))
     return scan
 
@@ -137,8 +141,15 @@ def _join(block: Block, term: s.Join, left: Operator) -> Operator:
             one.role = "fixed"
         return _right_join(left, right, condition, own, range(block.first_slot, started))
     outer = term.kind == "left"
-    if condition is not None and not term.nest and _independent(right, before):
-        hashed = _hash_join(left, right, condition, own, before, outer=outer)
+    may_hash, must_hash, side = block.hinted.join(term.right.alias)
+    if condition is not None and not term.nest and may_hash and _independent(right, before):
+        if side == "PROBE" and not outer:
+            slots = set(range(block.first_slot, started))
+            hashed = _hash_join(right, left, condition, slots, own, outer=False)
+        else:
+            hashed = _hash_join(left, right, condition, own, before, outer=outer)
+        if hashed is not None and must_hash:
+            return hashed
         if hashed is not None:
             return _cheaper(block, hashed, left, known, condition, outer=outer)
     looked_up = _looked_up(block, known, condition)
@@ -212,8 +223,7 @@ def _right_join(
 def _right_side(block: Block, term: s.Join) -> Operator:
     if term.on_keys is None:
         return source(block, term.right)
-    if not isinstance(term.right, s.KeyspaceTerm):
-        raise errors.semantic(4100, f"No index available for join term {term.right.alias}")
+    assert isinstance(term.right, s.KeyspaceTerm)  # the parser takes nothing else
     name = block.planner.keyspace(term.right.path)
     return key_scan(block, term.right, name, term.on_keys)
 

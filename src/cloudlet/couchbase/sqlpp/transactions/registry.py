@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp import statements as s
+from cloudlet.couchbase.sqlpp.activity import NODE
 from cloudlet.couchbase.sqlpp.context import Context
+from cloudlet.couchbase.sqlpp.durations import format_duration
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
 from cloudlet.couchbase.sqlpp.keyspace import (
     CasMismatchError,
@@ -59,6 +62,21 @@ class Transaction:
         self.stage: Stage = {}
         self.savepoints: list[tuple[str, Stage]] = []
         self.busy = False
+        self.timeout_s = timeout_s
+        self.expires = datetime.now(UTC) + timedelta(seconds=timeout_s)
+        self.uses = 0
+
+    def document(self) -> dict[str, Any]:
+        """The transaction's entry in system:transactions."""
+        return {
+            "expiryTime": self.expires.isoformat(timespec="milliseconds"),
+            "id": self.identity,
+            "isolationLevel": "READ COMMITED",  # the server's own spelling
+            "node": NODE,
+            "status": 0,
+            "timeout": format_duration(self.timeout_s),
+            "uses": self.uses,
+        }
 
     def keyspace(self, name: KeyspaceName, base: Keyspace) -> Keyspace:
         """The collection with the transaction's changes over it."""
@@ -81,6 +99,11 @@ class Transactions:
         self._engine = engine
         self._open: dict[str, Transaction] = {}
 
+    def documents(self) -> Iterator[tuple[str, Any]]:
+        """system:transactions."""
+        for transaction in list(self._open.values()):
+            yield transaction.identity, transaction.document()
+
     async def run(
         self, compiled: Compiled, request: Request, context: Context
     ) -> AsyncIterator[list[Any]]:
@@ -102,6 +125,7 @@ class Transactions:
             raise failed(17013, "Parallel execution of statements are not allowed within the "
                                 "transaction")  # fmt: skip
         transaction.busy = True
+        transaction.uses += 1
         try:
             async for batch in self._within(transaction, compiled, request, context):
                 yield batch
