@@ -21,6 +21,7 @@ check: setup     ## Lint, formatting, types, and whether generated files are fre
 	$(BIN)/mypy
 	$(BIN)/python scripts/models.py --check
 	$(BIN)/python scripts/operations.py --check
+	$(BIN)/python scripts/sqlpp.py --check
 	$(BIN)/python scripts/java_bootstrap.py --check
 
 fmt: setup       ## Format and mend what can be mended

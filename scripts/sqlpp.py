@@ -6,20 +6,18 @@ python scripts/sqlpp.py --check    ends with 1 where it is not fresh
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
-import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from cloudlet.couchbase.sqlpp import statements, tree
 from cloudlet.couchbase.sqlpp.error_codes import CODES
 from cloudlet.couchbase.sqlpp.functions import FUNCTIONS, Function
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.functions.window import WINDOW_FUNCTIONS
 from cloudlet.couchbase.sqlpp.parser.windows import FUNCTIONS as WINDOW_ARGUMENTS
+from cloudlet.couchbase.sqlpp.reference import EXPRESSIONS, STATEMENTS, Entry
 
 PAGE = Path(__file__).parent.parent / "docs" / "sqlpp.md"
 _INTRODUCTION = """# SQL++
@@ -27,6 +25,12 @@ _INTRODUCTION = """# SQL++
 What the query service of the document server has of SQL++ as Couchbase Server 7.6 defines it.
 This page is written by `scripts/sqlpp.py` from the code; a test keeps it fresh.
 
+"""
+_EXAMPLES = """The statements of the language reference with their clauses, an example of each.
+Tests run every example and compare what it gives (`tests/couchbase/sqlpp/reference/`). Examples
+read the keyspaces `books`, with documents `b0` to `b7` of `n` (0 to 7), `kind` ("even" or "odd"),
+`name` and `tags`, and `kinds`. Forms that only Couchbase Server 8.0 has are marked. Where the last column has a number,
+the example is answered with that error; "not here" is what this server does not have.
 """
 
 
@@ -36,40 +40,40 @@ def line(described: Any) -> str:
     return " ".join(text.partition("\n\n")[0].split()).replace("|", "\\|")
 
 
-def _classes(module: Any) -> dict[str, type]:
-    return {
-        name: kind
-        for name, kind in vars(module).items()
-        if inspect.isclass(kind) and dataclasses.is_dataclass(kind)
-        and kind.__module__ == module.__name__
-    }  # fmt: skip
-
-
-def _words(name: str) -> str:
-    return "".join(" " + c if c.isupper() else c for c in name).strip().upper()
-
-
 def _section(title: str, rows: Iterable[tuple[str, str]], head: str = "what") -> str:
     body = "".join(f"| {name} | {text} |\n" for name, text in rows)
     return f"## {title}\n\n| {head} | |\n|---|---|\n{body}\n"
 
 
+def _code(text: str) -> str:
+    """Text as it is written, in one cell of a table."""
+    ticks = "``" if "`" in text else "`"
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    shown = " ".join(text.split()).replace("|", "\\|")
+    return f"{ticks}{space}{shown}{space}{ticks}"
+
+
+def _chapters(title: str, introduction: str, chapters: dict[str, tuple[Entry, ...]]) -> str:
+    entries = [entry for chapter in chapters.values() for entry in chapter]
+    absent = sum(entry.absent for entry in entries)
+    page = f"## {title}\n\n{introduction}\n"
+    page += f"{len(entries)} forms, of which {absent} are not here.\n\n"
+    for name, chapter in chapters.items():
+        page += f"### {name}\n\n| form | example | error |\n|---|---|---|\n"
+        for entry in chapter:
+            since = f" ({entry.since})" if entry.since else ""
+            code = f"{entry.refused or ''}{', not here' if entry.absent else ''}"
+            page += f"| {_code(entry.form)}{since} | {_code(entry.example)} | {code} |\n"
+        page += "\n"
+    return page
+
+
 def _statements() -> str:
-    kinds = {kind.__name__ for kind in typing.get_args(statements.Statement)}
-    rows = ((_words(n), line(k)) for n, k in _classes(statements).items() if n in kinds)
-    return _section("Statements", rows, "statement")
-
-
-def _clauses() -> str:
-    kinds = {kind.__name__ for kind in typing.get_args(statements.Statement)}
-    rows = ((_words(n), line(k)) for n, k in _classes(statements).items() if n not in kinds)
-    return _section("Clauses and terms", rows, "part")
+    return _chapters("Statements and clauses", _EXAMPLES, STATEMENTS)
 
 
 def _expressions() -> str:
-    hidden = {"Node", "Expression", "Name", "Variable", "MetaOf", "SubqueryPlan", "Spread"}
-    found = [(n, k) for n, k in _classes(tree).items() if n not in hidden]
-    return _section("Expressions", ((_words(n), line(k)) for n, k in found), "expression")
+    return _chapters("Expressions", "The parts that expressions are made of.", EXPRESSIONS)
 
 
 def _arguments(function: Function) -> str:
@@ -130,7 +134,7 @@ def _codes() -> str:
 
 def page() -> str:
     """The whole page."""
-    parts = (_statements, _clauses, _expressions, _functions, _aggregates, _windows, _codes)
+    parts = (_statements, _expressions, _functions, _aggregates, _windows, _codes)
     return _INTRODUCTION + "".join(part() for part in parts).rstrip() + "\n"
 
 

@@ -41,14 +41,13 @@ UPDATES: Final = (
     Entry("SET ... FOR position:variable",
           "UPDATE books SET tags[p] = p FOR p:t IN tags END WHERE n = 2"),
     Entry("SET ... FOR ... WITHIN",
-          "UPDATE books SET v.a = 2 FOR v WITHIN deep WHEN v.a = 1 END WHERE n = 5"),
+          "UPDATE books SET v.a = 2 FOR v WITHIN items WHEN v.a = 1 END WHERE n = 6"),
     Entry("SET ... FOR ... FOR",
           "UPDATE books SET j.c = j.c + 1 FOR j IN i.b FOR i IN items END WHERE n = 6"),
     Entry("UNSET ... FOR", "UPDATE books UNSET i.b FOR i IN items END WHERE n = 6"),
     Entry("SET META().expiration", "UPDATE books SET META().expiration = 3000000000 WHERE n = 3"),
     Entry("UPDATE ... USE KEYS", "UPDATE books USE KEYS ['b1', 'none'] SET a = 1"),
     Entry("UPDATE ... USE INDEX", "UPDATE books USE INDEX (by_kind) SET a = 1 WHERE kind = 'odd'"),
-    Entry("UPDATE ... LET", "UPDATE books LET m = n * 2 SET a = m WHERE m = 6"),
     Entry("UPDATE ... LIMIT", "UPDATE books SET a = 1 WHERE kind = 'odd' LIMIT 2"),
 )  # fmt: skip
 
@@ -57,7 +56,6 @@ DELETES: Final = (
     Entry("DELETE FROM ... AS alias", "DELETE FROM books AS b WHERE b.n > 5"),
     Entry("DELETE ... USE KEYS", "DELETE FROM books USE KEYS ['b1', 'none']"),
     Entry("DELETE ... USE INDEX", "DELETE FROM books USE INDEX (by_kind) WHERE kind = 'odd'"),
-    Entry("DELETE ... LET", "DELETE FROM books LET m = n * 2 WHERE m > 6"),
     Entry("DELETE ... LIMIT", "DELETE FROM books WHERE n >= 0 LIMIT 3"),
     Entry("DELETE ... OFFSET", "DELETE FROM books WHERE n >= 0 OFFSET 6"),
     Entry("DELETE ... LIMIT ... OFFSET", "DELETE FROM books WHERE n >= 0 LIMIT 2 OFFSET 1"),
@@ -79,7 +77,7 @@ MERGES: Final = (
           "MERGE INTO books b USE INDEX (by_kind) USING kinds k ON b.kind = k.kind"
           " WHEN MATCHED THEN DELETE"),
     Entry("MERGE ... USING ... USE HASH",
-          "MERGE INTO books b USING kinds k USE HASH (BUILD) ON b.kind = k.kind"
+          "MERGE INTO books b USING kinds k USE HASH (PROBE) ON b.kind = k.kind"
           " WHEN MATCHED THEN DELETE"),
     Entry("WHEN MATCHED THEN UPDATE ... WHERE",
           "MERGE INTO books b USING kinds k ON b.kind = k.kind"

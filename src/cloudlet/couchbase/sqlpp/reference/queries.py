@@ -30,7 +30,7 @@ FROM: Final = (
           "SELECT RAW b.n FROM books.`_default`.`_default` b WHERE b.n = 2"),
     Entry("FROM (subquery) AS alias",
           "SELECT RAW x.m FROM (SELECT n * 2 AS m FROM books WHERE n < 2) AS x"),
-    Entry("FROM expression AS alias", "SELECT RAW v FROM [1, 2] || [3] AS v", None),
+    Entry("FROM expression AS alias", "SELECT RAW v FROM ARRAY_CONCAT([1], [2, 3]) AS v"),
     Entry("FROM parameter AS alias", "SELECT RAW v.x FROM $values AS v"),
     Entry("FROM term, term",
           "SELECT RAW [a.n, b.n] FROM books a, books b WHERE a.n = 2 AND b.n < 2"),

@@ -56,7 +56,7 @@ ROLES: Final = (
     Entry("CREATE USER", "CREATE USER eve PASSWORD 'secret'", 1020, "8.0"),
     Entry("ALTER USER", "ALTER USER ann WITH 'Ann'", 1020, "8.0"),
     Entry("DROP USER", "DROP USER ann", 1020, "8.0"),
-    Entry("CREATE GROUP", "CREATE GROUP writers NO ROLES", 1020, "8.0"),
+    Entry("CREATE GROUP", "CREATE GROUP writers ROLE ro_admin", 1020, "8.0"),
     Entry("ALTER GROUP", "ALTER GROUP readers NO ROLES", 1020, "8.0"),
     Entry("DROP GROUP", "DROP GROUP readers", 1020, "8.0"),
 )  # fmt: skip
@@ -99,9 +99,8 @@ CATALOGS: Final = (
     Entry("system:nodes", "SELECT RAW 'n1ql' IN s.services FROM system:nodes s"),
     Entry("system:functions", "SELECT RAW s.identity.name FROM system:functions s"
           " WHERE s.identity.type = 'global'"),
-    Entry("system:functions_cache",
-          "SELECT s.name, s.uses FROM system:functions_cache s WHERE s.name = 'thrice'"),
-    Entry("system:sequences", "SELECT s.`path`, s.increment FROM system:sequences s"),
+    Entry("system:functions_cache", "SELECT * FROM system:functions_cache", 11002),
+    Entry("system:sequences", "SELECT s.`path`, s.`increment` FROM system:sequences s"),
     Entry("system:all_sequences", "SELECT RAW s.`path` FROM system:all_sequences s"),
     Entry("system:prepareds", "SELECT RAW s.statement FROM system:prepareds s WHERE s.name = 'p'"),
     Entry("DELETE FROM system:prepareds", "DELETE FROM system:prepareds WHERE name = 'p'"),
