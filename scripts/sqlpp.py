@@ -29,8 +29,9 @@ This page is written by `scripts/sqlpp.py` from the code; a test keeps it fresh.
 _EXAMPLES = """The statements of the language reference with their clauses, an example of each.
 Tests run every example and compare what it gives (`tests/couchbase/sqlpp/reference/`). Examples
 read the keyspaces `books`, with documents `b0` to `b7` of `n` (0 to 7), `kind` ("even" or "odd"),
-`name` and `tags`, and `kinds`. Forms that only Couchbase Server 8.0 has are marked. Where the last column has a number,
-the example is answered with that error; "not here" is what this server does not have.
+`name` and `tags`, and `kinds`. Forms that only Couchbase Server 8.0 has are marked. Where the last
+column has a number, the example is answered with that error; "not here" is what this server does
+not have.
 """
 
 
