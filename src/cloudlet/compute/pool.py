@@ -163,15 +163,22 @@ class Compute:
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = VersionPool(key)
-        while pool.idle:
-            sandbox = pool.idle.pop()
-            if sandbox.status == "idle" and not self._expired(sandbox):
-                sandbox.run(job)
-                return
-            sandbox.end("spindown")
+        sandbox = None if pool.waiting else self._take(pool)
+        if sandbox is not None:
+            sandbox.run(job)
+            return
         job.queued = perf_counter()
         pool.waiting.append(job)
         self._grow(pool)
+
+    def _take(self, pool: VersionPool) -> Sandbox | None:
+        """An idle environment, if any may serve now."""
+        while pool.idle and not pool.is_full():
+            sandbox = pool.idle.pop()
+            if sandbox.status == "idle" and not self._expired(sandbox):
+                return sandbox
+            sandbox.end("spindown")
+        return None
 
     async def provision(self, spec: EnvironmentSpec, count: int) -> None:
         """Keep `count` environments of the spec's key ready from now on, 0 for none.
@@ -270,18 +277,25 @@ class Compute:
             self._own(self._start(pool, spec))
 
     def _grow(self, pool: VersionPool) -> None:
-        """Start what the pool lacks; where it is brisk, look again soon."""
+        """Serve who waits, starting what the pool lacks; where it is brisk, look again soon."""
+        while pool.waiting and (sandbox := self._take(pool)) is not None:
+            sandbox.run(pool.waiting.popleft())
         if not pool.is_brisk():
             self._scale(pool)
         elif pool.waiting and not pool.is_watched:
             pool.is_watched = True
-            self._loop.call_later(PATIENCE_S, self._look_again, pool)
+            due = perf_counter() + PATIENCE_S
+            self._loop.call_later(PATIENCE_S, self._look_again, pool, due)
 
-    def _look_again(self, pool: VersionPool) -> None:
+    def _look_again(self, pool: VersionPool, due: float) -> None:
         """What becomes of those who wait for a function that was brisk."""
         pool.is_watched = False
+        pool.listen(perf_counter() - due)
         if pool.is_brisk() and pool.is_overdue() and self._idleness.allows():
-            self._scale(pool, 1)
+            if pool.idle:
+                pool.idle.pop().run(pool.waiting.popleft())
+            else:
+                self._scale(pool, 1)
         self._grow(pool)
 
     def _count(self) -> int:

@@ -23,6 +23,7 @@ ENOUGH = 2 * (os.cpu_count() or 2)
 _WEIGHT = 0.05  # of the last answer in the part of slow ones
 # Many are slow where the processors are busy, whatever the function: a few fast ones tell.
 _MOSTLY = 0.75
+_LATE = 4.0
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class VersionPool:
     failure: str = ""  # why they are not
     _slow: float = 0.5  # the part of the answers that were slow
     _answered: float = 0.0
+    _is_silent: bool = False  # nothing was answered for a while, though somebody waited
 
     def empty(self) -> bool:
         """Whether nothing is here, and nothing is wanted."""
@@ -65,7 +67,14 @@ class VersionPool:
     def answered(self, duration_s: float) -> None:
         """An invocation has ended."""
         self._answered = perf_counter()
+        self._is_silent = False
         self._slow += _WEIGHT * ((duration_s > BRISK_S) - self._slow)
+
+    def listen(self, late_s: float) -> None:
+        """Whether it still answers, asked `late_s` later than meant: answers may be there that
+        the event loop had no time to read.
+        """
+        self._is_silent = perf_counter() - self._answered > PATIENCE_S + _LATE * late_s
 
     def is_brisk(self) -> bool:
         """Whether those who wait should go on waiting.
@@ -76,8 +85,12 @@ class VersionPool:
         return (
             len(self.all) >= max(ENOUGH, self.wanted)
             and self._slow < _MOSTLY
-            and perf_counter() - self._answered < PATIENCE_S
+            and not self._is_silent
         )
+
+    def is_full(self) -> bool:
+        """Whether as many are at work as a brisk function gets, even if others are idle."""
+        return len(self.all) - len(self.idle) >= ENOUGH and self.is_brisk()
 
     def is_overdue(self) -> bool:
         """Whether somebody has waited for long."""

@@ -65,19 +65,21 @@ def event_bytes(message: str) -> int:
 
 def pack(events: Sequence[tuple[int, str]]) -> Iterator[Chunk]:
     """Events in chunks."""
-    part: list[tuple[int, str]] = []
-    first = last = size = 0
-    for at, message in events:
-        low, high = (min(first, at), max(last, at)) if part else (at, at)
-        added = event_bytes(message)
-        full = len(part) == MOST_EVENTS or size + added > MOST_BYTES
-        if part and (full or high - low > SPAN_MS):
-            yield Chunk(first, last, size, _encode(part))
-            part, size, low, high = [], 0, at, at
-        part.append((at, message))
-        first, last, size = low, high, size + added
-    if part:
-        yield Chunk(first, last, size, _encode(part))
+    for start in range(0, len(events), MOST_EVENTS):
+        yield from _packed(events[start : start + MOST_EVENTS])
+
+
+def _packed(events: Sequence[tuple[int, str]]) -> Iterator[Chunk]:
+    """At most `MOST_EVENTS` events in a chunk; halved until each half is one or a single event."""
+    times, messages = zip(*events, strict=True)
+    first, last = min(times), max(times)
+    size = event_bytes("".join(messages)) + (len(events) - 1) * EVENT_OVERHEAD_BYTES
+    if len(events) == 1 or (size <= MOST_BYTES and last - first <= SPAN_MS):
+        yield Chunk(first, last, size, _encode(events))
+        return
+    half = len(events) // 2
+    yield from _packed(events[:half])
+    yield from _packed(events[half:])
 
 
 def forward(connection: apsw.Connection, span: Span, limit: int) -> list[Event]:

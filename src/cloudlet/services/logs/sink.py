@@ -11,12 +11,15 @@ from cloudlet.aws.policy import Question, evaluate
 from cloudlet.aws.principal import Principal
 from cloudlet.services.logs.model import GroupRecord
 from cloudlet.services.logs.names import stream_arn
-from cloudlet.services.logs.store import Store
+from cloudlet.services.logs.store import Batch, Store
 
 log = logging.getLogger("cloudlet.logs")
 
-#: Seconds that lines wait for others to be written with them.
-FLUSH_S = 0.02
+#: Seconds that lines wait for others to be written with them, and where many come. Each write
+#: stops the event loop for some tenths of a millisecond: its thread needs the interpreter.
+FLUSH_S, BUSY_FLUSH_S = 0.02, 0.1
+#: Lines in one write that are many.
+MANY = 100
 #: Characters that may wait; what comes on top of them is dropped, and the log says so.
 BUFFER_CHARACTERS = 32 << 20
 
@@ -40,7 +43,7 @@ class Sink:
         self._closed = False
 
     def write(self, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
-        """Take lines; see `LogSink`. They can be read some 20 ms later."""
+        """Take lines; see `LogSink`. They can be read some 20 ms later, where many come 100 ms."""
         if self._closed:
             return
         size = sum(len(text) for _, text in lines)
@@ -65,46 +68,59 @@ class Sink:
 
     async def _flush(self) -> None:
         """Write until nothing waits."""
+        pause_s = FLUSH_S
         try:
             while self._waiting:
                 if not self._closed:
-                    await asyncio.sleep(FLUSH_S)
+                    await asyncio.sleep(pause_s)
                 waiting, self._waiting = self._waiting, {}
                 self._characters = 0
                 if self._dropped:
                     log.warning("%d log lines were dropped: they came too fast", self._dropped)
                     self._dropped = 0
-                await asyncio.gather(
-                    *(self._store_lines(*k, lines) for k, lines in waiting.items())
-                )
+                pause_s = FLUSH_S if sum(map(len, waiting.values())) < MANY else BUSY_FLUSH_S
+                await self._store_lines(waiting)
         finally:
             self._flushing = None
 
-    async def _store_lines(
-        self, destination: str, stream: str, lines: list[tuple[int, str]]
-    ) -> None:
+    async def _store_lines(self, waiting: dict[Key, list[tuple[int, str]]]) -> None:
+        groups = await asyncio.gather(*(self._destined(*key) for key in waiting))
+        batches: list[Batch] = [
+            (group, stream, [(at, f"{text}\n") for at, text in lines])
+            for ((_, stream), lines), group in zip(waiting.items(), groups, strict=True)
+            if group is not None
+        ]
         try:
-            await self._append(destination, stream, [(at, f"{text}\n") for at, text in lines])
-        except AWSError as error:  # the group or the stream was deleted meanwhile
+            for group, stream, _ in await self._store.append_all(batches):
+                log.debug("lines for %s of %s are lost: it was deleted", stream, group.name)
+        except Exception:
+            log.exception("lines of %d streams are lost", len(batches))
+
+    async def _destined(self, destination: str, stream: str) -> GroupRecord | None:
+        """The group of the stream, made ready; None where that cannot be."""
+        try:
+            return await self._ready(destination, stream)
+        except AWSError as error:  # the group was deleted meanwhile
             log.debug("lines for %s are lost: %s", destination, error.message)
         except Exception:
             log.exception("lines for %s are lost", destination)
+        return None
 
-    async def _append(self, destination: str, stream: str, events: list[tuple[int, str]]) -> None:
+    async def _ready(self, destination: str, stream: str) -> GroupRecord | None:
+        """The group with the stream, created where the writer may; None where it may not write."""
         arn, _, role = destination.partition(" ")
         _, _, _, region, account, _, name = arn.split(":", 6)
         writer = _as_role(role)
         resource = stream_arn(region, account, name, stream)
         if not self._may(writer, "logs:PutLogEvents", resource, account):
-            return
+            return None
         group = await self._group(writer, account, region, name)
-        if group is None:
-            return
-        if not self._store.has_stream(group, stream):
-            if not self._may(writer, "logs:CreateLogStream", resource, account):
-                return
-            await self._store.create_stream(group, stream)
-        await self._store.append(group, stream, events)
+        if group is None or self._store.has_stream(group, stream):
+            return group
+        if not self._may(writer, "logs:CreateLogStream", resource, account):
+            return None
+        await self._store.create_stream(group, stream)
+        return group
 
     async def _group(
         self, writer: Principal, account: str, region: str, name: str

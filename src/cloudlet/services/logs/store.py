@@ -62,6 +62,9 @@ MIGRATIONS = [
     """,
 ]
 
+#: A group, the name of one of its streams, (unix milliseconds, message) of each event.
+Batch = tuple[GroupRecord, str, Sequence[tuple[int, str]]]
+
 _STREAM = "number, name, created_ms, first_ms, last_ms, ingested_ms"
 
 
@@ -172,32 +175,18 @@ class Store:
         self, group: GroupRecord, stream: str, events: Sequence[tuple[int, str]]
     ) -> None:
         """Add (unix milliseconds, message) to a stream that exists; on disk when it returns."""
-        if not events:
-            return
+        if await self.append_all([(group, stream, events)]):
+            raise ResourceNotFound(NO_STREAM)
+
+    async def append_all(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Add to several streams at once; returns the batches whose stream is not there."""
+        batches = [batch for batch in batches if batch[2]]
         ingested = now_ms()
 
-        def insert(connection: apsw.Connection) -> None:
-            packed = list(chunks.pack(events))
-            first, last = min(c.first_ms for c in packed), max(c.last_ms for c in packed)
-            rows = connection.execute(
-                "UPDATE stream SET ingested_ms=?, bytes=bytes+?, last_ms=max(last_ms, ?),"
-                " first_ms=CASE WHEN first_ms=0 THEN ? ELSE min(first_ms, ?) END"
-                " WHERE grp=? AND name=? RETURNING number",
-                (ingested, sum(c.size for c in packed), last, first, first, group.number, stream),
-            ).fetchall()
-            if not rows:
-                raise ResourceNotFound(NO_STREAM)
-            number = rows[0][0]
-            connection.executemany(
-                "INSERT INTO chunk (grp, stream, first_ms, last_ms, ingested_ms, bytes, content)"
-                " VALUES (?,?,?,?,?,?,?)",
-                [
-                    (group.number, number, c.first_ms, c.last_ms, ingested, c.size, c.content)
-                    for c in packed
-                ],
-            )
+        def insert(connection: apsw.Connection) -> list[Batch]:
+            return [batch for batch in batches if not _insert(connection, batch, ingested)]
 
-        await self.database.write(insert)
+        return await self.database.write(insert) if batches else []
 
     async def events(
         self,
@@ -280,3 +269,28 @@ def _number(rows: Any) -> int:
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def _insert(connection: apsw.Connection, batch: Batch, ingested_ms: int) -> bool:
+    """Add a batch to its stream; False where the stream is not there."""
+    group, stream, events = batch
+    packed = list(chunks.pack(events))
+    first, last = min(c.first_ms for c in packed), max(c.last_ms for c in packed)
+    rows = connection.execute(
+        "UPDATE stream SET ingested_ms=?, bytes=bytes+?, last_ms=max(last_ms, ?),"
+        " first_ms=CASE WHEN first_ms=0 THEN ? ELSE min(first_ms, ?) END"
+        " WHERE grp=? AND name=? RETURNING number",
+        (ingested_ms, sum(c.size for c in packed), last, first, first, group.number, stream),
+    ).fetchall()
+    if not rows:
+        return False
+    number = rows[0][0]
+    connection.executemany(
+        "INSERT INTO chunk (grp, stream, first_ms, last_ms, ingested_ms, bytes, content)"
+        " VALUES (?,?,?,?,?,?,?)",
+        [
+            (group.number, number, c.first_ms, c.last_ms, ingested_ms, c.size, c.content)
+            for c in packed
+        ],
+    )
+    return True
