@@ -33,11 +33,31 @@ def test_a_function_is_brisk_while_it_answers_at_once(
     assert pool(environments, durations).is_brisk() is brisk
 
 
-def test_a_brisk_function_that_falls_silent_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("silent_s", "late_s", "brisk"),
+    [(0.005, 0.0, True), (0.02, 0.0, False), (0.02, 0.005, True), (0.2, 0.005, False)],
+)
+def test_a_brisk_function_that_falls_silent_is_slow(
+    silent_s: float, late_s: float, brisk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = pool(ENOUGH, [1e-4] * 9)
-    later = perf_counter() + version_pool.PATIENCE_S
+    later = perf_counter() + silent_s
     monkeypatch.setattr(version_pool, "perf_counter", lambda: later)
-    assert not made.is_brisk()
+    made.listen(late_s)
+    assert made.is_brisk() is brisk
+    made.answered(1e-4)
+    assert made.is_brisk()
+
+
+@pytest.mark.parametrize(
+    ("idle", "wanted", "full"), [(2, 0, True), (3, 0, False), (0, ENOUGH + 3, False)]
+)
+def test_a_brisk_function_leaves_environments_idle_that_it_does_not_need(
+    idle: int, wanted: int, full: bool
+) -> None:
+    made = pool(ENOUGH + 2, [1e-4] * 9)
+    made.idle, made.wanted = list(made.all)[:idle], wanted
+    assert made.is_full() is full
 
 
 async def test_short_calls_wait_for_the_environments_there_are(make_bench: Any) -> None:
@@ -45,7 +65,7 @@ async def test_short_calls_wait_for_the_environments_there_are(make_bench: Any) 
     spec = bench.function(SLEEP)
     for _ in range(20):
         await asyncio.gather(*(bench.call(spec, 0) for _ in range(100)))
-    assert len(bench.compute.snapshot()) < 40
+    assert len(bench.compute.snapshot()) < 60
 
 
 async def test_calls_that_turn_out_long_do_not_wait_for_each_other(make_bench: Any) -> None:
