@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,33 @@ async def test_a_write_that_raises_undoes_only_itself(database: Database) -> Non
     assert isinstance(results[1], LookupError)
     assert isinstance(results[2], apsw.ConstraintError)
     assert texts(database) == ["before", "after"]
+
+
+async def test_a_lone_write_that_raises_leaves_nothing_and_the_next_one_is_made(
+    database: Database,
+) -> None:
+    def half(connection: apsw.Connection) -> None:
+        connection.execute("INSERT INTO item (text) VALUES ('half')")
+        raise LookupError("no")
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            await database.write(half)
+    await database.write(insert("after"))
+    assert texts(database) == ["after"]
+
+
+async def test_what_was_written_is_not_kept_until_the_next_write(database: Database) -> None:
+    class Written:
+        def __call__(self, connection: apsw.Connection) -> None:
+            connection.execute("INSERT INTO item (text) VALUES ('one')")
+
+    gone = threading.Event()
+    one = Written()
+    weakref.finalize(one, gone.set)
+    await database.write(one)
+    del one
+    assert await asyncio.to_thread(gone.wait, 10)
 
 
 async def test_writes_keep_their_order_over_many_groups(database: Database) -> None:

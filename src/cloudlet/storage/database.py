@@ -24,6 +24,9 @@ WAKEN = 8
 #: Pages of the write-ahead log after which SQLite folds it into the database (4 KiB each).
 CHECKPOINT_PAGES = 4000
 
+#: Memory that each connection may take for pages, in KiB: SQLite's default.
+CACHE_KIB = 2000
+
 _Job = tuple[Callable[[apsw.Connection], Any], "Future[Any]"]
 
 
@@ -35,11 +38,14 @@ class Database:
     that one that raises undoes only itself. Reads see every write that was acknowledged.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, migrations: Sequence[str], *, writer_cache_kib: int = CACHE_KIB
+    ) -> None:
         """Open or create `path` and bring it to version `len(migrations)`.
 
         Each migration is an SQL script; its place in the sequence is its version number.
-        A file of a newer version than the code's is refused with `ValueError`.
+        A file of a newer version than the code's is refused with `ValueError`. A transaction that
+        changes more pages than `writer_cache_kib` holds writes some of them twice.
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +58,7 @@ class Database:
             asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Future[Any]]]
         ] = {}
         self._writer = self._connect()
+        self._writer.pragma("cache_size", -writer_cache_kib)
         self._migrate(migrations)
         self._thread = threading.Thread(target=self._write_loop, name=f"write {path.name}")
         self._thread.daemon = True
@@ -176,24 +183,36 @@ class Database:
             self._commit(group)
             if stop:
                 return
+            # What was written is not kept until the next write comes.
+            del job, group
 
     def _commit(self, group: list[_Job]) -> None:
         """Run `group` in one transaction and settle its futures after the commit."""
         settle: list[Callable[[], None]] = []
+        # A savepoint has SQLite copy each page before its change; the only write needs none, for
+        # it is undone with the transaction.
+        run = self._run_alone if len(group) == 1 else self._run_one
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for write, future in group:
-                settle.append(self._run_one(write, future))
+                settle.append(run(write, future))
             self._writer.execute("COMMIT")
         except Exception as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
+                _settle(future, None, error)
             return
         for done in settle:
             done()
+
+    def _run_alone(
+        self, write: Callable[[apsw.Connection], Any], future: Future[Any]
+    ) -> Callable[[], None]:
+        if future.cancelled():
+            return lambda: None
+        result = write(self._writer)
+        return lambda: _settle(future, result, None)
 
     def _run_one(
         self, write: Callable[[apsw.Connection], Any], future: Future[Any]

@@ -27,11 +27,14 @@ from cloudlet.couchbase.kv.frame import (
     read_uleb128,
     response,
 )
-from cloudlet.couchbase.kv.protocol import SNAPPY, Magic, Opcode, Status
+from cloudlet.couchbase.kv.large import LARGE_VALUE
+from cloudlet.couchbase.kv.protocol import SNAPPY, VBUCKETS, Magic, Opcode, Status
 from cloudlet.couchbase.kv.scram import ScramServer
 from cloudlet.storage.documents import Bucket, Collection, Document, DocumentError
 
 _LOG = logging.getLogger(__name__)
+
+_REQUEST: Final = Magic.REQUEST
 
 #: What a client may ask before it has authenticated.
 BEFORE_AUTHENTICATION: Final = frozenset(
@@ -316,7 +319,7 @@ class Connection(asyncio.Protocol):
         """Answer one frame, whose body is from `at` to `end`."""
         magic, opcode, key_size, extras_size, datatype, vbucket, _, opaque, cas = header
         framing = b""
-        if magic != Magic.REQUEST:
+        if magic != _REQUEST:
             if magic == Magic.RESPONSE and self.producer is not None:
                 # A consumer answers what it was sent.
                 return None
@@ -332,25 +335,18 @@ class Connection(asyncio.Protocol):
         if value_at > end:
             self._closing = True
             return None
-        request = Request(
-            opcode,
-            bytes(data[at:key_at]),
-            bytes(data[key_at:value_at]),
-            bytes(data[value_at:end]),
-            datatype,
-            vbucket,
-            opaque,
-            cas,
-        )
+        extras, key, value = data[at:key_at], data[key_at:value_at], data[value_at:end]
+        if isinstance(value, memoryview):
+            extras, key, value = bytes(extras), bytes(key), bytes(value)
+        request = Request(opcode, extras, key, value, datatype, vbucket, opaque, cas)
         started = time.perf_counter() if self.durations else 0.0
         answer = self._perform(request, framing)
-        if answer is not None and not isinstance(answer, bytes):
+        if isinstance(answer, bytes):
+            return durations.timed(answer, time.perf_counter() - started) if started else answer
+        if answer is not None:
             # It comes later: then what is behind it waits.
             self._later = asyncio.get_running_loop().create_task(self._finish(request, answer))
-            return None
-        if started and answer is not None:
-            return durations.timed(answer, time.perf_counter() - started)
-        return answer
+        return None
 
     def _perform(self, request: Request, framing: bytes) -> Answer:
         """Run the request's verb; whatever goes wrong becomes its status."""
@@ -362,7 +358,7 @@ class Connection(asyncio.Protocol):
                 raise StatusError(Status.AUTH_ERROR)
             if handler is None:
                 raise StatusError(Status.UNKNOWN_COMMAND)
-            if request.datatype & SNAPPY or len(request.value) > large.LARGE_VALUE:
+            if request.datatype & SNAPPY or len(request.value) > LARGE_VALUE:
                 if request.datatype & SNAPPY and not self.snappy:
                     raise StatusError(Status.INVALID)
                 if large.is_large(request):
@@ -413,7 +409,7 @@ class Connection(asyncio.Protocol):
         bucket = self.bucket
         if bucket is None or not bucket.live:
             raise StatusError(Status.NO_BUCKET)
-        if request.vbucket >= self.service.vbuckets:
+        if request.vbucket >= VBUCKETS:
             raise StatusError(Status.NOT_MY_VBUCKET, self.service.config(bucket))
         if not self.collections:
             found = bucket.collections.get(0)
@@ -451,7 +447,7 @@ class Connection(asyncio.Protocol):
         bucket = self.bucket
         if bucket is None or not bucket.live:
             raise StatusError(Status.NO_BUCKET)
-        if vbucket >= self.service.vbuckets:
+        if vbucket >= VBUCKETS:
             raise StatusError(Status.NOT_MY_VBUCKET, self.service.config(bucket))
         return bucket
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloudlet.couchbase.cluster.topology import Topology
 from cloudlet.couchbase.cluster.users import Users
 from cloudlet.couchbase.kv.frame import notification
-from cloudlet.couchbase.kv.protocol import CLUSTERMAP_CHANGE, VBUCKETS
+from cloudlet.couchbase.kv.protocol import CLUSTERMAP_CHANGE
 from cloudlet.couchbase.kv.scans import Scans
 from cloudlet.storage.documents import Bucket, DocumentStore
 
@@ -26,7 +26,6 @@ class Service:
         self.users = users
         self.topology = topology
         self.acknowledge_persisted = acknowledge_persisted
-        self.vbuckets = VBUCKETS
         self.connections: set[Connection] = set()
         self.scans = Scans()
         store.catalog.listeners.append(self._bucket_changed)

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from cloudlet.couchbase.kv.connection import Connection
-from cloudlet.couchbase.kv.frame import Request, StatusError, response
+from cloudlet.couchbase.kv.frame import Request, StatusError, acknowledgement, response
 from cloudlet.couchbase.kv.protocol import Opcode, Status
 from cloudlet.storage.documents import BINARY, JSON, Collection, Document, counters, writes
 
@@ -42,6 +42,8 @@ def mutated(
     extras = b""
     if connection.mutation_tokens:
         extras = _TOKEN.pack(collection.bucket.vbucket_uuid, document.seqno)
+    elif not (value or status):
+        return acknowledgement(request, document.cas)
     return response(request, status, extras, b"", value, 0, document.cas)
 
 
@@ -62,7 +64,7 @@ def upsert(connection: Connection, request: Request) -> bytes:
         collection, request.key, request.value, flags, kind, expiry, request.cas,
         request.preserve_expiry,
     )  # fmt: skip
-    return mutated(connection, request, collection, document, b"", Status.SUCCESS)
+    return mutated(connection, request, collection, document)
 
 
 def insert(connection: Connection, request: Request) -> bytes:

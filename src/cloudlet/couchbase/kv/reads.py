@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.couchbase.kv.connection import Connection
 from cloudlet.couchbase.kv.frame import Request, StatusError, response
-from cloudlet.couchbase.kv.protocol import Status
+from cloudlet.couchbase.kv.protocol import VBUCKETS, Status
 from cloudlet.storage.documents import (
     JSON,
     Collection,
@@ -147,7 +147,7 @@ def observe_seqno(connection: Connection, request: Request) -> bytes:
         raise StatusError(Status.NO_BUCKET)
     if len(request.value) != 8:
         raise StatusError(Status.INVALID)
-    if request.vbucket >= connection.service.vbuckets:
+    if request.vbucket >= VBUCKETS:
         raise StatusError(Status.NOT_MY_VBUCKET, connection.service.config(bucket))
     current = bucket.high_seqno
     value = struct.pack(

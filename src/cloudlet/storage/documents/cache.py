@@ -27,6 +27,18 @@ def weight(key: bytes, document: Document) -> int:
     return size + len(key) + len(document.xattrs) + OVERHEAD_BYTES
 
 
+def growth(key: bytes, document: Document, before: Document | None) -> int:
+    """By how much the memory grows when `document` takes the place of `before`."""
+    if before is None:
+        return weight(key, document)
+    if document.tree is None and before.tree is None:
+        grown = len(document.value) - len(before.value)
+        if document.xattrs or before.xattrs:
+            grown += len(document.xattrs) - len(before.xattrs)
+        return grown
+    return weight(key, document) - weight(key, before)
+
+
 class Cache:
     """A byte limit shared by all collections' documents; the second-chance rule picks who leaves.
 

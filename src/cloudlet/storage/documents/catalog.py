@@ -105,7 +105,10 @@ class Bucket:
     @property
     def used_bytes(self) -> int:
         """Memory that its documents take."""
-        return sum(collection.cached_bytes for collection in self.collections.values())
+        used = 0
+        for collection in self.collections.values():
+            used += collection.cached_bytes
+        return used
 
     def begin_history(self) -> None:
         """Name what follows anew: an earlier run's last mutations may be lost."""

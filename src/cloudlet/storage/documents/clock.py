@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
-#: The low bits count mutations within one tick of the wall clock (65,536 ns), as in Couchbase.
-_LOGICAL_BITS = 16
+#: The low 16 bits count mutations within one tick of the wall clock (65,536 ns), as in Couchbase.
+_TICKS: Final = -1 << 16
 
 
 class HybridClock:
@@ -24,7 +25,7 @@ class HybridClock:
 
     def next(self) -> int:
         """A CAS above all earlier ones."""
-        now = time.time_ns() >> _LOGICAL_BITS << _LOGICAL_BITS
+        now = time.time_ns() & _TICKS
         last = self.last
-        self.last = now if now > last else last + 1
-        return self.last
+        self.last = cas = now if now > last else last + 1
+        return cas

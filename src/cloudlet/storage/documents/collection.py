@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cloudlet.storage.database import Database
-from cloudlet.storage.documents.cache import TREE_FACTOR, Cache, weight
+from cloudlet.storage.documents.cache import TREE_FACTOR, Cache, growth
 from cloudlet.storage.documents.clock import HybridClock
 from cloudlet.storage.documents.journal import Journal
 from cloudlet.storage.documents.model import (
@@ -168,18 +168,12 @@ class Collection:
 
     def _remember(self, key: bytes, document: Document) -> None:
         documents = self.documents
-        previous = documents.get(key)
-        if previous is None:
-            grown = weight(key, document)
-        elif previous.tree is None and document.tree is None:
-            grown = len(document.value) + len(document.xattrs)
-            grown -= len(previous.value) + len(previous.xattrs)
-        else:
-            grown = weight(key, document) - weight(key, previous)
+        grown = growth(key, document, documents.get(key))
         documents[key] = document
-        self.cached_bytes += grown
         cache = self._cache
-        cache.used_bytes += grown
+        if grown:
+            self.cached_bytes += grown
+            cache.used_bytes += grown
         if cache.used_bytes > cache.limit_bytes:
             cache.make_room()
 
@@ -245,7 +239,6 @@ class Collection:
         self._admit(key)
         if not deleted:
             expiry_s = self.bounded(expiry_s)
-        cas = cas or self._clock.next()
         return self._write(key, previous, value, flags, datatype, cas, expiry_s, xattrs, deleted)
 
     def _write(
@@ -260,6 +253,7 @@ class Collection:
         xattrs: bytes,
         deleted: bool,
     ) -> Document:
+        """Make the next version; where `cas` is 0 the clock gives it."""
         bucket = self.bucket
         self.high_seqno = bucket.high_seqno = seqno = bucket.high_seqno + 1
         if previous is None:
@@ -272,7 +266,10 @@ class Collection:
             self.items += -1 if deleted else 1
         if xattrs:
             datatype |= XATTR
-        document = Document(value, flags, datatype, cas, expiry_s, revision, seqno, xattrs, deleted)
+        document = Document(
+            value, flags, datatype, cas or self._clock.next(), expiry_s, revision, seqno, xattrs,
+            deleted,
+        )  # fmt: skip
         if self.locks:
             self.locks.pop(key, None)
         self.replaced = previous
@@ -315,7 +312,7 @@ class Collection:
 
     def _tombstone(self, key: bytes, document: Document) -> Document:
         kept = system_only(document.xattrs)
-        return self._write(key, document, b"", 0, 0, self._clock.next(), 0, kept, True)
+        return self._write(key, document, b"", 0, 0, 0, 0, kept, True)
 
     def expire(self, key: bytes, document: Document) -> None:
         """Delete a document whose time is over."""

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from itertools import islice
 from typing import Any, Final
 
-from cloudlet.storage.documents.cache import TREE_FACTOR, weight
+from cloudlet.storage.documents.cache import TREE_FACTOR, growth, weight
 from cloudlet.storage.documents.collection import PAGE_KEYS, Collection
 from cloudlet.storage.documents.model import Document, StoreFullError
 
@@ -30,28 +30,32 @@ class EphemeralCollection(Collection):
         self.items = 0
         #: The keys in order of bytes, made when it is asked for.
         self._sorted: list[bytes] | None = None
+        #: Whether those who listen for mutations will be told of the latest.
+        self._telling = False
         # Not the cache's: it could not read again what it removed.
         self._cache.drop(self)
 
     def _remember(self, key: bytes, document: Document) -> None:
-        previous = self.documents.get(key)
-        self.cached_bytes += weight(key, document)
-        if previous is None:
+        documents = self.documents
+        before = documents.get(key)
+        if before is None:
             self._sorted = None
-        else:
-            self.cached_bytes -= weight(key, previous)
-            if previous.seqno != document.seqno:
-                # `documents` is in the order of sequence numbers.
-                del self.documents[key]
-        self.documents[key] = document
+        elif before.seqno != document.seqno:
+            # `documents` is in the order of sequence numbers.
+            del documents[key]
+        documents[key] = document
+        self.cached_bytes += growth(key, document, before)
 
     def _record(self, key: bytes, document: Document) -> None:
         self._remember(key, document)
         bucket = self.bucket
         bucket.persisted_seqno = bucket.high_seqno
-        asyncio.get_running_loop().call_soon(self._tell)
+        if not self._telling:
+            self._telling = True
+            asyncio.get_running_loop().call_soon(self._tell)
 
     def _tell(self) -> None:
+        self._telling = False
         for call in self._journal.listeners:
             call()
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import apsw
@@ -30,8 +31,16 @@ WAITING_DOCUMENTS: Final = 100_000
 #: How long a refused group waits before it is tried again, in seconds.
 RETRY_S: Final = 1.0
 
-#: How long a group that nobody waits for gathers: as long as the last commit took, within this.
-REST_S: Final = (0.005, 0.2)
+#: How long a group that nobody waits for gathers: so many times what the last commit took, so
+#: that the disk and the interpreter are left to others for three quarters of the time.
+REST_COMMITS: Final = 3
+
+#: Within this, in seconds.
+REST_S: Final = (0.005, 0.4)
+
+#: How old a mutation gets that comes while a commit begins (which it waits for, and then gathers,
+#: and then commits), unless the disk becomes slower: under the second that a kill may cost.
+AGE_S: Final = 0.8
 
 
 class _Group(NamedTuple):
@@ -50,7 +59,7 @@ class Journal:
 
     One group commits while the next one gathers; mutations made without an `await` between them
     are in one group, on disk all or none. A group that somebody waits for or listens to is
-    written as soon as the one before it is; another gathers for a while, up to 0.2 seconds, so
+    written as soon as the one before it is; another gathers for a while, up to 0.4 seconds, so
     that a key that changes often is written once. A group that the disk refuses is tried again
     every second, and until it succeeds new mutations raise `StoreBusyError`: what was seen in
     memory is never forgotten while the process lives. Used from the event loop's thread only.
@@ -91,13 +100,14 @@ class Journal:
     def record(self, collection: Collection, key: bytes, document: Document) -> None:
         """Add a mutation to the open group; a later one of the same key takes its place."""
         pending = collection.pending
-        grown = len(document.value) + len(document.xattrs)
         replaced = pending.get(key)
         pending[key] = document
         if replaced is not None:
-            self._bytes += grown - len(replaced.value) - len(replaced.xattrs)
+            self._bytes += len(document.value) - len(replaced.value)
+            if document.xattrs or replaced.xattrs:
+                self._bytes += len(document.xattrs) - len(replaced.xattrs)
             return
-        self._bytes += grown
+        self._bytes += len(document.value) + len(document.xattrs)
         self._count += 1
         if len(pending) == 1:
             self._collections.add(collection)
@@ -213,8 +223,7 @@ class Journal:
         self._refused = self.behind = False
         self._bytes_left, self._count_left = WAITING_BYTES, WAITING_DOCUMENTS
         self._committing = None
-        shortest, longest = REST_S
-        self._rest_s = min(max(self._loop.time() - self._began, shortest), longest)
+        self._rest_s = _rest_after(self._loop.time() - self._began)
         self.persisted = group.ticket
         reached = {at: seqno for seqno, _, at in group.buckets}
         for collection in group.documents:
@@ -228,6 +237,12 @@ class Journal:
             call()
 
 
+def _rest_after(commit_s: float) -> float:
+    """How long the group after a commit that took so long gathers where nobody waits for it."""
+    shortest, longest = REST_S
+    return max(min(REST_COMMITS * commit_s, AGE_S - 2 * commit_s, longest), shortest)
+
+
 def _wake(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
@@ -236,12 +251,12 @@ def _wake(done: asyncio.Future[None]) -> None:
 def _write_rows(
     connection: apsw.Connection, storage_id: int, documents: dict[bytes, Document]
 ) -> None:
-    entries = list(documents.items())
-    at = 0
+    entries = iter(documents.items())
+    left = len(documents)
     for rows, statement in _STATEMENTS:
-        while len(entries) - at >= rows:
+        while left >= rows:
             bindings: list[Any] = []
-            for key, document in entries[at : at + rows]:
+            for key, document in islice(entries, rows):
                 bindings += to_row(storage_id, key, document)
             connection.execute(statement, bindings)
-            at += rows
+            left -= rows

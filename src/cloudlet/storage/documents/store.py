@@ -18,6 +18,9 @@ from cloudlet.storage.documents.settings import Settings
 
 DEFAULT_CACHE_BYTES: Final = 256 * 1024 * 1024
 
+#: Pages in memory while a group is written: some 10,000 documents of 1 KB all over a collection.
+WRITER_CACHE_KIB: Final = 16 * 1024
+
 #: The settings that say that the last run ended in order, and how a bucket's histories are named.
 _CLEAN: Final = "store/clean"
 _HISTORY: Final = "store/history/"
@@ -40,7 +43,7 @@ class DocumentStore:
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         pager_interval_s: float = 30.0,
     ) -> None:
-        self.database = Database(path, MIGRATIONS)
+        self.database = Database(path, MIGRATIONS, writer_cache_kib=WRITER_CACHE_KIB)
         self.journal = Journal(self.database)
         self.settings = Settings(self.database)
         self.index_entries = IndexEntries(self.database, self.journal)
