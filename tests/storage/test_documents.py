@@ -354,6 +354,33 @@ async def test_a_key_that_changes_often_is_written_once_where_nobody_waits(
     await store.flushed()
 
 
+@pytest.mark.parametrize(
+    ("commit_s", "rest_s"),
+    [(0.0001, 0.005), (0.05, 0.15), (0.13, 0.39), (0.15, 0.4), (0.3, 0.2), (0.5, 0.005)],
+)
+def test_the_longer_commits_take_the_longer_groups_gather_but_never_so_that_mutations_get_old(
+    commit_s: float, rest_s: float
+) -> None:
+    from cloudlet.storage.documents import journal
+
+    assert journal._rest_after(commit_s) == pytest.approx(rest_s)
+
+
+async def test_listeners_hear_once_of_what_an_ephemeral_bucket_took_in_a_turn(
+    store: DocumentStore,
+) -> None:
+    bucket = await store.catalog.create_bucket("fleeting", BucketSettings(bucket_type="ephemeral"))
+    collection = bucket.default_collection
+    assert collection is not None
+    heard: list[int] = []
+    store.journal.listeners.append(lambda: heard.append(bucket.persisted_seqno))
+    for expected in ([3], [3, 6]):
+        for number in range(3):
+            writes.upsert(collection, b"k%d" % number, b"1")
+        await asyncio.sleep(0)
+        assert heard == expected
+
+
 async def test_a_refused_group_is_kept_and_written_later(
     store: DocumentStore, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

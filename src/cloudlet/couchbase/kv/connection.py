@@ -30,7 +30,7 @@ from cloudlet.couchbase.kv.frame import (
 from cloudlet.couchbase.kv.large import LARGE_VALUE
 from cloudlet.couchbase.kv.protocol import SNAPPY, VBUCKETS, Magic, Opcode, Status
 from cloudlet.couchbase.kv.scram import ScramServer
-from cloudlet.storage.documents import Bucket, Collection, Document, DocumentError
+from cloudlet.storage.documents import KEY_LIMIT, Bucket, Collection, Document, DocumentError
 
 _LOG = logging.getLogger(__name__)
 
@@ -227,23 +227,19 @@ class Connection(asyncio.Protocol):
         The rest waits for the next turn of the loop.
         """
         out: list[bytes] = []
-        out_bytes = at = handled = 0
+        out_bytes = at = 0
         size = len(data)
         self._need = HEADER_BYTES
+        left = 0 if self._paused or self._held_bytes > HELD_LIMIT else SLICE_REQUESTS
         while size - at >= HEADER_BYTES and not self._closing:
-            if (
-                handled == SLICE_REQUESTS
-                or out_bytes > SLICE_BYTES
-                or self._paused
-                or self._later is not None
-                or self._held_bytes > HELD_LIMIT
-            ):
+            if not left or out_bytes > SLICE_BYTES or self._later is not None:
                 self._more(at, size)
                 break
-            handled += 1
+            left -= 1
             header = HEADER.unpack_from(data, at)
-            end = at + HEADER_BYTES + header[6]
-            if header[6] > UNAUTHENTICATED_BODY_LIMIT and not self._may_send(header[6]):
+            body = header[6]
+            end = at + HEADER_BYTES + body
+            if body > UNAUTHENTICATED_BODY_LIMIT and not self._may_send(body):
                 self._closing = True
                 break
             if end > size:
@@ -320,12 +316,10 @@ class Connection(asyncio.Protocol):
         magic, opcode, key_size, extras_size, datatype, vbucket, _, opaque, cas = header
         framing = b""
         if magic != _REQUEST:
-            if magic == Magic.RESPONSE and self.producer is not None:
-                # A consumer answers what it was sent.
-                return None
             if magic != Magic.ALT_REQUEST:
-                # The stream's framing is lost; Couchbase closes the connection too.
-                self._closing = True
+                # A consumer answers what it was sent. Else the stream's framing is lost;
+                # Couchbase closes the connection too.
+                self._closing = magic != Magic.RESPONSE or self.producer is None
                 return None
             framing_size, key_size = key_size >> 8, key_size & 0xFF
             framing = bytes(data[at : at + framing_size])
@@ -335,12 +329,25 @@ class Connection(asyncio.Protocol):
         if value_at > end:
             self._closing = True
             return None
-        extras, key, value = data[at:key_at], data[key_at:value_at], data[value_at:end]
-        if isinstance(value, memoryview):
-            extras, key, value = bytes(extras), bytes(key), bytes(value)
+        if isinstance(data, bytes):
+            extras, key, value = data[at:key_at], data[key_at:value_at], data[value_at:end]
+        else:
+            extras, key = bytes(data[at:key_at]), bytes(data[key_at:value_at])
+            value = bytes(data[value_at:end])
         request = Request(opcode, extras, key, value, datatype, vbucket, opaque, cas)
         started = time.perf_counter() if self.durations else 0.0
-        answer = self._perform(request, framing)
+        try:
+            if framing:
+                read_framing(request, framing)
+            handler = self._handlers[opcode]
+            if handler is None or self.principal is None:
+                handler = self._admitted(opcode)
+            if datatype & SNAPPY or end - value_at > LARGE_VALUE:
+                answer = self._expanded(request, handler)
+            else:
+                answer = handler(self, request)
+        except Exception as error:
+            answer = self._refusal(request, error)
         if isinstance(answer, bytes):
             return durations.timed(answer, time.perf_counter() - started) if started else answer
         if answer is not None:
@@ -348,25 +355,23 @@ class Connection(asyncio.Protocol):
             self._later = asyncio.get_running_loop().create_task(self._finish(request, answer))
         return None
 
-    def _perform(self, request: Request, framing: bytes) -> Answer:
-        """Run the request's verb; whatever goes wrong becomes its status."""
-        try:
-            if framing:
-                read_framing(request, framing)
-            handler = self._handlers[request.opcode]
-            if self.principal is None and request.opcode not in BEFORE_AUTHENTICATION:
-                raise StatusError(Status.AUTH_ERROR)
-            if handler is None:
-                raise StatusError(Status.UNKNOWN_COMMAND)
-            if request.datatype & SNAPPY or len(request.value) > LARGE_VALUE:
-                if request.datatype & SNAPPY and not self.snappy:
-                    raise StatusError(Status.INVALID)
-                if large.is_large(request):
-                    return self._prepared(request, handler)
-                large.expand(request)
-            return handler(self, request)
-        except Exception as error:
-            return self._refusal(request, error)
+    def _admitted(self, opcode: int) -> Handler:
+        """The verb, where there is one and the client may ask for it by now."""
+        if self.principal is None and opcode not in BEFORE_AUTHENTICATION:
+            raise StatusError(Status.AUTH_ERROR)
+        handler = self._handlers[opcode]
+        if handler is None:
+            raise StatusError(Status.UNKNOWN_COMMAND)
+        return handler
+
+    def _expanded(self, request: Request, handler: Handler) -> Answer:
+        """The verb's answer to a value that is compressed or large."""
+        if request.datatype & SNAPPY and not self.snappy:
+            raise StatusError(Status.INVALID)
+        if large.is_large(request):
+            return self._prepared(request, handler)
+        large.expand(request)
+        return handler(self, request)
 
     async def _prepared(self, request: Request, handler: Handler) -> bytes:
         await large.prepare(request)
@@ -424,7 +429,7 @@ class Connection(asyncio.Protocol):
             found = bucket.collections.get(uid)
         if found is None:
             raise self._unknown(bucket)
-        if not 0 < len(request.key) <= 250:
+        if not request.key or len(request.key) > KEY_LIMIT:
             raise StatusError(Status.INVALID)
         if not self._unrestricted:
             self._authorise(found, writes=writes)
@@ -481,7 +486,8 @@ class Connection(asyncio.Protocol):
         A mutation of a level that persists is seen by nobody before that.
         """
         bucket = collection.bucket
-        if bucket.ephemeral:
+        held = self._acknowledge_persisted or request.durability or bucket.minimum_durability
+        if not held or bucket.ephemeral:
             return
         level = request.durability
         if bucket.minimum_durability > level:

@@ -16,8 +16,10 @@ _FLAGS_EXPIRY: Final = struct.Struct(">II")
 _TOKEN: Final = struct.Struct(">QQ")
 _JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
-#: Datatype bits a client may send: JSON (snappy is undone before); attributes have own verbs.
-_CLIENT_DATATYPES: Final = JSON
+#: Datatype bits a client may not send: all but JSON (snappy is undone before this is looked at);
+#: attributes have own verbs.
+_NOT_CLIENTS: Final = 0xFF & ~JSON
+_SUCCESS: Final = Status.SUCCESS
 
 
 def datatype_of(value: bytes) -> int:
@@ -35,7 +37,7 @@ def mutated(
     collection: Collection,
     document: Document,
     value: bytes = b"",
-    status: int = Status.SUCCESS,
+    status: int = _SUCCESS,
 ) -> bytes:
     """The answer to a mutation: its CAS, and its token where the client asked for tokens."""
     connection.mutated(request, collection, document)
@@ -49,7 +51,7 @@ def mutated(
 
 def _store_arguments(request: Request) -> tuple[int, int, int]:
     """Flags, expiry, and the value's datatype."""
-    if len(request.extras) != 8 or request.datatype & ~_CLIENT_DATATYPES:
+    if len(request.extras) != 8 or request.datatype & _NOT_CLIENTS:
         raise StatusError(Status.INVALID)
     flags, expiry = _FLAGS_EXPIRY.unpack(request.extras)
     kind = request.kind

@@ -16,6 +16,7 @@ from cloudlet.storage.documents.collection import Collection
 from cloudlet.storage.documents.model import (
     BINARY,
     JSON,
+    KEY_LIMIT,
     XATTR,
     CasMismatchError,
     CorruptDocumentError,
@@ -38,6 +39,7 @@ from cloudlet.storage.documents.store import DocumentStore
 __all__ = [
     "BINARY",
     "JSON",
+    "KEY_LIMIT",
     "XATTR",
     "BadNameError",
     "Bucket",

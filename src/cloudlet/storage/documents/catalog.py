@@ -98,6 +98,7 @@ class Bucket:
     def apply(self, settings: BucketSettings) -> None:
         """Have these settings from now on."""
         self.settings = settings
+        self.max_expiry_s = settings.max_expiry_s
         self.minimum_durability = DURABILITY_LEVELS.index(settings.durability_min_level)
         #: Whether its documents are in memory only.
         self.ephemeral = settings.bucket_type == "ephemeral"

@@ -215,6 +215,8 @@ class Collection:
         `expiry_s` is a Unix time; the collection's or bucket's maximum bounds it. `cas` is one
         that was drawn from the bucket's clock just now, by who had to know it first.
         """
+        if deleted:
+            self._admit(key)
         return self.store(
             key, self.find(key), value, flags, datatype, expiry_s, xattrs, deleted, cas
         )
@@ -231,30 +233,19 @@ class Collection:
         deleted: bool,
         cas: int,
     ) -> Document:
-        """As `put`, by who has found the key's document or tombstone just now."""
-        if not 0 < len(key) <= KEY_LIMIT:
+        """As `put`, by who has found the key's document or tombstone just now.
+
+        Whether a tombstone may be made the caller knows: what expires is deleted always.
+        """
+        if not key or len(key) > KEY_LIMIT:
             raise KeyTooLongError
         if len(value) + len(xattrs) > VALUE_LIMIT:
             raise ValueTooLargeError
-        self._admit(key)
-        if not deleted:
-            expiry_s = self.bounded(expiry_s)
-        return self._write(key, previous, value, flags, datatype, cas, expiry_s, xattrs, deleted)
-
-    def _write(
-        self,
-        key: bytes,
-        previous: Document | None,
-        value: bytes,
-        flags: int,
-        datatype: int,
-        cas: int,
-        expiry_s: int,
-        xattrs: bytes,
-        deleted: bool,
-    ) -> Document:
-        """Make the next version; where `cas` is 0 the clock gives it."""
         bucket = self.bucket
+        if not deleted:
+            self._admit(key)
+            if self.max_expiry_s or bucket.max_expiry_s:
+                expiry_s = self.bounded(expiry_s)
         self.high_seqno = bucket.high_seqno = seqno = bucket.high_seqno + 1
         if previous is None:
             revision = 1
@@ -312,7 +303,7 @@ class Collection:
 
     def _tombstone(self, key: bytes, document: Document) -> Document:
         kept = system_only(document.xattrs)
-        return self._write(key, document, b"", 0, 0, 0, 0, kept, True)
+        return self.store(key, document, b"", 0, 0, 0, kept, True, 0)
 
     def expire(self, key: bytes, document: Document) -> None:
         """Delete a document whose time is over."""
@@ -337,7 +328,7 @@ class Collection:
 
     def bounded(self, expiry_s: int) -> int:
         """`expiry_s` (a Unix time or 0) within the collection's or bucket's maximum."""
-        limit = self.max_expiry_s or self.bucket.settings.max_expiry_s
+        limit = self.max_expiry_s or self.bucket.max_expiry_s
         if limit <= 0:
             return expiry_s
         latest = int(time.time()) + limit
