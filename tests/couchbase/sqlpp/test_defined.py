@@ -101,7 +101,7 @@ async def test_a_function_that_calls_itself_is_refused(session: Session) -> None
 @pytest.mark.parametrize(
     ("definition", "wanted"),
     [
-        ("", [1, 2, 3]),
+        ("", [0, 1, 2]),
         ("START WITH 5 INCREMENT BY -2", [5, 3, 1]),
         ("START WITH 2 MAXVALUE 3 MINVALUE 1 CYCLE CACHE 2", [2, 3, 1]),
         ("WITH {'start': 7, 'increment': 10, 'cache': 1}", [7, 17, 27]),
@@ -119,21 +119,21 @@ async def test_no_value_of_a_sequence_comes_twice_after_a_restart(session: Sessi
     first = await session("SELECT RAW NEXTVAL FOR s FROM [1, 2] t")
     again = Session(session.keyspaces)
     second = await again("SELECT RAW NEXTVAL FOR s FROM [1, 2] t")
-    assert first == [1, 2]
-    assert second == [11, 12]
+    assert first == [0, 1]
+    assert second == [10, 11]
     [row] = await again("SELECT s.* FROM system:sequences s")
     assert row["path"] == "default:s"
 
 
 async def test_altering_and_dropping_sequences(session: Session) -> None:
-    await session("CREATE SEQUENCE s IF NOT EXISTS MAXVALUE 2")
+    await session("CREATE SEQUENCE s IF NOT EXISTS MAXVALUE 1")
     await session("CREATE SEQUENCE IF NOT EXISTS s")
     with pytest.raises(QueryError):
         await session("SELECT NEXTVAL FOR s FROM [1, 2, 3] t")
     await session("ALTER SEQUENCE s RESTART WITH 2 INCREMENT BY 5 NO MAXVALUE")
     assert await session("SELECT RAW NEXT VALUE FOR s FROM [1, 2] t") == [2, 7]
     await session("ALTER SEQUENCE s RESTART")
-    assert await session("SELECT RAW NEXT VALUE FOR s") == [1]
+    assert await session("SELECT RAW NEXT VALUE FOR s") == [0]
     await session("DROP SEQUENCE s")
     await session("DROP SEQUENCE s IF EXISTS")
     for statement in ("DROP SEQUENCE s", "SELECT NEXT VALUE FOR s", "ALTER SEQUENCE s NO CYCLE"):

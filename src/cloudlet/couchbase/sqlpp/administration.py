@@ -161,7 +161,9 @@ async def _change_sequence(
     new = msgspec.structs.replace(old, **given)
     if statement.create or "restart" in _written(statement):
         start = restart if restart is not None else new.start
-        new = msgspec.structs.replace(new, reserved=start)
+        new = msgspec.structs.replace(new, reserved=start, last=None)
+    elif new.last is not None and not new.holds(new.reserved):
+        new = msgspec.structs.replace(new, reserved=new.after(new.last))
     if new.cache < 1:
         raise errors.QueryError(
             19105, f"Invalid cache value for sequence '{path_text(name)}'", http=400

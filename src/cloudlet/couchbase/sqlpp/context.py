@@ -53,6 +53,8 @@ class StoppedError(Exception):
 class Transaction(Protocol):
     """The transaction that a statement runs in."""
 
+    sequences: dict[tuple[str, ...], int]
+
     def keyspace(self, name: KeyspaceName, base: Keyspace) -> Keyspace:
         """The collection with the transaction's changes over it."""
 

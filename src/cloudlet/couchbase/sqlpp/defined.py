@@ -41,25 +41,31 @@ class UserFunction(msgspec.Struct, frozen=True):
 
 
 class Sequence(msgspec.Struct, frozen=True):
-    """A sequence's settings, and the first value that is not given out yet (None: used up)."""
+    """A sequence's settings, the first value that is not reserved yet (None: used up), and the
+    last one that is (None: no value was)."""
 
     name: tuple[str, ...]
-    start: int = 1
+    start: int = 0
     increment: int = 1
     minimum: int = INT_MIN
     maximum: int = INT_MAX
     cycle: bool = False
     cache: int = 50
     reserved: int | None = None
+    last: int | None = None
 
     def after(self, value: int) -> int | None:
         """The value after one; None at the end."""
         following = value + self.increment
-        if self.minimum <= following <= self.maximum:
+        if self.holds(following):
             return following
         if not self.cycle:
             return None
         return self.minimum if self.increment > 0 else self.maximum
+
+    def holds(self, value: int | None) -> bool:
+        """Whether the value is one of the sequence's range."""
+        return value is not None and self.minimum <= value <= self.maximum
 
 
 def path_text(name: Name) -> str:
@@ -206,12 +212,13 @@ class Sequences(_Definitions):
                 )
             left = max(1, sequence.cache)
             end: int | None = value
+            last = value
             count = 0
             while count < left and end is not None:
-                end, count = sequence.after(end), count + 1
+                last, end, count = end, sequence.after(end), count + 1
             left = count
             self._next[name] = (value, left)
-            await self._save(name, msgspec.structs.replace(sequence, reserved=end))
+            await self._save(name, msgspec.structs.replace(sequence, reserved=end, last=last))
             value, left = self._next[name]
             assert value is not None
         sequence_after = self.find(name).after(value)

@@ -150,7 +150,8 @@ def _number(text: str) -> int | float:
     if text.isdigit():
         value = int(text) if len(text) < 25 else float(text)
         return value if value <= 2**63 - 1 else float(value)
-    return float(text)
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 1e18 else value
 
 
 def tokenize(text: str) -> list[Token]:

@@ -330,12 +330,16 @@ class Frame(Node):
 
 @dataclass(frozen=True, slots=True)
 class Window(Node):
-    """A window definition; `base` names one of the WINDOW clause that it goes on from."""
+    """A window definition; `base` names one of the WINDOW clause that it goes on from.
+
+    `OVER name` is that window as it is, where `OVER (name)` goes on from it.
+    """
 
     base: str | None = None
     partition: tuple[Expression, ...] = ()
     order: tuple[WindowOrder, ...] = ()
     frame: Frame | None = None
+    as_it_is: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,12 +109,12 @@ async def test_order_by_a_window_function(session: Session) -> None:
     assert rows == [7, 6, 5, 4, 3, 2, 1, 0]
 
 
-async def test_range_without_numbers_sees_its_equals(session: Session) -> None:
+async def test_range_of_a_distance_without_numbers_is_empty(session: Session) -> None:
     rows = await session(
         "SELECT RAW SUM(t.v) OVER (ORDER BY t.k RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) "
         "FROM [{'k': NULL, 'v': 1}, {'k': NULL, 'v': 2}, {'k': 1, 'v': 4}, {'k': 2, 'v': 8}] t"
     )
-    assert rows == [3, 3, 4, 12]
+    assert rows == [None, None, 4, 12]
 
 
 @pytest.mark.parametrize(

@@ -138,22 +138,22 @@ CASES: Final[dict[str, Shown]] = {
     ),
     "DROP FUNCTION ... IF EXISTS": Shown([], {}, "SELECT RAW thrice(2)", [6]),
     # Sequences
-    "CREATE SEQUENCE": values(1, 2),
-    "CREATE SEQUENCE IF NOT EXISTS": values(2, of="counter", before=NEXT),
-    "CREATE SEQUENCE ... IF NOT EXISTS": values(2, of="counter", before=NEXT),
+    "CREATE SEQUENCE": values(0, 1),
+    "CREATE SEQUENCE IF NOT EXISTS": values(1, of="counter", before=NEXT),
+    "CREATE SEQUENCE ... IF NOT EXISTS": values(1, of="counter", before=NEXT),
     "START WITH": values(5, 6),
-    "INCREMENT BY": values(1, -1),
-    "MAXVALUE": values(1, 2),
+    "INCREMENT BY": values(0, -2),
+    "MAXVALUE": values(0, 1, 2),
     "MINVALUE ... CYCLE": values(2, 1, 2),
-    "NO MAXVALUE, NO MINVALUE, NO CYCLE, NO CACHE": values(1, 2),
-    "CACHE": values(1, 2),
+    "NO MAXVALUE, NO MINVALUE, NO CYCLE, NO CACHE": values(0, 1),
+    "CACHE": values(0, 1),
     "CREATE SEQUENCE ... WITH": values(7, 17),
-    "ALTER SEQUENCE": values(51, 61, of="counter", before=NEXT),
-    "ALTER SEQUENCE ... RESTART": values(1, of="counter", before=NEXT),
+    "ALTER SEQUENCE": values(50, 60, of="counter", before=NEXT),
+    "ALTER SEQUENCE ... RESTART": values(0, of="counter", before=NEXT),
     "ALTER SEQUENCE ... RESTART WITH": values(40, of="counter", before=NEXT),
     "ALTER SEQUENCE ... WITH": values(30, of="counter", before=NEXT),
     "DROP SEQUENCE": Shown([], {}, "SELECT RAW s.name FROM system:sequences s", []),
-    "DROP SEQUENCE ... IF EXISTS": values(1, of="counter"),
+    "DROP SEQUENCE ... IF EXISTS": values(0, of="counter"),
 }  # fmt: skip
 REFUSED_WITH_INDEXES: Final = ("ALTER INDEX ... WITH {move}", "ALTER INDEX ... WITH {drop_replica}")
 
@@ -211,7 +211,7 @@ async def test_the_life_of_documents_is_the_collections(session: Session) -> Non
 
 
 async def test_a_sequence_ends_at_its_limit(session: Session) -> None:
-    await session("CREATE SEQUENCE s MAXVALUE 2")
+    await session("CREATE SEQUENCE s MAXVALUE 1")
     with pytest.raises(QueryError, match="has reached its limit") as caught:
         await session("SELECT NEXT VALUE FOR s FROM [1, 2, 3] v")
     assert caught.value.code == 19111

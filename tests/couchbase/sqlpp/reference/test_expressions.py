@@ -24,7 +24,7 @@ CASES: Final[dict[str, Shown]] = {
     # Literals, constructions and comments
     "'string'": Shown(['it\'s a "string"!']),
     '"string"': Shown(['a "string" with\ttab']),
-    "number": Shown([[7, -7, 0.5, 2000.0, 0.015]]),
+    "number": Shown([[7, -7, 0.5, 2000, 0.015]]),
     "TRUE, FALSE": Shown([[True, False]]),
     "NULL": Shown([None]),
     "MISSING": Shown([{"here": None}]),
@@ -121,10 +121,10 @@ CASES: Final[dict[str, Shown]] = {
     "function(expression, ...)": Shown(["A"]),
     "namespace:bucket.scope.function(...)": Shown([8]),
     "bucket.scope.function(...)": Shown([8]),
-    "NEXT VALUE FOR": Shown([1, 2]),
-    "NEXTVAL FOR": Shown([1]),
-    "PREV VALUE FOR": Shown([[1, 1]]),
-    "PREVVAL FOR": Shown([[1, 1]]),
+    "NEXT VALUE FOR": Shown([0, 1]),
+    "NEXTVAL FOR": Shown([0]),
+    "PREV VALUE FOR": Shown([[0, 0]]),
+    "PREVVAL FOR": Shown([[0, 0]]),
 }
 
 

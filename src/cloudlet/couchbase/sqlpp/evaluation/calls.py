@@ -49,10 +49,11 @@ class InlineCall(tree.Expression):
 
 @dataclass(frozen=True, slots=True)
 class SequenceValue(tree.Expression):
-    """A sequence by its full name."""
+    """A sequence by its full name; the slot keeps the value that a document has been given."""
 
     path: tuple[str, ...]
     previous: bool
+    slot: int
 
 
 @compiles(InlineCall)
@@ -87,11 +88,25 @@ def inline_call(node: InlineCall) -> Evaluate:
 
 @compiles(SequenceValue)
 def sequence_value(node: SequenceValue) -> Evaluate:
-    """The next value of a sequence, or the last one given out."""
-    path = node.path
-    if node.previous:
-        return lambda row: row[0].catalog.sequences.previous(path)
-    return lambda row: wait(row[0].catalog.sequences.next(path))
+    """The next value, one for each document; or the last of the document, else of the
+    transaction, else of the server."""
+    path, slot = node.path, node.slot
+
+    def following(row: Row) -> Any:
+        if row[slot] is MISSING:
+            row[slot] = wait(row[0].catalog.sequences.next(path))
+            if row[0].transaction is not None:
+                row[0].transaction.sequences[path] = row[slot]
+        return row[slot]
+
+    def previous(row: Row) -> Any:
+        if row[slot] is not MISSING:
+            return row[slot]
+        if row[0].transaction is not None and path in row[0].transaction.sequences:
+            return row[0].transaction.sequences[path]
+        return row[0].catalog.sequences.previous(path)
+
+    return previous if node.previous else following
 
 
 @compiles(InlineQuery)

@@ -236,8 +236,17 @@ def _median(values: list[Any]) -> Any:
 def _variance(values: list[Any], less: int) -> Any:
     if len(values) <= less:
         return None if less and len(values) < less else 0
-    mean = math.fsum(paced(values, 512)) / len(values)
-    return math.fsum((value - mean) ** 2 for value in paced(values, 512)) / (len(values) - less)
+    mean = total(values) / len(values)
+    distances = [value - mean for value in paced(values, 512)]
+    return total([distance * distance for distance in distances]) / (len(values) - less)
+
+
+def total(values: list[Any]) -> float:
+    """The exact sum, or an infinity (or no number) where floats end."""
+    try:
+        return math.fsum(paced(values, 512))
+    except (OverflowError, ValueError):
+        return float(sum(paced(values, 512)))
 
 
 def _deviation(values: list[Any], less: int) -> Any:

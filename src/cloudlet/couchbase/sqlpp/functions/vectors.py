@@ -9,6 +9,7 @@ import struct
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.functions.aggregates import total
 from cloudlet.couchbase.sqlpp.functions.registry import ANY, ARRAY, TEXT, function, typed
 from cloudlet.couchbase.sqlpp.values import MISSING, is_number, number
 
@@ -38,13 +39,14 @@ def _distance(vector: Any, wanted: Any, metric: Any) -> Any:
     if a is None or b is None or len(a) != len(b):
         return None
     if name == "dot":
-        return number(-math.fsum(x * y for x, y in zip(a, b, strict=True)))
+        return number(-total([x * y for x, y in zip(a, b, strict=True)]))
     if name == "cosine":
         sizes = math.hypot(*a) * math.hypot(*b)
         if not sizes:
             return None
-        return number(1 - math.fsum(x * y for x, y in zip(a, b, strict=True)) / sizes)
-    squared = math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True))
+        return number(1 - total([x * y for x, y in zip(a, b, strict=True)]) / sizes)
+    apart = [x - y for x, y in zip(a, b, strict=True)]
+    squared = total([x * x for x in apart])
     return number(squared if name == "l2_squared" else math.sqrt(squared))
 
 

@@ -52,7 +52,14 @@ class Frame:
         ends = _UNITS[self.unit](partition)
         first, last = self._offsets(partition)
         total = len(partition.rows)
+        numbers = None
+        if self.unit == "range" and (first is not None or last is not None):
+            values = evaluated(partition.order[0].evaluate, partition.rows)
+            numbers = [is_number(value) for value in values]
         for at in range(total):
+            if numbers is not None and not numbers[at]:
+                yield at, at, None
+                continue
             start = _limit(self.start, first, at, ends, total, is_end=False)
             end = _limit(self.end, last, at, ends, total, is_end=True)
             yield max(0, start), min(total, end), self._hole(partition, at)
@@ -140,7 +147,7 @@ def _groups(partition: Partition) -> Ends:
 
 
 def _range(partition: Partition) -> Ends:
-    """By the distance of the ORDER BY value; rows whose value is no number see their equals."""
+    """By the distance of the ORDER BY value."""
     term = partition.order[0]
     sign = -1 if term.descending else 1
     values = evaluated(term.evaluate, partition.rows)

@@ -22,6 +22,8 @@ class NestedLoopJoin:
     outer: bool
     text: str | None
     nest: bool = False
+    #: The ON KEYS of a NEST: where it is NULL or MISSING a left row has no array at all.
+    keys: Evaluate | None = None
 
     def run(self, seed: Row) -> Batches:
         """Joined rows; with `outer`, left rows without a partner too."""
@@ -52,7 +54,7 @@ class NestedLoopJoin:
             left[self.right_slot] = nested
             yield [left]
         elif not found and self.outer:
-            if self.nest:
+            if self.nest and (self.keys is None or self.keys(left) not in (None, MISSING)):
                 left[self.right_slot] = []
             yield [left]
 

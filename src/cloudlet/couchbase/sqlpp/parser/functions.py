@@ -97,6 +97,8 @@ def change_sequence(stream: Stream, *, create: bool) -> s.ChangeSequence:
     while stream.token.kind is Kind.WORD:
         negative = stream.word("NO")
         word = stream.token.upper
+        if any(word == name for name, _ in options):
+            raise stream.unexpected()
         if word == "CYCLE":
             stream.advance()
             options.append(("CYCLE", not negative))

@@ -9,11 +9,17 @@ from cloudlet.couchbase.sqlpp.parser.stream import Stream
 
 
 def index_keys(stream: Stream) -> tuple[s.IndexKey, ...]:
-    """The keys in their parentheses."""
+    """The keys in their parentheses; only the first one can include MISSING."""
     stream.expect_symbol("(")
-    keys = []
+    keys: list[s.IndexKey] = []
     while True:
-        keys.append(index_key(stream))
+        at = stream.position()
+        key = index_key(stream)
+        if keys and key.missing:
+            raise errors.syntax(
+                f"INCLUDE MISSING attribute only allowed with gsi leading key{errors.near(at)}", *at
+            )
+        keys.append(key)
         if stream.symbol(")"):
             return tuple(keys)
         stream.expect_symbol(",")

@@ -154,8 +154,9 @@ def _clauses(stream: Stream) -> dict[str, Any]:
     where = expressions.expression(stream) if stream.word("WHERE") else None
     group, group_as = _group(stream)
     letting = let_bindings(stream, "LETTING")
-    having = expressions.expression(stream) if stream.word("HAVING") else None
-    if group is None and (letting or having is not None):
+    grouped = group is not None
+    having = expressions.expression(stream) if grouped and stream.word("HAVING") else None
+    if letting and group is None:
         group = ()
     return {
         "source": source,

@@ -12,15 +12,11 @@ from cloudlet.couchbase.sqlpp.tree import Expression
 
 
 def from_clause(stream: Stream) -> s.FromTerm:
-    """Everything after FROM; a comma is an inner join without a condition."""
+    """Everything after FROM; a comma, after all JOINs, is an inner join without a condition."""
     term = _joined(stream, simple(stream))
     while stream.symbol(","):
-        if stream.word("UNNEST"):
-            term = _unnest(stream, term, outer=False)
-        else:
-            stream.word("LATERAL")
-            term = s.Join(term, simple(stream), "inner", None)
-        term = _joined(stream, term)
+        stream.word("LATERAL")
+        term = _unmixed(s.Join(term, simple(stream), "inner", None))
     return term
 
 
@@ -31,7 +27,7 @@ def _joined(stream: Stream, term: s.FromTerm) -> s.FromTerm:
         if stream.word("LEFT"):
             kind = "left"
             stream.word("OUTER")
-        elif stream.word("RIGHT"):
+        elif not isinstance(term, (s.Join, s.Unnest)) and stream.word("RIGHT"):
             kind = "right"
             stream.word("OUTER")
         else:
@@ -60,6 +56,8 @@ def _join(stream: Stream, left: s.FromTerm, kind: str, *, nest: bool) -> s.Join:
     if not (stream.word("PRIMARY") or stream.is_word("KEYS", "KEY")):
         return s.Join(left, right, kind, expressions.expression(stream), None, nest)
     _check_lookup(right, what.upper(), at)
+    if kind == "right":
+        raise stream.unexpected()
     if stream.word("KEY"):
         if lateral:
             raise _not_lateral(f"index {what} with ON KEY...FOR clause", right, at)

@@ -60,7 +60,7 @@ def call(
         window = _definition(stream)
         stream.expect_symbol(")")
     else:
-        window = tree.Window(base=stream.identifier())
+        window = tree.Window(base=stream.identifier(), as_it_is=True)
     if name in FUNCTIONS:
         least, most = FUNCTIONS[name]
         if not least <= len(arguments) <= most:
@@ -80,6 +80,8 @@ def clause(stream: Stream) -> tuple[tuple[str, tree.Window], ...]:
     found: list[tuple[str, tree.Window]] = []
     while True:
         name = stream.identifier()
+        if any(name == other for other, _ in found):
+            raise errors.semantic(3220, f"Duplicate window clause alias {name}")
         stream.expect_word("AS")
         stream.expect_symbol("(")
         found.append((name, _definition(stream)))
@@ -177,23 +179,20 @@ def completed(node: tree.WindowCall, named: dict[str, tree.Window]) -> tree.Wind
 
 
 def _based(window: tree.Window, named: dict[str, tree.Window], name: str) -> tree.Window:
-    seen: set[str] = set()
-    while window.base is not None:
-        if window.base in seen or window.base not in named:
-            raise errors.semantic(3220, f"Window {window.base} not in the scope of window clause")
-        seen.add(window.base)
-        base = named[window.base]
-        if window.partition and (base.partition or base.base is not None):
-            raise refused(name, "PARTITION BY clause", f"is not allowed with window {window.base}.")
-        if base.order and window.order:
-            raise refused(name, "ORDER BY clause", f"is in window {window.base} already.")
-        if base.frame is not None and (window.order or window.frame):
-            raise refused(name, "frame clause", f"is in window {window.base} already.")
-        window = replace(
-            window,
-            base=base.base,
-            partition=window.partition or base.partition,
-            order=window.order or base.order,
-            frame=window.frame or base.frame,
-        )
-    return window
+    """The window with what it goes on from; one of the WINDOW clause sees those before it."""
+    if window.base is None:
+        return window
+    if window.base not in named:
+        raise errors.semantic(3220, f"Window {window.base} not in the scope of window clause")
+    places = list(named)
+    before = {other: named[other] for other in places[: places.index(window.base)]}
+    base = _based(named[window.base], before, name)
+    if window.as_it_is:
+        return base
+    if window.partition:
+        raise refused(name, "PARTITION BY clause", f"is not allowed with window {window.base}.")
+    if base.order and window.order:
+        raise refused(name, "ORDER BY clause", f"is in window {window.base} already.")
+    if base.frame is not None:
+        raise refused(name, "frame clause", f"is in window {window.base} already.")
+    return replace(window, base=None, partition=base.partition, order=window.order or base.order)

@@ -19,7 +19,12 @@ from cloudlet.couchbase.sqlpp.operators.term_scan import Remaining
 from cloudlet.couchbase.sqlpp.planner import access, exclusion, pushdown, sources, window
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts
 from cloudlet.couchbase.sqlpp.planner.hinting import Hinted
-from cloudlet.couchbase.sqlpp.planner.resolver import Aggregates, Resolver, Windows
+from cloudlet.couchbase.sqlpp.planner.resolver import (
+    Aggregates,
+    Resolver,
+    Windows,
+    without_sequences,
+)
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Scope
 from cloudlet.couchbase.sqlpp.planner.signatures import signature
 from cloudlet.couchbase.sqlpp.render import render
@@ -114,7 +119,7 @@ class Block:
     def _where(self, operator: Operator, where: Expression) -> Operator:
         start = len(self.planner.frame.reads)
         resolver = Resolver(self.planner, self.scope)
-        condition = resolver.resolve(where)
+        condition = without_sequences(resolver.resolve(where), "WHERE")
         found = self.with_subqueries(operator, resolver)
         remaining = Remaining(found, compile_expression(condition), render(condition))
         self.access.where = conjuncts(condition)

@@ -84,13 +84,13 @@ def _insert(planner: Planner, statement: s.Insert) -> inserts.Insert:
         pending.extend(resolver.pending)
         return compile_expression(value)
 
-    empty = Scope(query=True)
     values = []
     for key, value, options in statement.values:
-        key_of, value_of = compiled(key, empty), compiled(value, empty)
+        # The key is no part of the document: a sequence gives each its own value.
+        key_of, value_of = compiled(key, Scope(query=True)), compiled(value, Scope(query=True))
         assert key_of is not None
         assert value_of is not None
-        values.append((key_of, value_of, compiled(options, empty)))
+        values.append((key_of, value_of, compiled(options, Scope(query=True))))
     query = None
     over_results = Scope(query=True)
     if statement.query is not None:

@@ -47,6 +47,16 @@ class QueryPlanner(Protocol):
         """The full name of a function or sequence."""
 
 
+def without_sequences(condition: Expression, clause: str) -> Expression:
+    """A condition of WHERE or ON; 3100 where it asks a sequence for values."""
+    for part in tree.walk(condition):
+        if isinstance(part, SequenceValue):
+            raise errors.semantic(
+                3100, f"Values of sequence {'.'.join(part.path)} are not allowed in {clause}."
+            )
+    return condition
+
+
 class Aggregates:
     """The aggregates of one SELECT block, each with the slot of its result."""
 
@@ -208,7 +218,8 @@ class Resolver:
         """A sequence by its full name."""
         name = self._planner.defined_name(node.path)
         self._planner.needs(on_defined("use_sequences", name))
-        return SequenceValue(name, node.previous)
+        slot = self._scope.sequence(name, self._planner.frame)
+        return SequenceValue(name, node.previous, slot)
 
     def _meta(self, node: tree.Call) -> Expression:
         if len(node.arguments) > 1:

@@ -48,6 +48,18 @@ class Scope:
     # The slots of the elements' places, by the aliases of UNNEST.
     positions: dict[str, int] = field(default_factory=dict)
 
+    # The slots of the values that sequences give to a document, by their names.
+    sequences: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def sequence(self, name: tuple[str, ...], frame: Frame) -> int:
+        """The slot of a sequence's value for the documents of the innermost query."""
+        scope = self
+        while not scope.query and scope.parent is not None:
+            scope = scope.parent
+        if name not in scope.sequences:
+            scope.sequences[name] = frame.allocate()
+        return scope.sequences[name]
+
     def unnested(self, alias: str, slot: int) -> int:
         """Note where the places of an UNNEST's elements go."""
         self.positions[alias] = slot

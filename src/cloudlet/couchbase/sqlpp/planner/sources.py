@@ -14,7 +14,7 @@ from cloudlet.couchbase.sqlpp.operators.term_scan import TermScan
 from cloudlet.couchbase.sqlpp.planner import access, costs
 from cloudlet.couchbase.sqlpp.planner.conditions import conjuncts, slots_of
 from cloudlet.couchbase.sqlpp.planner.joining import JoinChoice
-from cloudlet.couchbase.sqlpp.planner.resolver import Resolver
+from cloudlet.couchbase.sqlpp.planner.resolver import Resolver, without_sequences
 from cloudlet.couchbase.sqlpp.planner.scans import built_scan
 from cloudlet.couchbase.sqlpp.planner.scope import Binding
 from cloudlet.couchbase.sqlpp.render import render
@@ -129,7 +129,7 @@ def _join(block: Block, term: s.Join, left: Operator) -> Operator:
     condition, text = None, None
     if term.condition is not None:
         resolver = Resolver(block.planner, block.scope)
-        condition = resolver.resolve(term.condition)
+        condition = without_sequences(resolver.resolve(term.condition), "ON")
         left = block.with_subqueries(left, resolver)
         text = render(condition)
     known = block.access.term(right)
@@ -156,8 +156,9 @@ def _join(block: Block, term: s.Join, left: Operator) -> Operator:
     if term.nest:
         _becomes_array(block, binding)
     compiled = compile_expression(condition) if condition is not None else None
+    keys = right.keys if term.nest and isinstance(right, scans.KeyScan) else None
     return joins.NestedLoopJoin(
-        left, looked_up or right, binding.slot, compiled, outer, text, term.nest
+        left, looked_up or right, binding.slot, compiled, outer, text, term.nest, keys
     )
 
 

@@ -65,6 +65,8 @@ class Transaction:
         self.timeout_s = timeout_s
         self.expires = datetime.now(UTC) + timedelta(seconds=timeout_s)
         self.uses = 0
+        #: The last value that each sequence gave to this transaction.
+        self.sequences: dict[tuple[str, ...], int] = {}
 
     def document(self) -> dict[str, Any]:
         """The transaction's entry in system:transactions."""
