@@ -123,3 +123,17 @@ async def test_indexes_go_with_their_collection(
     await keyspaces.create_collection("b", "_default", "c")
     assert list(keyspaces.index_definitions()) == []
     assert keyspaces.resolve("b", "_default", "c").uid != before.uid
+
+
+async def test_meta_shows_extended_attributes_that_changes_keep(
+    store: DocumentStore, keyspace: CollectionKeyspace
+) -> None:
+    collection = store.catalog.bucket("b").default_collection
+    assert collection is not None
+    collection.put(b"k", b"{}", xattrs=b'{"app":{"by":"ann"},"_s":1}')
+    entry = keyspace.get("k")
+    assert entry is not None
+    assert entry[1].xattrs == {"app": {"by": "ann"}, "_s": 1}
+    meta = await keyspace.replace("k", {"n": 1}, cas=entry[1].cas, expiration=None)
+    assert meta.xattrs == {"app": {"by": "ann"}, "_s": 1}
+    assert (await keyspace.insert("other", {})).xattrs == {}

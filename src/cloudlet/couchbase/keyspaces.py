@@ -65,6 +65,16 @@ class DocumentMeta(msgspec.Struct, frozen=True, gc=False):
     cas: int
     expiration: int
     flags: int
+    attributes: bytes = b""
+
+    @property
+    def xattrs(self) -> dict[str, Any]:
+        """The extended attributes by name."""
+        return msgspec.json.decode(self.attributes) if self.attributes else {}
+
+
+def _meta(key: str, document: Document) -> DocumentMeta:
+    return DocumentMeta(key, document.cas, document.expiry_s, document.flags, document.xattrs)
 
 
 class CollectionKeyspace:
@@ -155,10 +165,7 @@ class CollectionKeyspace:
         value = document.tree
         if value is None:
             value = self._decode(document)
-        meta = DocumentMeta(
-            key.decode(errors="replace"), document.cas, document.expiry_s, document.flags
-        )
-        return value, meta
+        return value, _meta(key.decode(errors="replace"), document)
 
     def _decode(self, document: Document) -> Any:
         if not document.datatype & JSON:
@@ -236,7 +243,7 @@ class CollectionKeyspace:
 
     async def _acknowledged(self, key: str, document: Document) -> DocumentMeta:
         await self._persisted()
-        return DocumentMeta(key, document.cas, document.expiry_s, document.flags)
+        return _meta(key, document)
 
 
 class StoreKeyspaces:

@@ -28,6 +28,10 @@ class MemoryMeta(msgspec.Struct, frozen=True):
     expiration: int = 0
     flags: int = 0
 
+    @property
+    def xattrs(self) -> dict[str, Any]:
+        return {"note": {"of": self.id}}
+
 
 class MemoryKeyspace:
     def __init__(

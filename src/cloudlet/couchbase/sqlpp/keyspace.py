@@ -31,6 +31,10 @@ class Meta(Protocol):
     def flags(self) -> int:
         """The client's item flags."""
 
+    @property
+    def xattrs(self) -> dict[str, Any]:
+        """The document's extended attributes."""
+
 
 # A document's decoded value and its meta. The value is shared with the store's cache: nobody may
 # change it. A document that is not JSON is given as the text "<binary (N b)>", as Couchbase does.

@@ -29,6 +29,11 @@ class SystemMeta(msgspec.Struct, frozen=True):
     expiration: int = 0
     flags: int = 0
 
+    @property
+    def xattrs(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
 
 Documents = Callable[[], Iterable[tuple[str, Any]]]
 #: Documents that depend on the user who asks.

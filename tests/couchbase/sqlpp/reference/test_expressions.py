@@ -121,6 +121,7 @@ CASES: Final[dict[str, Shown]] = {
     "function(expression, ...)": Shown(["A"]),
     "namespace:bucket.scope.function(...)": Shown([8]),
     "bucket.scope.function(...)": Shown([8]),
+    "META().xattrs.name.path": Shown(["b2"]),
     "NEXT VALUE FOR": Shown([0, 1]),
     "NEXTVAL FOR": Shown([0]),
     "PREV VALUE FOR": Shown([[0, 0]]),

@@ -250,6 +250,17 @@ async def test_a_changed_sequence_goes_on_after_the_values_it_had_reserved(
     assert await session("SELECT RAW NEXTVAL FOR s FROM [1, 2, 3] t") == [10, 9, 10]
 
 
+async def test_an_index_of_an_extended_attribute(session: Session) -> None:
+    await session("CREATE INDEX by_note ON books(META().xattrs.note.`of`)")
+    query = "SELECT RAW META().xattrs.other FROM books WHERE META().xattrs.note.`of` = 'b3'"
+    [plan] = await session(f"EXPLAIN {query}")
+    assert "by_note" in str(plan)
+    assert await session(query) == [MISSING]
+    assert await session("SELECT RAW META().xattrs FROM books WHERE n = 3") == [
+        {"note": {"of": "b3"}}
+    ]
+
+
 async def test_sums_beyond_the_largest_number_are_no_number(session: Session) -> None:
     rows = await session(
         "SELECT RAW [SUM(x), AVG(x), VARIANCE(x), STDDEV(x), VAR_POP(x)] FROM [1e308, 1e308] x"

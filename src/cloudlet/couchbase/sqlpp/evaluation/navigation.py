@@ -5,7 +5,7 @@ Navigating into NULL gives NULL; into anything else that has no such part, MISSI
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
@@ -17,6 +17,10 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
 )
 from cloudlet.couchbase.sqlpp.functions.arrays import starred
 from cloudlet.couchbase.sqlpp.values import MISSING, is_binary
+
+#: What META() has of a document by name; the attributes only where they are asked for.
+META_FIELDS: Final = frozenset({"id", "cas", "expiration", "flags", "xattrs"})
+
 
 compiles(tree.Literal)(lambda node: constant(node.value))
 
@@ -77,7 +81,7 @@ def field(node: tree.Field) -> Evaluate:
     """`base.name`, with short cuts for a variable's field and for META().id and the like."""
     name = node.name
     base = node.base
-    if isinstance(base, tree.MetaOf) and name in ("id", "cas", "expiration", "flags"):
+    if isinstance(base, tree.MetaOf) and name in META_FIELDS:
         return _meta_field(base.slot + 1, name)
     if isinstance(base, tree.Variable):
         slot = base.slot

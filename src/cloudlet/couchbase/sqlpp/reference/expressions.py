@@ -135,6 +135,8 @@ CALLS: Final = (
     Entry("namespace:bucket.scope.function(...)",
           "SELECT RAW default:books.`_default`.twice(4)"),
     Entry("bucket.scope.function(...)", "SELECT RAW books.`_default`.twice(4)"),
+    Entry("META().xattrs.name.path",
+          "SELECT RAW META().xattrs.note.`of` FROM books WHERE META().id = 'b2'"),
     Entry("NEXT VALUE FOR", "SELECT RAW NEXT VALUE FOR counter FROM [1, 2] AS v"),
     Entry("NEXTVAL FOR", "SELECT RAW NEXTVAL FOR counter"),
     Entry("PREV VALUE FOR", "SELECT RAW [NEXT VALUE FOR counter, PREV VALUE FOR counter]"),

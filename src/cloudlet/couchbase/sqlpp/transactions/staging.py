@@ -35,6 +35,11 @@ class StagedMeta(msgspec.Struct, frozen=True):
     expiration: int = 0
     flags: int = 0x02000000
 
+    @property
+    def xattrs(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
 
 class Staged(msgspec.Struct, frozen=True):
     """One changed document: its value (MISSING where it is removed) and what it stands over."""
