@@ -17,6 +17,7 @@ from couchbase.management.buckets import CreateBucketSettings
 from couchbase.management.users import Role, User
 from couchbase.options import (
     ClusterOptions,
+    ClusterTimeoutOptions,
     DeltaValue,
     GetOptions,
     IncrementOptions,
@@ -29,6 +30,7 @@ from couchbase.options import (
 from couchbase.transcoder import RawBinaryTranscoder
 from tests.clients.documents import DocumentServer
 
+from cloudlet.couchbase import tls
 from couchbase import exceptions
 
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("couchbase")]
@@ -36,7 +38,7 @@ pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("couchbase")]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
-    running = DocumentServer(tmp_path_factory.mktemp("documents")).start()
+    running = DocumentServer(tmp_path_factory.mktemp("documents"), "--tls").start()
     yield running
     assert running.stop() == 0
 
@@ -147,3 +149,48 @@ async def test_management_and_queries(cluster: AsyncCluster, tmp_path: Path) -> 
     await collections.drop_scope("async")
     report = await cluster.ping()
     assert report.endpoints
+
+
+async def test_over_tls(server: DocumentServer) -> None:
+    authenticator = PasswordAuthenticator(
+        "Administrator", "password", cert_path=str(server.certificate)
+    )
+    cluster = await AsyncCluster.connect(server.secure_address, ClusterOptions(authenticator))
+    try:
+        bucket = cluster.bucket("default")
+        await bucket.on_connect()
+        documents = bucket.default_collection()
+        await asyncio.gather(*(documents.upsert(f"tls-{n}", {"n": n}) for n in range(50)))
+        found = await asyncio.gather(*(documents.get(f"tls-{n}") for n in range(50)))
+        assert [one.content_as[dict]["n"] for one in found] == list(range(50))
+        durable = UpsertOptions(durability=ServerDurability(Durability.PERSIST_TO_MAJORITY))
+        # Larger than a TLS record and than what is read at once.
+        large = {"text": "x" * 2_000_000}
+        await documents.upsert("tls-large", large, durable)
+        assert (await documents.get("tls-large")).content_as[dict] == large
+        await documents.mutate_in("tls-1", [subdoc.increment("n", 41)])
+        looked = await documents.lookup_in("tls-1", [subdoc.get("n")])
+        assert looked.content_as[int](0) == 42
+        rows = cluster.query("SELECT RAW d.n FROM `default` d USE KEYS 'tls-1'").rows()
+        assert [row async for row in rows] == [42]
+        assert "default" in [one.name for one in await cluster.buckets().get_all_buckets()]
+        ends = (await cluster.ping()).endpoints
+        tls_ports = {server.ports.kv_tls, server.ports.query_tls, server.ports.management_tls}
+        reached = {int(end.remote.rpartition(":")[2]) for every in ends.values() for end in every}
+        assert reached
+        assert reached <= tls_ports
+    finally:
+        await cluster.close()
+
+
+async def test_a_certificate_of_somebody_else_is_not_trusted(
+    server: DocumentServer, tmp_path: Path
+) -> None:
+    other, _ = tls.ensure_certificate(tmp_path, "127.0.0.1")
+    authenticator = PasswordAuthenticator("Administrator", "password", cert_path=str(other))
+    timeouts = ClusterTimeoutOptions(
+        bootstrap_timeout=timedelta(seconds=1), connect_timeout=timedelta(seconds=1)
+    )
+    options = ClusterOptions(authenticator, timeout_options=timeouts)
+    with pytest.raises(exceptions.CouchbaseException):
+        await AsyncCluster.connect(server.secure_address, options)

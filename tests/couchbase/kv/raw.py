@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -51,19 +50,6 @@ def frame(
         magic, opcode, key_field, len(extras), datatype, vbucket, len(body), opaque, cas
     )
     return head + body
-
-
-def broken_frames(opcode: int) -> list[bytes]:
-    """A request of an opcode, four times cut short and six times garbled, always the same."""
-    dice = random.Random(opcode)
-    whole = frame(opcode, b"key", dice.randbytes(40), dice.randbytes(8))
-    sent = [whole[:cut] for cut in (1, 23, 25, len(whole) - 1)]
-    for _ in range(6):
-        broken = bytearray(whole)
-        for at in dice.sample(range(1, len(broken)), 4):
-            broken[at] = dice.randrange(256)
-        sent.append(bytes(broken))
-    return sent
 
 
 class Client:

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.couchbase.kv.raw import FLAGS, Client, Running, broken_frames, frame, serving
+from tests.couchbase.kv.raw import FLAGS, Client, Running, frame, serving
+from tests.couchbase.kv.requests import FORMED, STREAMING, broken_frames, well_formed
 
+from cloudlet.couchbase.kv.large import LARGE_VALUE, TAKING_DOCUMENTS
 from cloudlet.couchbase.kv.protocol import Feature, Opcode, Status
 from cloudlet.couchbase.kv.verbs import handlers
 
@@ -36,18 +38,57 @@ async def waits(client: Client, count: int = 100) -> float:
     return statistics.quantiles(took, n=100)[98] if count >= 100 else max(took)
 
 
-async def test_truncated_and_malformed_frames_of_every_opcode_leave_others_alone(
+#: Every opcode that the server answers, of its own table.
+ANSWERED = [opcode for opcode, handler in enumerate(handlers()) if handler is not None]
+
+
+async def opened(running: Running, opcode: int) -> Client:
+    """A client from which a request of the opcode makes sense."""
+    client = await (await running.client()).enter((Feature.JSON, Feature.COLLECTIONS))
+    if opcode in STREAMING:
+        assert (await client.ask(well_formed(Opcode.DCP_OPEN))).status == 0
+    return client
+
+
+async def test_every_opcode_that_is_answered_has_a_request_that_is_understood(
     running: Running,
 ) -> None:
+    """What is cut and garbled below would be understood whole."""
+    assert set(ANSWERED) == FORMED
+    await (await opened(running, 0)).ask(frame(Opcode.SET, b"\0key", b'{"a":[1]}', FLAGS))
+    for opcode in ANSWERED:
+        client = await opened(running, opcode)
+        # Two of them answer nothing where all is well.
+        answer = await client.ask(well_formed(opcode, 1), frame(Opcode.NOOP, opaque=2))
+        assert answer.status not in (Status.INVALID, Status.UNKNOWN_COMMAND), hex(opcode)
+        assert (answer.opcode, answer.opaque) in ((opcode, 1), (Opcode.NOOP, 2)), hex(opcode)
+        client.writer.close()
+
+
+async def test_truncated_and_malformed_frames_of_every_opcode_leave_others_alone(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
     bystander = await (await running.client()).enter()
-    for opcode in (at for at, handler in enumerate(handlers()) if handler is not None):
+    for opcode in ANSWERED:
         for one in broken_frames(opcode):
-            client = await (await running.client()).enter((Feature.JSON, Feature.COLLECTIONS))
+            client = await opened(running, opcode)
             client.writer.write(one)
             client.writer.close()
         assert (await bystander.ask(frame(Opcode.NOOP))).status == 0, hex(opcode)
     while len(running.server.service.connections) > 1:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
+    assert not caplog.records  # no exception that nobody foresaw
+
+
+async def test_only_verbs_that_take_documents_take_large_values(running: Running) -> None:
+    """Another verb would take them apart on the loop."""
+    client = await (await running.client()).enter((Feature.JSON, Feature.COLLECTIONS))
+    for opcode in set(ANSWERED) - TAKING_DOCUMENTS:
+        large = frame(opcode, value=b"\0" * (LARGE_VALUE + 1), opaque=opcode)
+        answer = await client.ask(large)
+        assert (answer.status, answer.opaque) == (Status.INVALID, opcode), hex(opcode)
+    features = frame(Opcode.HELLO, value=bytes(4096))
+    assert (await client.ask(features)).status == Status.INVALID
 
 
 async def test_a_large_document_and_a_slow_client_keep_nobody_waiting(running: Running) -> None:

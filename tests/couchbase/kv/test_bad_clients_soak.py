@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.couchbase.kv.raw import FLAGS, Client, broken_frames, frame
+from tests.couchbase.kv.raw import FLAGS, Client, frame
+from tests.couchbase.kv.requests import STREAMING, broken_frames, well_formed
 from tests.couchbase.test_crashes import Raw, start
 
 from cloudlet.couchbase.kv.protocol import Feature, Opcode
@@ -82,9 +83,11 @@ async def never_read(port: int) -> None:
 
 async def malformed(port: int) -> None:
     for opcode in range(256):
-        sent = broken_frames(opcode)
+        sent = list(broken_frames(opcode))
         for one in sent if handlers()[opcode] is not None else sent[:2]:
             client = await entered(port)
+            if opcode in STREAMING:
+                client.writer.write(well_formed(Opcode.DCP_OPEN))
             client.writer.write(one)
             client.writer.close()
 
@@ -92,7 +95,7 @@ async def malformed(port: int) -> None:
 async def stranger(port: int) -> None:
     for opcode in range(256):
         client = await connected(port)
-        client.writer.write(frame(opcode, b"key", b"value", bytes(8)))
+        client.writer.write(well_formed(opcode))
         client.writer.write(frame(opcode, b"", struct.pack(">Q", 7)))
         with contextlib.suppress(OSError):  # the server has closed already
             client.writer.write_eof()

@@ -6,6 +6,7 @@ import pytest
 from tests.couchbase.kv.raw import FLAGS, Client, frame, serving
 
 from cloudlet.couchbase.kv.protocol import Opcode, Status
+from cloudlet.couchbase.kv.stats import _GROUPS
 
 
 async def figures(client: Client, group: bytes) -> dict[str, str]:
@@ -27,6 +28,23 @@ async def test_groups(tmp_path: Path) -> None:
         assert (await figures(client, b"scopes _default"))["0x0:collections"] == "1"
         for group in (b"memory", b"vbucket", b"vbucket-details", b"failovers", b"uuid"):
             assert await figures(client, group)
+        assert list(await figures(client, b"vbucket 3")) == ["vb_3"]
+        bucket = running.server.store.catalog.buckets["default"]
+        failovers = await figures(client, b"failovers 63")
+        assert failovers["vb_63:0:id"] == str(bucket.vbucket_uuid)
+        assert (await figures(client, b"uuid"))["uuid"] == bucket.uuid
+        assert list(await figures(client, b"collections nowhere")) == ["manifest_uid"]
+
+
+async def test_a_buckets_figures_are_of_a_bucket(tmp_path: Path) -> None:
+    async with serving(tmp_path) as running:
+        client = await running.client()
+        await client.ask(frame(Opcode.SASL_AUTH, b"PLAIN", b"\0Administrator\0password"))
+        for group in _GROUPS:
+            if group:
+                refused = await client.ask(frame(Opcode.STAT, group.encode()))
+                assert refused.status == Status.NO_BUCKET, group
+        assert "curr_items" not in await figures(client, b"")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +52,13 @@ async def test_groups(tmp_path: Path) -> None:
     [
         (b"unheard-of", Status.NOT_FOUND),
         (b"vbucket x", Status.INVALID),
+        (b"vbucket -1", Status.INVALID),
+        ("vbucket \u00b2".encode(), Status.INVALID),
+        (b"vbucket " + b"9" * 5000, Status.INVALID),
         (b"vbucket 99", Status.NOT_MY_VBUCKET),
+        (b"vbucket-details 64", Status.NOT_MY_VBUCKET),
+        (b"vbucket-seqno x", Status.INVALID),
+        (b"failovers \xff", Status.INVALID),
     ],
 )
 async def test_refusals(tmp_path: Path, group: bytes, status: int) -> None:

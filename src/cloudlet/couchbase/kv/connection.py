@@ -369,6 +369,8 @@ class Connection(asyncio.Protocol):
         if request.datatype & SNAPPY and not self.snappy:
             raise StatusError(Status.INVALID)
         if large.is_large(request):
+            if request.opcode not in large.TAKING_DOCUMENTS:
+                raise StatusError(Status.INVALID)
             return self._prepared(request, handler)
         large.expand(request)
         return handler(self, request)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from cloudlet.storage.documents.xattrs import decode
 
 if TYPE_CHECKING:
     from cloudlet.couchbase.kv.connection import Connection
+
+N = TypeVar("N", int, float)
 
 _PRODUCER: Final = 0x01
 _INCLUDE_XATTRS: Final = 0x04
@@ -39,6 +41,12 @@ _LOG_ENTRY: Final = struct.Struct(">QQ")
 _MEMORY_SNAPSHOT: Final = 1
 _END_OK: Final = 0
 _END_CLOSED: Final = 1
+
+#: How often a consumer may have itself asked whether it is there, in seconds.
+_NOOP_S: Final = (0.01, 10_800.0)
+
+#: The most that a consumer may say about a stream: thousands of collections.
+_FILTER_BYTES: Final = 64 * 1024
 
 #: What DCP_CONTROL may set; another name is `INVALID`, as of the server.
 _CONTROLS: Final = frozenset(
@@ -101,9 +109,10 @@ class Producer:
             raise StatusError(Status.INVALID)
         try:
             if name == "connection_buffer_size":
-                self._buffer_bytes = int(value)
+                self._buffer_bytes = _within(int(value), 0, 0xFFFFFFFF)
             elif name == "set_noop_interval":
-                self._noop_s = float(value)
+                self._noop_s = _within(float(value), *_NOOP_S)
+                self._wake.set()
         except ValueError:
             raise StatusError(Status.INVALID) from None
 
@@ -131,6 +140,7 @@ class Producer:
                         await self._wake.wait()
                 except TimeoutError:
                     if time.monotonic() - idle_since >= self._noop_s:
+                        await self._connection.writable()
                         self._send(Opcode.DCP_NOOP, 0, 0, b"")
                         idle_since = time.monotonic()
         except CorruptDocumentError:
@@ -237,6 +247,13 @@ def _with_xattrs(document: Document) -> bytes:
     return struct.pack(">I", len(section)) + section + document.value
 
 
+def _within(number: N, low: N, high: N) -> N:
+    """The number, where it is within these; else `ValueError`."""
+    if not low <= number <= high:
+        raise ValueError(number)
+    return number
+
+
 def _uleb128(number: int) -> bytes:
     out = bytearray()
     while number > 0x7F:
@@ -279,7 +296,7 @@ def request_stream(connection: Connection, request: Request) -> bytes:
     """Begin a vbucket's stream; `ROLLBACK` where the consumer's history is not this one."""
     producer = _producer(connection)
     bucket = connection.entered(request.vbucket)
-    if len(request.extras) != _STREAM.size:
+    if len(request.extras) != _STREAM.size or len(request.value) > _FILTER_BYTES:
         raise StatusError(Status.INVALID)
     _, _, start, end, uuid, _, _ = _STREAM.unpack(request.extras)
     if request.vbucket in producer.streams:
@@ -289,7 +306,7 @@ def request_stream(connection: Connection, request: Request) -> bytes:
     try:
         wanted = msgspec.json.decode(request.value or b"{}", type=_Filter)
         stream = _Stream(request.opaque, start, end, wanted)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise StatusError(Status.INVALID) from None
     for uid in stream.collections or ():
         connection.collection_of(request, uid)

@@ -11,7 +11,7 @@ import apsw
 import cramjam
 
 from cloudlet.couchbase.kv.frame import BODY_LIMIT, Request, StatusError
-from cloudlet.couchbase.kv.protocol import SNAPPY, Status
+from cloudlet.couchbase.kv.protocol import SNAPPY, Opcode, Status
 from cloudlet.storage.documents import BINARY, JSON
 
 #: Values from here on are looked at on a thread: about 0.5 ms on the loop otherwise.
@@ -21,6 +21,15 @@ LARGE_VALUE: Final = 512 * 1024
 _PIECE: Final = 128 * 1024
 
 _local = threading.local()
+
+
+#: The verbs whose value is a document or a part of one. No other verb's is large.
+TAKING_DOCUMENTS: Final = frozenset(
+    {Opcode.SET, Opcode.ADD, Opcode.REPLACE, Opcode.APPEND, Opcode.PREPEND}
+    | {Opcode.SUBDOC_DICT_ADD, Opcode.SUBDOC_DICT_UPSERT, Opcode.SUBDOC_REPLACE}
+    | {Opcode.SUBDOC_ARRAY_PUSH_LAST, Opcode.SUBDOC_ARRAY_PUSH_FIRST, Opcode.SUBDOC_ARRAY_INSERT}
+    | {Opcode.SUBDOC_ARRAY_ADD_UNIQUE, Opcode.SUBDOC_MULTI_MUTATION}
+)
 
 
 def is_large(request: Request) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.couchbase.kv.connection import Connection
 from cloudlet.couchbase.kv.frame import Request, StatusError, response
-from cloudlet.couchbase.kv.protocol import VBUCKETS, Status
+from cloudlet.couchbase.kv.protocol import Status
 from cloudlet.storage.documents import (
     JSON,
     Collection,
@@ -141,32 +141,46 @@ def get_replica(connection: Connection, request: Request) -> bytes:
 
 
 def observe_seqno(connection: Connection, request: Request) -> bytes:
-    """How far the vbucket is persisted."""
-    bucket = connection.bucket
-    if bucket is None:
-        raise StatusError(Status.NO_BUCKET)
+    """How far the vbucket is persisted.
+
+    To who names an earlier history, the answer says too where that ended (the protocol's format
+    1); a history that never was is `NOT_FOUND`.
+    """
+    bucket = connection.entered(request.vbucket)
     if len(request.value) != 8:
         raise StatusError(Status.INVALID)
-    if request.vbucket >= VBUCKETS:
-        raise StatusError(Status.NOT_MY_VBUCKET, connection.service.config(bucket))
-    current = bucket.high_seqno
-    value = struct.pack(
-        ">BHQQQ", 0, request.vbucket, bucket.vbucket_uuid, bucket.persisted_seqno, current
-    )
-    return response(request, value=value)
+    uuid = int.from_bytes(request.value, "big")
+    old = b""
+    if uuid != bucket.vbucket_uuid:
+        earlier = zip(bucket.failovers[1:], bucket.failovers, strict=False)
+        ends = [ended for (known, _), (_, ended) in earlier if known == uuid]
+        if not ends:
+            raise StatusError(Status.NOT_FOUND)
+        old = struct.pack(">QQ", uuid, ends[0])
+    reached = bucket.persisted_seqno, bucket.high_seqno
+    value = struct.pack(">BHQQQ", bool(old), request.vbucket, bucket.vbucket_uuid, *reached)
+    return response(request, value=value + old)
 
+
+#: The most keys that one request observes: a few milliseconds' worth.
+OBSERVED_KEYS: Final = 2_000
 
 _NOT_PERSISTED, _PERSISTED, _NOT_FOUND, _DELETED_NOT_PERSISTED = 0x00, 0x01, 0x80, 0x81
 
 
 def observe(connection: Connection, request: Request) -> bytes:
-    """For each key of the request: whether it is there and on disk, and its CAS."""
-    out = []
+    """For each key of the request: whether it is there and on disk, and its CAS.
+
+    `TOO_BIG` for more than `OBSERVED_KEYS`.
+    """
+    out: list[bytes] = []
     data = request.value
     at = 0
     while at < len(data):
         if at + 4 > len(data):
             raise StatusError(Status.INVALID)
+        if len(out) == OBSERVED_KEYS:
+            raise StatusError(Status.TOO_BIG)
         vbucket, size = struct.unpack_from(">HH", data, at)
         key = data[at + 4 : at + 4 + size]
         if len(key) != size:

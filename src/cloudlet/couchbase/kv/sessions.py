@@ -15,12 +15,15 @@ from cloudlet.couchbase.kv.protocol import SERVED_FEATURES, Feature, Status
 from cloudlet.couchbase.kv.scram import MECHANISMS, ScramError, ScramServer, username
 from cloudlet.storage.documents import Bucket
 
+#: The most that a client asks for in HELLO: many times what there is.
+_FEATURES_BYTES: Final = 2048
+
 _MECHANISMS: Final = b"SCRAM-SHA512 SCRAM-SHA256 SCRAM-SHA1 PLAIN"
 
 
 def hello(connection: Connection, request: Request) -> bytes:
     """Acknowledge those of the features asked for that are served."""
-    if len(request.value) % 2:
+    if len(request.value) % 2 or len(request.value) > _FEATURES_BYTES:
         raise StatusError(Status.INVALID)
     asked = [feature for (feature,) in struct.iter_unpack(">H", request.value)]
     granted = [feature for feature in dict.fromkeys(asked) if feature in SERVED_FEATURES]

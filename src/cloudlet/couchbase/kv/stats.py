@@ -18,6 +18,9 @@ Figures = dict[str, object]
 
 _STARTED: Final = time.time()
 
+#: A vbucket's number has 16 bits.
+_VBUCKET_DIGITS: Final = 5
+
 
 def stat(connection: Connection, request: Request) -> bytes:
     """A group of figures; `NOT_FOUND` for one that is not kept."""
@@ -77,7 +80,7 @@ def _memory(connection: Connection, argument: str) -> Figures:
 def _vbuckets(argument: str) -> range:
     if not argument:
         return range(VBUCKETS)
-    if not argument.isdigit():
+    if not argument.isdecimal() or len(argument) > _VBUCKET_DIGITS:
         raise StatusError(Status.INVALID)
     if int(argument) >= VBUCKETS:
         raise StatusError(Status.NOT_MY_VBUCKET)
