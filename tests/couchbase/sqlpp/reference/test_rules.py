@@ -137,6 +137,31 @@ ROWS: Final[list[tuple[str, list[Any]]]] = [
     ("SELECT * EXCLUDE t.a FROM [{'a': 1, 'd': 3}] t", [{"t": {"d": 3}}]),
     # WITH
     ("WITH a AS ([1, 2]), b AS (a[0]) SELECT RAW [a, b]", [[[1, 2], 1]]),
+    # a term that says RECURSIVE without a UNION is an ordinary one
+    (("WITH RECURSIVE c AS (SELECT 1 r), d AS (SELECT c.r FROM c UNION SELECT d.r + 2 r FROM d "
+     "WHERE d.r < 7) SELECT RAW d.r FROM d"), [1, 3, 5, 7]),
+    (("WITH RECURSIVE c AS (SELECT 1 AS r UNION ALL SELECT (c.r + 1) % 3 AS r FROM c) "
+     "CYCLE r RESTRICT SELECT RAW c.r FROM c"), [1, 2, 0]),
+    # subqueries are arrays, whatever they find
+    (("SELECT (SELECT n FROM books WHERE n = 1) AS a, (SELECT RAW n FROM books WHERE n = 1) AS b, "
+     "(SELECT n FROM books WHERE n > 99) AS c"), [{"a": [{"n": 1}], "b": [1], "c": []}]),
+    ("SELECT RAW b.n FROM books b WHERE b.n IN (SELECT k.n FROM books k)", []),
+    ("SELECT RAW b.n FROM books b WHERE b.n IN (SELECT RAW k.n FROM books k WHERE k.n > 6)", [7]),
+    (("SELECT RAW (SELECT RAW COUNT(*) FROM books c WHERE c.n < b.n)[0] FROM books b "
+     "WHERE b.n < 3"), [0, 1, 2]),
+    ("SELECT RAW (SELECT RAW t FROM b.tags t) FROM books b WHERE b.n = 2", [["a", "b"]]),
+    # USE KEYS: one document for each key that there is
+    ("SELECT RAW n FROM books USE KEYS ['b1', 'b1', 'none', 5, NULL]", [1, 1]),
+    ("SELECT RAW n FROM books USE KEYS NULL", []),
+    # UNNEST: LEFT keeps what has no array
+    ("SELECT x.a, t FROM [{'a': []}, {'a': 5}, {}, {'a': [1]}] x LEFT UNNEST x.a AS t",
+     [{"a": []}, {"a": 5}, {}, {"a": [1], "t": 1}]),
+    ("SELECT RAW t FROM [{'a': []}, {'a': 5}, {}, {'a': [1]}] x UNNEST x.a AS t", [1]),
+    # LET, ORDER BY, LIMIT
+    ("SELECT RAW y FROM books LET x = n + 1, y = x * 2 WHERE x = 3", [6]),
+    ("SELECT n AS kind FROM books ORDER BY kind DESC LIMIT 1", [{"kind": 7}]),
+    ("SELECT RAW n FROM books ORDER BY 1 LIMIT 2", [0, 1]),
+    ("SELECT RAW n FROM books ORDER BY n LIMIT 1 + 1 OFFSET 3 * 2", [6, 7]),
     # UPDATE: values are read from the document as it was; parents are not made up
     ("UPDATE books SET n = n + 1, m = n WHERE n = 1 RETURNING n, m", [{"n": 2, "m": 1}]),
     ("UPDATE books SET a.b = 5, tags[9] = 5, kind.x = 5 WHERE n = 1 RETURNING a, tags, kind",
@@ -210,7 +235,24 @@ REFUSED: Final[list[tuple[str, int]]] = [
     ("SELECT n FROM books LIMIT 1 UNION SELECT n FROM books", 3000),
     ("WITH a AS (1), a AS (2) SELECT a", 3081),
     ("WITH a AS (SELECT 1 AS n UNION SELECT a.n FROM a) CYCLE n RESTRICT SELECT 1", 3000),
+    *(
+        (f"WITH RECURSIVE c AS (SELECT 1 AS r UNION SELECT {clauses}) SELECT RAW c.r FROM c", code)
+        for clauses, code in (
+            ("c.r FROM c ORDER BY c.r", 3300),
+            ("c.r FROM c LIMIT 1", 3300),
+            ("DISTINCT c.r FROM c", 3300),
+            ("c.r FROM c GROUP BY c.r", 3300),
+            ("MAX(c.r) AS r FROM c", 3300),
+            ("ROW_NUMBER() OVER () AS r FROM c", 3300),
+            ("c.r FROM c LEFT JOIN books b ON b.n = c.r", 3300),
+            ("c.r FROM c NEST books b ON b.n = c.r", 3300),
+            ("c.r FROM c UNNEST [1] AS x", 3300),
+            ("c.r FROM c WHERE 1 IN (SELECT RAW d.r FROM c AS d)", 3300),
+            ("c.r FROM c JOIN c AS d ON c.r = d.r", 3302),
+        )
+    ),
     # changes
+    ("UPDATE books UNSET META().expiration WHERE n = 1", 4321),
     ("INSERT INTO books VALUES ('x', {}), ('x', {})", 12009),
     ("INSERT INTO books VALUES (5, {})", 5070),
     ("INSERT INTO books VALUES (NULL, {})", 5050),
@@ -259,6 +301,40 @@ async def test_an_index_of_an_extended_attribute(session: Session) -> None:
     assert await session("SELECT RAW META().xattrs FROM books WHERE n = 3") == [
         {"note": {"of": "b3"}}
     ]
+
+
+async def test_an_error_ends_an_insert(session: Session) -> None:
+    await session(
+        "INSERT INTO books (KEY k, VALUE 1) "
+        "SELECT CASE WHEN x = 3 THEN 'b1' ELSE 'x' || TO_STRING(x) END AS k "
+        "FROM ARRAY_RANGE(0, 1000) AS x"
+    )
+    assert [error.code for error in session.context.errors] == [12009]
+    assert 3 <= session.context.mutation_count < 100
+
+
+@pytest.mark.parametrize(
+    ("action", "hint", "fate"),
+    [
+        ("WHEN MATCHED THEN UPDATE SET b.x = 1", "USE HASH(BUILD)", "hints_followed"),
+        ("WHEN MATCHED THEN UPDATE SET b.x = 1", "USE HASH(PROBE)", "hints_followed"),
+        ("WHEN MATCHED THEN DELETE", "USE NL", "hints_followed"),
+        ("WHEN NOT MATCHED THEN INSERT ('z', {'x': 1})", "USE HASH(BUILD)", "hints_not_followed"),
+        ("WHEN NOT MATCHED THEN INSERT ('z', {'x': 1})", "USE HASH(PROBE)", "hints_followed"),
+    ],
+)
+async def test_how_a_merge_joins_its_source(
+    session: Session, action: str, hint: str, fate: str
+) -> None:
+    statement = f"MERGE INTO books b USING kinds k {hint} ON b.kind = k.kind {action}"
+    [plan] = await session(f"EXPLAIN {statement}")
+    assert list(plan["optimizer_hints"]) == [fate]
+    assert ("HashJoin" in str(plan)) is (fate == "hints_followed" and "HASH" in hint)
+    rows = await session(f"{statement} RETURNING RAW b.n")
+    assert session.context.mutation_count == (1 if "NOT" in action else 4)
+    assert sorted(row for row in rows if row is not MISSING) == (
+        [] if "NOT" in action else [1, 3, 5, 7]
+    )
 
 
 async def test_sums_beyond_the_largest_number_are_no_number(session: Session) -> None:

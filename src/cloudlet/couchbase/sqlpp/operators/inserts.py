@@ -43,7 +43,7 @@ class Insert:
     source: Operator
 
     async def run(self, context: Context, seed: Row) -> AsyncIterator[list[Any]]:
-        """Write every document."""
+        """Write every document; an error ends it with the batch that it is in."""
         keyspace = context.resolve(self.keyspace)
         pending: list[Row] = []
         async for batch in driven(self._documents(context, seed), context):
@@ -51,6 +51,8 @@ class Insert:
         for start in range(0, len(pending), BATCH):
             rows = pending[start : start + BATCH]
             yield await written(context, rows, self._write, keyspace, self.returning)
+            if context.errors:
+                return
             await context.turn()
 
     def _documents(self, context: Context, seed: Row) -> Batches:

@@ -204,6 +204,10 @@ def _path_change(path: Expression, value: Evaluate | None, bases: set[int]) -> u
                     raise errors.semantic(
                         4321, f"META().{node.name} cannot be set; only expiration can."
                     )
+                if value is None:
+                    raise errors.semantic(
+                        4321, "META().expiration cannot be unset; set it to 0 instead."
+                    )
                 return updates.PathChange((), value, expiration=True)
             found.append(constant(node.name))
             node = node.base
@@ -239,9 +243,9 @@ def _delete(planner: Planner, statement: s.Delete) -> updates.Delete:
 def _merge(planner: Planner, statement: s.Merge) -> merges.Merge:
     block = Block(planner, None)
     name = planner.keyspace(statement.target.path)
-    joined = s.Join(
-        statement.source, statement.target, "left", statement.condition, statement.on_key
-    )
+    # Source rows without a partner are of use to an INSERT alone.
+    kind = "left" if statement.insert is not None else "inner"
+    joined = s.Join(statement.source, statement.target, kind, statement.condition, statement.on_key)
     block.hint(Hinted(statement.hints, joined, statement))
     operator = sources.source(block, joined)
     block.access.documents = True

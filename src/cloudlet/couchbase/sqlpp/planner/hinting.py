@@ -146,6 +146,8 @@ class Hinted:
         must = hashed is not None or self._asked(alias, "NO_USE_NL", "AVOID_NL") is not None
         side = hashed.option if hashed is not None else ""
         if self._merge is not None and side:
+            if side == "BUILD" and self._merge.insert is not None:
+                return False, False, ""  # rows without a partner come from the left side alone
             side = "PROBE" if side == "BUILD" else "BUILD"
         return may, must, side
 
@@ -157,7 +159,9 @@ class Hinted:
             hint = fate.hint
             if hint.name in JOIN_HINTS:
                 alias = self._merge.target.alias if self._merge is not None else hint.keyspace
-                fate.settle(followed=_joined_as_asked(hint, _join_of(plan, alias)))
+                operator, inside = _join_of(plan, alias)
+                inside = inside is (self._merge is None)
+                fate.settle(followed=_joined_as_asked(hint, operator, inside=inside))
                 continue
             used = {step["index"] for step in _steps(plan) if step.get("as") == hint.keyspace
                     and "index" in step and step.get("using") == "gsi"}  # fmt: skip
@@ -203,8 +207,7 @@ def _join_of(plan: list[dict[str, Any]], alias: str) -> tuple[str, bool]:
     return "", False
 
 
-def _joined_as_asked(hint: Hint, found: tuple[str, bool]) -> bool:
-    operator, inside = found
+def _joined_as_asked(hint: Hint, operator: str, *, inside: bool) -> bool:
     hashed = operator.startswith("Hash")
     if hint.name == "USE_HASH":
         return hashed and (not hint.option or inside == (hint.option == "BUILD"))

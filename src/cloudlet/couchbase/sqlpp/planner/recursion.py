@@ -96,11 +96,23 @@ def _check(operation: s.SetOperation, binding: s.LetBinding) -> None:
         or any(isinstance(part, (tree.Aggregate, tree.WindowCall)) for part in parts)
     ):
         raise _refused("GROUP BY, aggregates and window functions are not allowed", binding)
+    if any(
+        isinstance(part, tree.Subquery) and _references(part.query, binding.name)
+        for part in [*parts, *_conditions(right)]
+    ):
+        raise _refused("the recursive reference is only allowed in FROM", binding)
     for term in _terms(right.source):
         if isinstance(term, s.Unnest) or (isinstance(term, s.Join) and term.nest):
             raise _refused("NEST and UNNEST are not allowed", binding)
         if isinstance(term, s.Join) and term.kind != "inner":
             raise _refused("OUTER JOIN is not allowed", binding)
+
+
+def _conditions(select: s.Select) -> list[tree.Node]:
+    """All that LET, WHERE and ON say."""
+    roots: list[Expression | None] = [select.where, *(one.expression for one in select.let)]
+    roots += [term.condition for term in _terms(select.source) if isinstance(term, s.Join)]
+    return [part for root in roots if root is not None for part in tree.walk(root)]
 
 
 def recursive_term(
