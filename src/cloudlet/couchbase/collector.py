@@ -3,8 +3,9 @@
 A collection looks at every object of its generation: over a cache of documents, or over the rows
 that a query holds, that takes tens to hundreds of milliseconds. Documents and rows make no cycles,
 so once many objects have lived through young collections they are set aside for good; what dies
-later is freed by its reference count as always. While there are few, as between queries, the older
-generations are collected as usual, which takes care of the cycles that requests leave behind.
+later is freed by its reference count as always. Requests leave no cycles behind either, but for
+rare ones: while there are few objects, as between queries, the older generations are collected as
+usual.
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ _OLD: Final = 10
 
 #: What collecting an older generation may take, about, before its objects are set aside instead.
 _LIMIT_S: Final = 0.002
+_LONG: Final = 8192
+
+_watching = False
+
+
+def set_aside(made: list[Any]) -> None:
+    """To be called when a list has been made in one go: where it is long, the next collection
+    would stop at each of its items. Everything is set aside with it."""
+    if _watching and len(made) > _LONG:
+        gc.freeze()
 
 
 class Collector:
@@ -33,12 +44,16 @@ class Collector:
 
     def install(self) -> None:
         """Set the thresholds and watch; what is there by now stays for good."""
+        global _watching
+        _watching = True
         gc.freeze()
         gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
         gc.callbacks.append(self.seen)
 
     def remove(self) -> None:
         """Watch no longer."""
+        global _watching
+        _watching = False
         gc.callbacks.remove(self.seen)
 
     def seen(self, phase: str, details: dict[str, Any]) -> None:

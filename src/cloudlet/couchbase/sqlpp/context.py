@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.arrivals import Arrivals
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
+from cloudlet.couchbase.sqlpp.evaluation.members import Members
 from cloudlet.couchbase.sqlpp.keyspace import Keyspace, KeyspaceName, UnknownKeyspaceError
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.profiling import Profile
@@ -85,6 +86,8 @@ class Context:
         self.positional = positional
         self.now_ms = int(time.time() * 1000)
         self.query_results: dict[int, list[Any]] = {}
+        #: By the place of an IN in the statement: what its array holds.
+        self.members: dict[int, Members] = {}
         self.sort_count: int | None = None
         self.mutation_count = 0
         self.preserve_expiry = preserve_expiry
@@ -129,9 +132,16 @@ class Context:
         found = copy.copy(self)
         found.named = parameters if type(parameters) is dict else {}
         found.positional = parameters if type(parameters) is list else ()
-        found.query_results, found.profile, found.errors = {}, None, []
+        found.query_results, found.members = {}, {}
+        found.profile, found.errors = None, []
         found.nested, found.depth = [], self.depth + 1
         self.nested.append(found)
+        return found
+
+    def forgotten(self) -> list[Any]:
+        """What a run that has ended held: it is not to run again."""
+        found = [self.named, self.positional, *self.query_results.values()]
+        self.named, self.positional, self.query_results, self.members = {}, (), {}, {}
         return found
 
     def stop(self) -> None:

@@ -13,47 +13,84 @@ from cloudlet.couchbase.sqlpp.pausing import pause
 
 encode: Final = msgspec.json.Encoder(enc_hook=lambda _missing: None).encode
 
-# Arrays and objects of more items than this are encoded in parts, with pauses.
-_LARGE: Final = 256
+# A value with more items than this in two levels, or with a longer text, is encoded in parts.
+_LARGE: Final = 512
+_LONG_TEXT: Final = 65_536
+# How many items of a large array or object may make one part.
+_SOME: Final = 64
+_DEEP: Final = 64
 
 
 def encoded_value(value: Any) -> bytes:
     """The value's JSON; a large one is made in parts, with pauses between them."""
-    kind = type(value)
-    if kind is list and has_large_parts(value):
-        parts = []
-        for start in range(0, len(value), _LARGE):
-            some = value[start : start + _LARGE]
-            if any(map(_is_large, some)):
-                for item in some:
-                    parts.append(encoded_value(item))
-                    pause()
-            else:
-                parts.append(encode(some)[1:-1])
-            pause()
-        return b"[" + b",".join(parts) + b"]"
-    if kind is dict and has_large_parts(value):
-        parts = []
-        for name, item in value.items():
-            parts.append(encode(name) + b":" + encoded_value(item))
-            pause()
-        return b"{" + b",".join(parts) + b"}"
-    return encode(value)
+    return b"".join(pieces(value)) if is_large(value) else encode(value)
 
 
-def has_large_parts(value: Any) -> bool:
-    """Whether the value, or one of its first parts, is a large array or object."""
+def is_large(value: Any, depth: int = 0) -> bool:
+    """Whether the value takes long to encode, or to look at; true where there is no telling."""
     kind = type(value)
-    if kind is list:
-        return len(value) > _LARGE or any(map(_is_large, value[:8]))
-    if kind is dict:
-        return len(value) > _LARGE or any(map(_is_large, islice(value.values(), 32)))
+    if kind is not dict and kind is not list:
+        return kind is str and len(value) > _LONG_TEXT
+    count = len(value)
+    if count > _LARGE or depth > _DEEP:
+        return True
+    # Two levels at once, which takes most documents in: this is done for every result.
+    for item in value.values() if kind is dict else value:
+        kind = type(item)
+        if kind is str:
+            if len(item) > _LONG_TEXT:
+                return True
+        elif kind is dict or kind is list:
+            count += len(item)
+            if count > _LARGE:
+                return True
+            for one in item.values() if kind is dict else item:
+                kind = type(one)
+                if kind is str:
+                    if len(one) > _LONG_TEXT:
+                        return True
+                elif (kind is dict or kind is list) and is_large(one, depth + 2):
+                    return True
     return False
 
 
-def _is_large(value: Any) -> bool:
+def pieces(value: Any, depth: int = 0) -> Iterator[bytes]:
+    """The value's JSON in parts, with pauses between them."""
     kind = type(value)
-    return (kind is list or kind is dict) and len(value) > _LARGE
+    if depth == _DEEP or not is_large(value):
+        yield encode(value)
+    elif kind is str:
+        yield b'"'
+        for start in range(0, len(value), _LONG_TEXT):
+            yield encode(value[start : start + _LONG_TEXT])[1:-1]
+            pause()
+        yield b'"'
+    elif kind is list:
+        source, before = iter(value), b"["
+        while some := list(islice(source, _SOME)):
+            if is_large(some):
+                for item in some:
+                    yield before
+                    yield from pieces(item, depth + 1)
+                    before = b","
+            else:
+                yield before + encode(some)[1:-1]
+                before = b","
+            pause()
+        yield b"]"
+    else:
+        fields, before = iter(value.items()), b"{"
+        while part := dict(islice(fields, _SOME)):
+            if is_large(part):
+                for name, item in part.items():
+                    yield before + encode(name) + b":"
+                    yield from pieces(item, depth + 1)
+                    before = b","
+            else:
+                yield before + encode(part)[1:-1]
+                before = b","
+            pause()
+        yield b"}"
 
 
 def chunks(data: bytes, size: int = 49_152) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import uuid
@@ -25,7 +24,7 @@ from cloudlet.couchbase.sqlpp.operators.changes import ChangePlan
 from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import parse
 from cloudlet.couchbase.sqlpp.parser.functions import names
-from cloudlet.couchbase.sqlpp.pausing import driven, wait
+from cloudlet.couchbase.sqlpp.pausing import Turns, driven, wait
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog, defined_name
 from cloudlet.couchbase.sqlpp.planner.changes import plan_change
 from cloudlet.couchbase.sqlpp.planner.hinting import Hinted
@@ -35,7 +34,7 @@ from cloudlet.couchbase.sqlpp.rights import Right, of_definition
 from cloudlet.couchbase.sqlpp.tree import Literal, UserCall
 from cloudlet.couchbase.sqlpp.values import MISSING
 
-# Longer statements are compiled in a thread, which shares the interpreter in 5 ms turns.
+# Longer statements are compiled in time slices, and are not kept.
 _LONG_STATEMENT: Final = 4096
 _CACHED_STATEMENTS: Final = 512
 _PREPARED_LIMIT: Final = 16_384
@@ -142,16 +141,25 @@ class Engine:
         self._cache: OrderedDict[tuple[str, QueryContext], Compiled] = OrderedDict()
 
     async def compile(
-        self, text: str, context: QueryContext, profile: Profile | None = None
+        self,
+        text: str,
+        context: QueryContext,
+        profile: Profile | None = None,
+        turns: Turns | None = None,
     ) -> Compiled:
-        """The statement ready to run; QueryError 3000, 3xxx, 4xxx or 12xxx where it cannot."""
+        """The statement ready to run; QueryError 3000, 3xxx, 4xxx or 12xxx where it cannot.
+
+        A long one is compiled in time slices, which `turns` gives out.
+        """
         key = (text, context)
         found = self._cache.get(key)
         if found is not None and found.generation == self.catalog.generation:
             self._cache.move_to_end(key)
             return found
         if len(text) > _LONG_STATEMENT:
-            return await asyncio.to_thread(self._compile, text, context, profile)
+            compiling = (self._compile(text, context, profile) for _ in (text,))
+            async for compiled in driven(compiling, turns or Context(self.catalog)):
+                return compiled
         compiled = self._cache[key] = self._compile(text, context, profile)
         if len(self._cache) > _CACHED_STATEMENTS:
             self._cache.popitem(last=False)
@@ -201,9 +209,16 @@ class Engine:
 
     async def run(self, compiled: Compiled, context: Context) -> AsyncIterator[list[Any]]:
         """Batches of the statement's results, with turns for others in between."""
-        seed = context.seed(compiled.frame_size)
         context.advise = self._advice(compiled.query_context)
         context.evaluate = self._evaluation(compiled.query_context, context)
+        try:
+            async for batch in self._batches(compiled, context):
+                yield batch
+        finally:  # it holds the context, too
+            context.advise = context.evaluate = None
+
+    async def _batches(self, compiled: Compiled, context: Context) -> AsyncIterator[list[Any]]:
+        seed = context.seed(compiled.frame_size)
         if compiled.query is not None:
             query = compiled.query
             if context.profile is not None:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.pausing import pause
 
 
 class Kind(Enum):
@@ -36,10 +37,12 @@ class Token(NamedTuple):
 
 _TOKEN: Final = re.compile(
     r"""
-      (?P<space>\s+ | --[^\n]* | /\*.*?\*/)
+      (?P<space>\s+ | --[^\n]*)
+    | (?P<comment>/\*)
     | (?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
     | (?P<word>[A-Za-z_][A-Za-z0-9_$]*)
-    | (?P<string>"(?:[^"\\]|\\.|"")*" | '(?:[^'\\]|\\.|'')*')
+    | (?P<string>"[^"\\]{0,99}"(?!") | '[^'\\]{0,99}'(?!'))
+    | (?P<quote>["'])  # of a long string, or one with escapes
     | (?P<quoted>`(?:[^`\\]|\\.|``)+`i?)
     | (?P<parameter>[$@](?:[A-Za-z_][A-Za-z0-9_]*|\d+) | \?)
     | (?P<symbol>\|\| | << | >> | <= | >= | <> | != | == | [-+*/%^=<>()\[\]{},.:;])
@@ -52,6 +55,7 @@ _SIMPLE_ESCAPES: Final = {
     "/": "/", "\\": "\\", '"': '"', "'": "'", "`": "`",
 }  # fmt: skip
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)|(\"\"|''|``)", re.DOTALL)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 # Words that cannot be an identifier without backticks (reserved words of the reference).
 RESERVED: Final = frozenset(
@@ -101,9 +105,14 @@ def _unescape(body: str, at: int, text: str) -> str:
             )
         return found
 
-    value = _ESCAPE.sub(replace, body)
+    parts, end = [], 0
+    for match in _ESCAPE.finditer(body):
+        parts += [body[end : match.start()], replace(match)]
+        end = match.end()
+        pause()
+    value = "".join([*parts, body[end:]]) if parts else body
     # Escaped surrogate pairs make one character, as in JSON; a lone half becomes U+FFFD.
-    if any("\ud800" <= c <= "\udfff" for c in value):
+    if parts and _SURROGATE.search(value) is not None:
         value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return value
 
@@ -154,6 +163,25 @@ def _number(text: str) -> int | float:
     return int(value) if value.is_integer() and abs(value) < 1e18 else value
 
 
+def _string_end(text: str, start: int) -> int:
+    """Where the string ends that begins with the quote at `start`; -1 if it does not."""
+    quote, at = text[start], start + 1
+    end, escape = text.find(quote, at), text.find("\\", at)
+    while end >= 0:
+        if 0 <= escape < end:
+            at = escape + 2
+        elif text.startswith(quote, end + 1):
+            at = end + 2
+        else:
+            return end + 1
+        if 0 <= escape < at:
+            escape = text.find("\\", at)
+        if end < at:
+            end = text.find(quote, at)
+        pause()
+    return -1
+
+
 def tokenize(text: str) -> list[Token]:
     """All tokens of a statement, ending with one of kind END; QueryError 3000 on bad text."""
     tokens: list[Token] = []
@@ -161,12 +189,20 @@ def tokenize(text: str) -> list[Token]:
     match_at = _TOKEN.match
     while offset < size:
         match = match_at(text, offset)
-        if match is None or (text.startswith("/*", offset) and match.lastgroup != "space"):
+        group = match.lastgroup if match is not None else None
+        end = match.end() if match is not None else -1
+        if group == "comment":
+            closing = text.find("*/", end)
+            end = closing + 2 if closing >= 0 else -1
+        elif group == "quote":
+            group, end = "string", _string_end(text, offset)
+        if end < 0:
             raise _bad_character(text, offset)
-        start, offset = offset, match.end()
-        group = match.lastgroup
-        lexeme = match.group()
-        if group == "space":
+        start, offset = offset, end
+        if len(tokens) % 16 == 0:
+            pause()
+        lexeme = text[start:end]
+        if group in ("space", "comment"):
             if lexeme.startswith(("/*+", "--+")):
                 tokens.append(Token(Kind.HINT, lexeme, "", None, start, offset))
             continue

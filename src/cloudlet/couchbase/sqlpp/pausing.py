@@ -10,15 +10,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from itertools import islice
+from sys import getrefcount
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
 
+from cloudlet.couchbase.sqlpp.tables import Seen, Table
+
 _PAUSED: Final = object()
 _DONE: Final = object()
 
+_LONG: Final = 4096
+
 _T = TypeVar("_T")
+
+_Large = set[Any] | dict[Any, Any] | list[Any] | Seen | Table[Any]
 
 
 class Turns(Protocol):
@@ -147,10 +154,44 @@ def paced(items: Iterable[_T], every: int = 64) -> Iterator[_T]:
         pause()
 
 
+def is_long(value: Any) -> bool:
+    """Whether the value would take long to free."""
+    return (type(value) is list or type(value) is dict) and len(value) > _LONG
+
+
+def dissolve(values: list[Any]) -> None:
+    """Let go of values little by little, as far as nobody else holds them or their parts."""
+    count = 0
+    while values:
+        value = values.pop()
+        kind = type(value)
+        if (kind is list or kind is dict) and value and getrefcount(value) == _OURS:
+            if kind is dict:
+                some = [value.popitem()[1] for _ in range(min(256, len(value)))]
+            else:
+                some = value[-256:]
+                del value[-256:]
+            values.append(value)
+            values += [one for one in some if type(one) is list or type(one) is dict]
+            del some
+            pause()
+        elif (count := count + 1) % 64 == 0:
+            pause()
+
+
+def _references() -> int:
+    value: Any = [[]].pop()
+    return getrefcount(value)
+
+
+#: How often a value counts as referred to that only one variable holds.
+_OURS: Final = _references()
+
+
 class released:  # noqa: N801 - reads as a statement: `with released(table):`
     """Collections that are emptied little by little when the block ends, however it ends."""
 
-    def __init__(self, *collections: set[Any] | dict[Any, Any] | list[Any]) -> None:
+    def __init__(self, *collections: _Large) -> None:
         self._collections = collections
 
     def __enter__(self) -> None:
@@ -162,8 +203,12 @@ class released:  # noqa: N801 - reads as a statement: `with released(table):`
             release(items)
 
 
-def release(items: set[Any] | dict[Any, Any] | list[Any]) -> None:
+def release(items: _Large) -> None:
     """Empty a large collection little by little: to free it at once would be one long stop."""
+    if isinstance(items, (Seen, Table)):
+        for part in items.parts:
+            release(part)
+        return
     if isinstance(items, list):
         while items:
             del items[-256:]

@@ -9,6 +9,7 @@ import msgspec
 
 from cloudlet.couchbase.sqlpp import tree
 from cloudlet.couchbase.sqlpp.evaluation.calls import InlineCall, InlineQuery, SequenceValue
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 
@@ -16,6 +17,7 @@ def render(node: tree.Expression | None) -> str:
     """The expression's text: names in backticks, operators in brackets."""
     if node is None:
         return ""
+    pause()
     found = _RENDERERS.get(type(node))
     return found(node) if found is not None else f"<{type(node).__name__}>"
 

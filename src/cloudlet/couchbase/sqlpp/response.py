@@ -7,14 +7,14 @@ tree), without a space before a colon.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cloudlet.couchbase.sqlpp import errors
 from cloudlet.couchbase.sqlpp.activity import NODE
 from cloudlet.couchbase.sqlpp.context import Context
 from cloudlet.couchbase.sqlpp.durations import format_duration
-from cloudlet.couchbase.sqlpp.encoding import encode, encoded_value
+from cloudlet.couchbase.sqlpp.encoding import encode, pieces
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 
@@ -48,11 +48,11 @@ class ResponseBody:
         return b"".join(parts)
 
     def batch(self, values: Iterable[Any]) -> bytes:
-        """Some more rows."""
+        """Some more rows, none of them large."""
         parts = []
         start = time.perf_counter()
         for value in values:
-            encoded = b"null" if value is MISSING else encoded_value(value)
+            encoded = b"null" if value is MISSING else encode(value)
             self.size += len(encoded)
             parts.append(encoded)
         self._encoding += time.perf_counter() - start
@@ -61,6 +61,15 @@ class ResponseBody:
         before = b"\n" if self.rows == 0 else b",\n"
         self.rows += len(parts)
         return before + b",\n".join(parts)
+
+    def pieces(self, values: Iterable[Any]) -> Iterator[bytes]:
+        """Some more rows, of which some are large, in parts, with pauses between them."""
+        for value in values:
+            yield b"\n" if self.rows == 0 else b",\n"
+            self.rows += 1
+            for piece in (b"null",) if value is MISSING else pieces(value):
+                self.size += len(piece)
+                yield piece
 
     def tail(self, status: str, found: list[errors.QueryError], context: Context | None) -> bytes:
         """Everything after the last row."""

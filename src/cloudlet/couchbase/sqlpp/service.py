@@ -18,11 +18,11 @@ from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.activity import Active, Activity
 from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context, StoppedError
-from cloudlet.couchbase.sqlpp.encoding import has_large_parts
+from cloudlet.couchbase.sqlpp.encoding import is_large
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
 from cloudlet.couchbase.sqlpp.execute import parameters_of
 from cloudlet.couchbase.sqlpp.keyspace import Keyspaces
-from cloudlet.couchbase.sqlpp.pausing import driven
+from cloudlet.couchbase.sqlpp.pausing import dissolve, driven
 from cloudlet.couchbase.sqlpp.planner.catalog import Catalog
 from cloudlet.couchbase.sqlpp.profiling import Profile
 from cloudlet.couchbase.sqlpp.request import Request, read_request
@@ -192,6 +192,8 @@ class QueryService:
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+            request.named, request.positional = {}, []
+            await self._let_go(context.forgotten())
 
     def _authorise(self, compiled: Compiled, request: Request, caller: Caller) -> None:
         """Raise 13014 where the caller's roles do not allow the statement."""
@@ -207,7 +209,11 @@ class QueryService:
             return self.engine.find_prepared(
                 request.prepared, request.query_context, request.encoded_plan
             )
-        return await self.engine.compile(request.statement or "", request.query_context, profile)
+        turns = Context(
+            self.engine.catalog, timeout_s=request.timeout_s, timeout_text=request.timeout_text
+        )
+        text = request.statement or ""
+        return await self.engine.compile(text, request.query_context, profile, turns)
 
     async def _stream(
         self,
@@ -219,10 +225,14 @@ class QueryService:
     ) -> None:
         status = "success"
         body.running()
+        large: list[Any] = []
         try:
             async for values in results:
-                if any(map(has_large_parts, values)):
-                    async for data in driven(map(body.batch, ([v] for v in values)), context):
+                # The operators hold them until they are asked for the next ones.
+                await self._let_go(large)
+                if any(map(is_large, values)):
+                    large = values
+                    async for data in driven(body.pieces(values), context):
                         await sender.add(data)
                 else:
                     await sender.add(body.batch(values))
@@ -230,7 +240,7 @@ class QueryService:
             status = "stopped"
         except errors.QueryError as error:
             status = "timeout" if error.code == 1080 else "fatal" if error.fatal else "errors"
-            context.errors.append(error)
+            context.errors.append(error.with_traceback(None))  # it holds all of this
         except RecursionError:
             status = "errors"
             context.errors.append(errors.evaluation("expression", "nested too deeply"))
@@ -240,9 +250,19 @@ class QueryService:
             context.errors.append(errors.QueryError(5000, "Internal error", http=500))
         if context.errors and status == "success":
             status = "errors"
+        del results
+        await self._let_go(large)
         http = context.errors[0].http if context.errors else 200
         self._activity.completed(active, status, body.rows, body.size)
         await sender.finish(http, body.tail(status, context.errors, context))
+
+    async def _let_go(self, values: list[Any]) -> None:
+        """Free values that are not used any more, with turns for others where that takes long."""
+        if any(map(is_large, values)):
+            # The request's own context may be stopped, or its time over.
+            turns = Context(self.engine.catalog)
+            async for _ in driven(iter(lambda: dissolve(values), None), turns):
+                pass
 
     async def _administer(self, method: str, rest: str, send: Send) -> None:
         request_id = rest.strip("/")

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from cloudlet.couchbase.sqlpp.pausing import pause
+from cloudlet.couchbase.collector import set_aside
+from cloudlet.couchbase.sqlpp.pausing import pause, released
 from cloudlet.couchbase.sqlpp.values import MISSING, scalar_sort_key
 
 # What Python sorts in a fraction of a time slice: numbers and texts, and keys of other values.
@@ -43,6 +44,7 @@ def picked(items: list[_T], places: list[int]) -> list[_T]:
     for start in range(0, len(places), _CHUNK):
         found += [items[place] for place in places[start : start + _CHUNK]]
         pause()
+    set_aside(found)
     return found
 
 
@@ -51,6 +53,7 @@ def _all_places(count: int) -> list[int]:
     for start in range(0, count, _CHUNK * 16):
         found += range(start, min(count, start + _CHUNK * 16))
         pause()
+    set_aside(found)
     return found
 
 
@@ -86,13 +89,20 @@ def order_of(columns: list[Column]) -> list[int]:
     places = _all_places(len(columns[0].values))
     for column in reversed(columns):
         keys, run = column.keys()
-        places = sorted_places(keys, places, run=run, descending=column.descending)
+        # The values are others' to let go of.
+        with released([] if keys is column.values else keys):
+            places = sorted_places(keys, places, run=run, descending=column.descending)
     return places
 
 
 def ordered(items: list[_T], key: Callable[[_T], Any]) -> list[_T]:
     """The items sorted by a key, equal ones in their order."""
     keys = evaluated(key, items)
+    with released(keys):
+        return _ordered_by(keys, items)
+
+
+def _ordered_by(keys: list[Any], items: list[_T]) -> list[_T]:
     run = _PLAIN_RUN if keys and type(keys[0]) in (str, int, float) else _KEYED_RUN
     return picked(items, sorted_places(keys, _all_places(len(items)), run=run))
 
@@ -114,6 +124,7 @@ def sorted_places(
             part.sort(key=key, reverse=descending)
         found += part
         pause()
+    set_aside(found)
     return found
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.couchbase.sqlpp.pausing import pause
+
 if TYPE_CHECKING:
     from cloudlet.couchbase.sqlpp.statements import Query
 
@@ -416,6 +418,7 @@ def _nodes(value: Any) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything under it."""
+    pause()
     yield node
     for child in children(node):
         yield from walk(child)
@@ -423,6 +426,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 def rebuild(node: Any, transform: Callable[[Any], Any]) -> Any:
     """The node with `transform` applied to its direct parts."""
+    pause()
     changes = {}
     for name in _parts(type(node)):
         old = getattr(node, name)

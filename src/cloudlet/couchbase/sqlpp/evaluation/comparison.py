@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import tree
@@ -13,7 +13,9 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compile_expression,
     compiles,
 )
+from cloudlet.couchbase.sqlpp.evaluation.members import LONG, SCALARS, members
 from cloudlet.couchbase.sqlpp.patterns import like_matcher
+from cloudlet.couchbase.sqlpp.pausing import paced
 from cloudlet.couchbase.sqlpp.values import MISSING, NUMBER_OR_TEXT, compare, equals, hash_key
 
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -112,8 +114,15 @@ def membership(node: tree.In) -> Evaluate:
             return MISSING
         if value is None or not (type(items) is list or (within and type(items) is dict)):
             return None
+        found: Iterable[Any] = descendants(items) if within else items
+        if len(items) > LONG:
+            if type(items) is list and type(value) in SCALARS and not within:
+                known = members(row[0], id(node), items)
+                if known is not None:
+                    return known.hold(value)
+            found = paced(found, 256)
         unknown = False
-        for item in descendants(items) if within else items:
+        for item in found:
             same = equals(value, item)
             if same is True:
                 return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.tree import Expression
 
 Row = list[Any]
@@ -26,6 +27,7 @@ def compiles(kind: type[_E]) -> Callable[[Callable[[_E], Evaluate]], Callable[[_
 
 def compile_expression(node: Expression) -> Evaluate:
     """The closure that evaluates a resolved expression for a row."""
+    pause()
     return _COMPILERS[type(node)](node)
 
 

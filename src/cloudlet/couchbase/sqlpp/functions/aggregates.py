@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp.pausing import paced
 from cloudlet.couchbase.sqlpp.sorting import ordered
+from cloudlet.couchbase.sqlpp.tables import Seen
 from cloudlet.couchbase.sqlpp.values import (
     MISSING,
     compare,
@@ -18,6 +19,8 @@ from cloudlet.couchbase.sqlpp.values import (
 )
 
 _NUMBERS: Final = frozenset({int, float})
+# How many distinct values are kept in a plain set, of which every group has one.
+_FEW: Final = 4096
 
 
 class Accumulator:
@@ -208,18 +211,27 @@ class Spread(Accumulator):
 class Distinct(Accumulator):
     """Any aggregate over its distinct values."""
 
-    __slots__ = ("_inner", "_seen")
+    __slots__ = ("_few", "_inner", "_many")
 
     def __init__(self, inner: Accumulator) -> None:
         self._inner = inner
-        self._seen: set[Any] = set()
+        self._few: set[Any] = set()
+        self._many: Seen | None = None
 
     def add(self, value: Any) -> None:
         """Pass a value on the first time."""
         key = hash_key(value)
-        if key not in self._seen:
-            self._seen.add(key)
+        if self._many is not None:
+            if self._many.add(key):
+                self._inner.add(value)
+        elif key not in self._few:
+            self._few.add(key)
             self._inner.add(value)
+            if len(self._few) > _FEW:
+                self._many = Seen()
+                for one in self._few:
+                    self._many.add(one)
+                self._few = set()
 
     def result(self) -> Any:
         """The inner aggregate's."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
+from cloudlet.couchbase.sqlpp.pausing import dissolve, is_long
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 Run = Callable[..., Any]
@@ -81,9 +82,14 @@ def typed(*kinds: frozenset[type]) -> Callable[[Run], Run]:
             only = kinds[0]
 
             def one(value: Any) -> Any:
-                if type(value) in only:
-                    return run(value)
-                return MISSING if value is MISSING else None
+                if type(value) not in only:
+                    return MISSING if value is MISSING else None
+                found = run(value)
+                if found is not value and is_long(value):
+                    held = [value]
+                    del value
+                    dissolve(held)
+                return found
 
             return _described(one, run)
 

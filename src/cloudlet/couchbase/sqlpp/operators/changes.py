@@ -71,7 +71,7 @@ async def written(
             context.mutation_count += 1
             done.append(row)
         elif isinstance(outcome, errors.QueryError):
-            context.errors.append(outcome)
+            context.errors.append(outcome.with_traceback(None))
         elif isinstance(outcome, ReadOnlyError):
             raise errors.QueryError(
                 11003, "Not supported for system keyspaces", http=400, fatal=True

@@ -10,8 +10,9 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row, constant
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES, Accumulator, Distinct
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
-from cloudlet.couchbase.sqlpp.pausing import pause, released
+from cloudlet.couchbase.sqlpp.pausing import dissolve, is_long, paced, pause, released
 from cloudlet.couchbase.sqlpp.sorting import evaluated
+from cloudlet.couchbase.sqlpp.tables import PART, Table
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
 # Aggregates that keep every value until the end.
@@ -51,6 +52,10 @@ class AggregateCall:
         return filtered
 
 
+#: A group's first row, and the state of its aggregates.
+_Group = tuple[Row, list[Accumulator]]
+
+
 @dataclass(slots=True)
 class Group:
     """One row a group: the group's first row with keys and aggregates in their slots.
@@ -65,20 +70,30 @@ class Group:
 
     def run(self, seed: Row) -> Batches:
         """The groups in order of their first rows, after all input is read."""
-        groups: dict[Any, tuple[Row, list[Accumulator]]] = {}
-        with released(groups):
-            yield from self._grouped(seed, groups)
+        groups: Table[_Group] = Table()
+        sequence: list[_Group] = []
+        collected = [call.slot for call in self.aggregates if call.name in _COLLECTING]
+        arrays: list[Any] = []
+        try:
+            with released(groups, sequence):  # in the order of memory
+                yield from self._grouped(seed, groups, sequence)
+                for slot in collected:
+                    arrays += [row[slot] for row, _ in paced(sequence) if is_long(row[slot])]
+        finally:
+            dissolve(arrays)
 
-    def _grouped(self, seed: Row, groups: dict[Any, tuple[Row, list[Accumulator]]]) -> Batches:
+    def _grouped(self, seed: Row, groups: Table[_Group], sequence: list[_Group]) -> Batches:
         if not self.keys:
-            groups[()] = (seed.copy(), [call.accumulator() for call in self.aggregates])
+            only = (seed.copy(), [call.accumulator() for call in self.aggregates])
+            groups.parts[hash(()) & PART][()] = only
+            sequence.append(only)
         takes = [call.taken() for call in self.aggregates]
         for batch in self.source.run(seed):
-            for states, members in self._parted(groups, batch) if batch else ():
+            for states, members in self._parted(groups, sequence, batch) if batch else ():
                 self._take(takes, states, members)
             yield []
         rows = []
-        for row, states in groups.values():
+        for row, states in sequence:
             for call, state in zip(self.aggregates, states, strict=True):
                 row[call.slot] = state.result()
                 pause()
@@ -89,12 +104,12 @@ class Group:
         yield from chunks(rows)
 
     def _parted(
-        self, groups: dict[Any, tuple[Row, list[Accumulator]]], batch: list[Row]
+        self, groups: Table[_Group], sequence: list[_Group], batch: list[Row]
     ) -> Iterable[tuple[list[Accumulator], list[Row]]]:
         """The rows of a batch by their groups."""
         keys = self.keys
         if not keys:
-            return [(groups[()][1], batch)]
+            return [(sequence[0][1], batch)]
         found: dict[Any, tuple[list[Accumulator], list[Row]]] = {}
         for place, row in enumerate(batch):
             if place % 16 == 15:
@@ -103,12 +118,14 @@ class Group:
             identity = tuple([hash_key(value) for value in values])
             part = found.get(identity)
             if part is None:
-                group = groups.get(identity)
+                known = groups.parts[hash(identity) & PART]
+                group = known.get(identity)
                 if group is None:
                     for (slot, _), value in zip(keys, values, strict=True):
                         row[slot] = value
                     group = (row, [call.accumulator() for call in self.aggregates])
-                    groups[identity] = group
+                    known[identity] = group
+                    sequence.append(group)
                     if row[0].has_quota:
                         row[0].hold_row(row)
                 part = found[identity] = (group[1], [])

@@ -7,7 +7,8 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
-from cloudlet.couchbase.sqlpp.pausing import pause, released
+from cloudlet.couchbase.sqlpp.pausing import pause, release
+from cloudlet.couchbase.sqlpp.tables import PART, Table
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
 
@@ -86,25 +87,38 @@ class HashJoin:
 
     def run(self, seed: Row) -> Batches:
         """Joined rows; with `outer`, left rows without a partner too."""
-        table: dict[Any, list[Row]] = {}
-        with released(table):
-            yield from self._joined(seed, table)
+        table: Table[list[Row]] = Table()
+        made: list[list[Row]] = []
+        try:
+            yield from self._joined(seed, table, made)
+        finally:
+            release(table)
+            for partners in made:
+                if len(partners) > BATCH:
+                    release(partners)
+            release(made)
 
-    def _joined(self, seed: Row, table: dict[Any, list[Row]]) -> Batches:
-        limited = seed[0].has_quota
+    def _joined(self, seed: Row, table: Table[list[Row]], made: list[list[Row]]) -> Batches:
+        limited, parts = seed[0].has_quota, table.parts
         for batch in self.right.run(seed):
             for row in batch:
                 key = _key(self.right_keys, row)
                 if key is not None:
                     if limited:
                         seed[0].hold_row(row)
-                    table.setdefault(key, []).append(row)
+                    part = parts[hash(key) & PART]
+                    known = part.get(key)
+                    if known is None:
+                        part[key] = known = []
+                        made.append(known)
+                    known.append(row)
+                pause()
             yield []
         for batch in self.left.run(seed):
             joined: list[Row] = []
             for left in batch:
                 key = _key(self.left_keys, left)
-                partners = table.get(key, ()) if key is not None else ()
+                partners = parts[hash(key) & PART].get(key, ()) if key is not None else ()
                 before = len(joined)
                 for place, partner in enumerate(partners):
                     if place % 16 == 15:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from cloudlet.couchbase.collector import set_aside
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Row
 from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.values import MISSING
@@ -52,6 +53,7 @@ class QueryPlan:
         for batch in self.run(seed):
             found.extend(None if value is MISSING else value for value in batch)
             pause()
+        set_aside(found)
         if not self.reached:
             cache[id(self)] = found
         return found

@@ -8,6 +8,7 @@ from typing import Any
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, QueryPlan, described
 from cloudlet.couchbase.sqlpp.pausing import pause, released
+from cloudlet.couchbase.sqlpp.tables import PART, Seen, Table
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key
 
 
@@ -112,22 +113,21 @@ class Distinct:
 
     def run(self, seed: Row) -> Batches:
         """The first row of every result."""
-        seen: set[Any] = set()
+        seen = Seen()
         with released(seen):
             yield from self._distinct(seed, seen)
 
-    def _distinct(self, seed: Row, seen: set[Any]) -> Batches:
+    def _distinct(self, seed: Row, seen: Seen) -> Batches:
         slot = self.slot
         limited = seed[0].has_quota
         for batch in self.source.run(seed):
             rows = []
             for row in batch:
-                key = hash_key(row[slot])
-                if key not in seen:
-                    seen.add(key)
+                if seen.add(hash_key(row[slot])):
                     rows.append(row)
                     if limited:
                         seed[0].hold(row[slot])
+                pause()
             yield rows
 
     def explain(self) -> list[dict[str, Any]]:
@@ -147,21 +147,20 @@ class SetOperation:
 
     def run(self, seed: Row) -> Batches:
         """Rows with the combined results."""
-        seen: set[Any] = set()
-        counts: dict[Any, int] = {}
+        seen = Seen()
+        counts: Table[int] = Table()
         with released(seen, counts):
             yield from self._combined(seed, seen, counts)
 
-    def _combined(self, seed: Row, seen: set[Any], counts: dict[Any, int]) -> Batches:
+    def _combined(self, seed: Row, seen: Seen, counts: Table[int]) -> Batches:
         results = self._union(seed) if self.operator == "union" else self._matched(seed, counts)
         for values in results:
             rows = []
             for value in values:
                 if not self.all:
-                    key = hash_key(value)
-                    if key in seen:
+                    pause()
+                    if not seen.add(hash_key(value)):
                         continue
-                    seen.add(key)
                     if seed[0].has_quota:
                         seed[0].hold(value)
                 row = seed.copy()
@@ -173,22 +172,26 @@ class SetOperation:
         yield from self.left.run(seed)
         yield from self.right.run(seed)
 
-    def _matched(self, seed: Row, counts: dict[Any, int]) -> Batches:
+    def _matched(self, seed: Row, counts: Table[int]) -> Batches:
         for values in self.right.run(seed):
             for value in values:
                 key = hash_key(value)
-                counts[key] = counts.get(key, 0) + 1
+                part = counts.parts[hash(key) & PART]
+                part[key] = part.get(key, 0) + 1
+                pause()
             yield []
         keep_matches = self.operator == "intersect"
         for values in self.left.run(seed):
             kept = []
             for value in values:
                 key = hash_key(value)
-                matches = counts.get(key, 0) > 0
+                part = counts.parts[hash(key) & PART]
+                matches = part.get(key, 0) > 0
                 if matches and self.all:
-                    counts[key] -= 1
+                    part[key] -= 1
                 if matches is keep_matches:
                     kept.append(value)
+                pause()
             yield kept
 
     def explain(self) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from cloudlet.couchbase.sqlpp.operators.grouping import AggregateCall
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.ordering import SortTerm
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
-from cloudlet.couchbase.sqlpp.pausing import paced, pause, release
+from cloudlet.couchbase.sqlpp.pausing import paced, pause, release, released
 from cloudlet.couchbase.sqlpp.sorting import evaluated, order_of, ordered, picked
+from cloudlet.couchbase.sqlpp.tables import PART, Table
 from cloudlet.couchbase.sqlpp.values import hash_key, scalar_sort_key
 
 
@@ -61,6 +62,10 @@ class _Part:
             for evaluate, values in zip(function.taken, arguments, strict=True):
                 values += evaluated(evaluate, rows)
 
+    def key(self) -> list[Any]:
+        """What orders the partitions."""
+        return [scalar_sort_key(value) for value in self.values]
+
     def release(self) -> None:
         """Let go of the rows and of what was taken of them."""
         release(self.rows)
@@ -91,52 +96,57 @@ class WindowAggregate:
 
     def run(self, seed: Row) -> Batches:
         """The rows with the results in their slots."""
-        parts: dict[Any, _Part] = {}
-        try:
-            yield from self._over(seed, parts)
-        finally:
-            for part in parts.values():
-                part.release()
+        parts: Table[_Part] = Table()
+        sequence: list[_Part] = []
+        with released(parts):
+            try:
+                yield from self._over(seed, parts, sequence)
+            finally:
+                for part in sequence:
+                    part.release()
+                release(sequence)
 
-    def _over(self, seed: Row, parts: dict[Any, _Part]) -> Batches:
+    def _over(self, seed: Row, parts: Table[_Part], sequence: list[_Part]) -> Batches:
         context = seed[0]
         for batch in self.source.run(seed):
             if context.has_quota:
                 context.hold_rows(batch)
-            self._take(parts, batch)
+            self._take(parts, sequence, batch)
             yield []
-        sequence = ordered(
-            list(parts), key=lambda identity: [scalar_sort_key(v) for v in parts[identity].values]
-        )
-        for identity in sequence:
-            partition, arguments = parts[identity].in_order(self.order)
+        for part in ordered(sequence, key=_Part.key):
+            partition, arguments = part.in_order(self.order)
             for function, values in zip(self.functions, arguments, strict=True):
                 _fill(function, partition, values)
             yield from chunks(partition.rows)
-            parts.pop(identity).release()
+            part.release()
             release(partition.rows)
+            for values in (values for taken in arguments for values in taken):
+                release(values)
 
-    def _take(self, parts: dict[Any, _Part], batch: list[Row]) -> None:
-        for part, rows in self._parted(parts, batch):
+    def _take(self, parts: Table[_Part], sequence: list[_Part], batch: list[Row]) -> None:
+        for part, rows in self._parted(parts, sequence, batch):
             part.take(self, rows)
 
     def _parted(
-        self, parts: dict[Any, _Part], batch: list[Row]
+        self, parts: Table[_Part], sequence: list[_Part], batch: list[Row]
     ) -> Iterable[tuple[_Part, list[Row]]]:
         """The rows of a batch by their partitions."""
-        found: dict[Any, list[Row]] = {}
+        found: dict[Any, tuple[_Part, list[Row]]] = {}
         for place, row in enumerate(batch):
             if place % 16 == 15:
                 pause()
             values = [evaluate(row) for evaluate in self.partition]
             identity = tuple([hash_key(value) for value in values])
-            rows = found.get(identity)
-            if rows is None:
-                rows = found[identity] = []
-                if identity not in parts:
-                    parts[identity] = _Part(values, self)
-            rows.append(row)
-        return [(parts[identity], rows) for identity, rows in found.items()]
+            taken = found.get(identity)
+            if taken is None:
+                known = parts.parts[hash(identity) & PART]
+                part = known.get(identity)
+                if part is None:
+                    part = known[identity] = _Part(values, self)
+                    sequence.append(part)
+                taken = found[identity] = (part, [])
+            taken[1].append(row)
+        return found.values()
 
     def explain(self) -> list[dict[str, Any]]:
         """WindowAggregate."""

@@ -9,6 +9,7 @@ from cloudlet.couchbase.sqlpp.parser.primaries import bare_query
 from cloudlet.couchbase.sqlpp.parser.queries import starts_query
 from cloudlet.couchbase.sqlpp.parser.statement import statement
 from cloudlet.couchbase.sqlpp.parser.stream import Stream
+from cloudlet.couchbase.sqlpp.pausing import released
 from cloudlet.couchbase.sqlpp.statements import IndexKey, Statement
 from cloudlet.couchbase.sqlpp.tree import Expression
 
@@ -16,12 +17,13 @@ from cloudlet.couchbase.sqlpp.tree import Expression
 def parse(text: str) -> Statement:
     """The tree of one statement; QueryError 3000 with line, column and the text before."""
     stream = Stream(text)
-    try:
-        tree = statement(stream)
-        stream.symbol(";")
-        stream.expect_end()
-    except RecursionError:
-        raise errors.syntax("syntax error - statement is nested too deeply") from None
+    with released(stream.tokens):
+        try:
+            tree = statement(stream)
+            stream.symbol(";")
+            stream.expect_end()
+        except RecursionError:
+            raise errors.syntax("syntax error - statement is nested too deeply") from None
     return tree
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.couchbase.sqlpp import errors, lexer
 from cloudlet.couchbase.sqlpp.lexer import RESERVED, Kind, Token
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.tree import Position
 
 
@@ -23,6 +24,8 @@ class Stream:
     def advance(self) -> Token:
         """Take the current token."""
         token = self.token
+        if self.at % 16 == 0:
+            pause()
         if token.kind is not Kind.END:
             self.at += 1
             self.token = self.tokens[self.at]

@@ -17,6 +17,7 @@ from cloudlet.couchbase.sqlpp.functions import FUNCTIONS
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES
 from cloudlet.couchbase.sqlpp.operators.operator import QueryPlan
 from cloudlet.couchbase.sqlpp.parser import windows
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.planner.reads import root_read
 from cloudlet.couchbase.sqlpp.planner.scope import Binding, Frame, Scope
 from cloudlet.couchbase.sqlpp.rights import Right, on_defined
@@ -118,6 +119,7 @@ class Resolver:
 
     def resolve(self, node: Expression) -> Expression:
         """The expression with slots for names."""
+        pause()
         special = _SPECIAL.get(type(node))
         if special is not None:
             return special(self, node)
