@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cloudlet.couchbase.sqlpp.decoding import decoded
 from cloudlet.couchbase.sqlpp.keyspace import (
     AlreadyExistsError,
     CasMismatchError,
@@ -171,7 +172,7 @@ class CollectionKeyspace:
         if not document.datatype & JSON:
             return f"<binary ({len(document.value)} b)>"
         try:
-            value = msgspec.json.decode(document.value)
+            value = decoded(document.value)
         except (msgspec.DecodeError, RecursionError):
             # Text that is JSON by its shape, with bytes that are not UTF-8 or too deep.
             return f"<binary ({len(document.value)} b)>"

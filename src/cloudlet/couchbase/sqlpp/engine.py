@@ -157,7 +157,7 @@ class Engine:
             self._cache.move_to_end(key)
             return found
         if len(text) > _LONG_STATEMENT:
-            compiling = (self._compile(text, context, profile) for _ in (text,))
+            compiling = (self._compile(text, context, profile) for _ in (0,))
             async for compiled in driven(compiling, turns or Context(self.catalog)):
                 return compiled
         compiled = self._cache[key] = self._compile(text, context, profile)

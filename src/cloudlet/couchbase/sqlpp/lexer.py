@@ -55,6 +55,7 @@ _SIMPLE_ESCAPES: Final = {
     "/": "/", "\\": "\\", '"': '"', "'": "'", "`": "`",
 }  # fmt: skip
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)|(\"\"|''|``)", re.DOTALL)
+_DOUBLES: Final = ('""', "''", "``")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 # Words that cannot be an identifier without backticks (reserved words of the reference).
@@ -88,6 +89,9 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 
 def _unescape(body: str, at: int, text: str) -> str:
+    if "\\" not in body and not any(double in body for double in _DOUBLES):
+        return body
+
     def replace(match: re.Match[str]) -> str:
         if match.group(2):
             return match.group(2)[0]

@@ -101,6 +101,11 @@ def pause() -> None:
         worker.out(_PAUSED)
 
 
+def pausable() -> bool:
+    """Whether a pause would let the event loop run."""
+    return _running is not None and getcurrent() is _running.greenlet
+
+
 class _Awaited:
     """Something to be awaited by the event loop, and what came of it."""
 

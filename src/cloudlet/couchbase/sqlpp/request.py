@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from cloudlet.couchbase.sqlpp import errors
+from cloudlet.couchbase.sqlpp.decoding import decoded
 from cloudlet.couchbase.sqlpp.durations import parse_duration
+from cloudlet.couchbase.sqlpp.pausing import pause
 from cloudlet.couchbase.sqlpp.planner.catalog import query_context
 
 # Parameters of the reference that change nothing on one node: they are read and let be.
@@ -72,6 +74,7 @@ def read_request(query: bytes, body: bytes, content_type: str, *, readonly: bool
         if lowered in seen:
             raise _bad(1060, f"Multiple values for {lowered}.")
         seen.add(lowered)
+        pause()
         _take(request, lowered, value)
     if request.statement is None and request.prepared is None:
         raise _bad(1050, _MISSING_STATEMENT)
@@ -100,7 +103,7 @@ def _form(data: bytes) -> Iterable[tuple[str, Any]]:
 
 def _json(body: bytes) -> Iterable[tuple[str, Any]]:
     try:
-        found = msgspec.json.decode(body)
+        found = decoded(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _bad(1040, f"Error processing JSON - cause: {error}") from None
     if type(found) is not dict:

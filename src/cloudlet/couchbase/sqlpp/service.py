@@ -9,7 +9,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from cloudlet.couchbase.sqlpp import statements as s
 from cloudlet.couchbase.sqlpp.activity import Active, Activity
 from cloudlet.couchbase.sqlpp.administration import ChangeRoles
 from cloudlet.couchbase.sqlpp.context import Context, StoppedError
+from cloudlet.couchbase.sqlpp.decoding import LARGE_BYTES
 from cloudlet.couchbase.sqlpp.encoding import is_large
 from cloudlet.couchbase.sqlpp.engine import Compiled, Engine
 from cloudlet.couchbase.sqlpp.execute import parameters_of
@@ -33,6 +34,8 @@ from cloudlet.couchbase.sqlpp.transactions import Transactions
 from cloudlet.couchbase.sqlpp.transactions.registry import KEY_VALUE, key_value_right
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -125,12 +128,15 @@ class QueryService:
                 raise errors.QueryError(1180, "Service shutting down", http=503, fatal=True)
             body = await _body(receive)
             headers = dict(scope["headers"])
-            request = read_request(
+            read = partial(
+                read_request,
                 scope.get("query_string", b""),
                 body,
                 headers.get(b"content-type", b"").decode("latin-1"),
                 readonly=scope["method"] == "GET",
             )
+            request = read() if len(body) < LARGE_BYTES else await self._in_slices(read)
+            del body, read
             request.user = _credentials(scope)[0]
             await self._answer(active, request, caller, receive, send)
         except errors.QueryError as error:
@@ -256,13 +262,17 @@ class QueryService:
         self._activity.completed(active, status, body.rows, body.size)
         await sender.finish(http, body.tail(status, context.errors, context))
 
+    async def _in_slices(self, work: Callable[[], _T]) -> _T:
+        """What the work gives, with turns for others in between."""
+        async for found in driven((work() for _ in (0,)), Context(self.engine.catalog)):
+            return found
+        raise AssertionError
+
     async def _let_go(self, values: list[Any]) -> None:
         """Free values that are not used any more, with turns for others where that takes long."""
         if any(map(is_large, values)):
             # The request's own context may be stopped, or its time over.
-            turns = Context(self.engine.catalog)
-            async for _ in driven(iter(lambda: dissolve(values), None), turns):
-                pass
+            await self._in_slices(partial(dissolve, values))
 
     async def _administer(self, method: str, rest: str, send: Send) -> None:
         request_id = rest.strip("/")
@@ -359,20 +369,22 @@ async def _watch(receive: Receive, context: Context) -> None:
 
 
 async def _body(receive: Receive) -> bytes:
-    parts, size = [], 0
+    parts: bytearray | None = None
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return b""
         part = message.get("body", b"")
-        size += len(part)
-        if size > _BODY_LIMIT_BYTES:
+        if not message.get("more_body", False) and parts is None:
+            return part  # type: ignore[no-any-return]
+        parts = parts if parts is not None else bytearray()
+        parts += part
+        if len(parts) > _BODY_LIMIT_BYTES:
             raise errors.QueryError(
                 1193, "User has exceeded input network traffic limit", http=413, fatal=True
             )
-        parts.append(part)
         if not message.get("more_body", False):
-            return b"".join(parts)
+            return bytes(parts)
 
 
 def _failed(active: Active, error: errors.QueryError) -> bytes:

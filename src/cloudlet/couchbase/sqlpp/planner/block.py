@@ -242,6 +242,7 @@ class Block:
         terms: list[results.ResultTerm] = []
         aliases: dict[str, Expression] = {}
         texts: list[dict[str, Any]] = []
+        names: set[str] = set()
         unnamed = 0
         for projection in projections:
             if projection.expression is None:
@@ -256,8 +257,10 @@ class Block:
             elif not projection.star:
                 unnamed += 1
                 name = f"${unnamed}"
-            if name is not None and not raw and any(term.name == name for term in terms):
-                raise errors.semantic(4020, f"Duplicate result alias {name}")
+            if name is not None and not raw:
+                if name in names:
+                    raise errors.semantic(4020, f"Duplicate result alias {name}")
+                names.add(name)
             terms.append(results.ResultTerm(name, compile_expression(value), render(value)))
         if raw:
             return operator, terms[0].evaluate, aliases, texts
