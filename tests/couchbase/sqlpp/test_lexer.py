@@ -46,3 +46,16 @@ def test_bad_text_is_error_3000_with_its_place(text: str) -> None:
         tokenize(text)
     assert caught.value.code == 3000
     assert "line 1, column" in caught.value.message
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_long_strings_are_read_as_short_ones(quote: str) -> None:
+    doubled, long = quote * 2, "x" * 5000
+    body = f"{long}{doubled}\\n\\{quote}{long}\\\\"
+    text = f"SELECT {quote}{body}{quote} AS a /* {long} * / */ , {doubled}"
+    values = [token.value for token in tokenize(text) if token.kind is Kind.STRING]
+    assert values == [f"{long}{quote}\n{quote}{long}\\", ""]
+    with pytest.raises(QueryError):
+        tokenize(f"SELECT {quote}{body}")
+    with pytest.raises(QueryError):
+        tokenize(f"SELECT /* {long} *")

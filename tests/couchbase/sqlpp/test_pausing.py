@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 
 import msgspec
@@ -13,10 +14,11 @@ from tests.couchbase.sqlpp.memory import MemoryKeyspaces
 from tests.couchbase.sqlpp.session import Session
 
 from cloudlet.couchbase.sqlpp.context import Context, estimated_bytes
-from cloudlet.couchbase.sqlpp.encoding import encoded_value
+from cloudlet.couchbase.sqlpp.encoding import encode, encoded_value
 from cloudlet.couchbase.sqlpp.errors import QueryError
-from cloudlet.couchbase.sqlpp.pausing import driven, paced, pause, release, wait
+from cloudlet.couchbase.sqlpp.pausing import dissolve, driven, paced, pause, release, wait
 from cloudlet.couchbase.sqlpp.sorting import ordered
+from cloudlet.couchbase.sqlpp.tables import PART, Seen, Table
 
 
 class Turns:
@@ -155,6 +157,50 @@ async def test_a_limit_needs_no_memory_for_the_rest() -> None:
     ]
 
 
+def test_what_nobody_else_holds_is_let_go_of_and_the_rest_is_left() -> None:
+    class Text(str):
+        __slots__ = ("__weakref__",)
+
+    shared = [[1], {"a": [2]}]
+    owned = [Text("x"), [Text("y")] * 300, {"b": [shared, {"c": Text("z")}]}]
+    alive = [weakref.ref(owned[0]), weakref.ref(owned[1][0]), weakref.ref(owned[2]["b"][1]["c"])]
+    values = [owned, 7, shared]
+    del owned
+    dissolve(values)
+    assert [text() for text in alive] == [None] * 3
+    assert values == []
+    assert shared == [[1], {"a": [2]}]
+
+
+def test_many_keys_are_told_apart() -> None:
+    seen: Seen = Seen()
+    table: Table[int] = Table()
+    assert all(seen.add(n) for n in range(5000))
+    assert not any(seen.add(n) for n in range(5000))
+    assert 4999 in seen
+    assert 5000 not in seen
+    release(seen)
+    assert 4999 not in seen
+    table.parts[hash("k") & PART]["k"] = 1
+    release(table)
+    assert not any(table.parts)
+
+
+@pytest.mark.parametrize("value", [3, 3.0, "3", True, None, [3], {"a": 1}])
+@pytest.mark.parametrize("known", [True, False])
+async def test_many_questions_about_a_long_array_are_answered_as_one(
+    value: object, known: bool
+) -> None:
+    items = [*range(4, 100), "x", [3], {"a": 1}, *([] if known else [None])]
+    session = Session(MemoryKeyspaces(d={f"k{n}": {"v": value} for n in range(3)}))
+    compiled = await session.engine.compile("SELECT RAW d.v IN $items FROM d", None)
+    context = Context(session.engine.catalog, named={"items": items})
+    found = [row async for rows in session.engine.run(compiled, context) for row in rows]
+    inside = value in ([3], {"a": 1})
+    expected = True if inside else None if value is None or not known else False
+    assert found == [expected] * 3
+
+
 def test_estimates_grow_with_the_value() -> None:
     assert estimated_bytes(["x" * 100] * 1000) > 100_000
     assert estimated_bytes({}) < 100
@@ -165,3 +211,8 @@ def test_large_values_are_encoded_in_parts_as_at_once() -> None:
     value = {"a": list(range(1000)), "b": [{"c": [None] * 600}, {}], "d": numbers}
     assert msgspec.json.decode(encoded_value(value)) == value
     assert encoded_value([]) == b"[]"
+    for value in (
+        'ü"\\' * 100_000, {"n": {"x" * 9: ["y" * 70_000]}}, [[[n] * 9] * 9 for n in range(99)],
+        {"rows": [{"n": n, "t": [str(n)]} for n in range(700)]},
+    ):  # fmt: skip
+        assert encoded_value(value) == encode(value)

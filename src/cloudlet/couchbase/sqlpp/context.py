@@ -86,6 +86,8 @@ class Context:
         self.positional = positional
         self.now_ms = int(time.time() * 1000)
         self.query_results: dict[int, list[Any]] = {}
+        #: Long arrays that are to be freed little by little, when nothing runs any more.
+        self.kept: list[Any] = []
         #: By the place of an IN in the statement: what its array holds.
         self.members: dict[int, Members] = {}
         self.sort_count: int | None = None
@@ -140,7 +142,8 @@ class Context:
 
     def forgotten(self) -> list[Any]:
         """What a run that has ended held: it is not to run again."""
-        found = [self.named, self.positional, *self.query_results.values()]
+        found = [self.named, self.positional, *self.query_results.values(), *self.kept]
+        self.kept.clear()
         self.named, self.positional, self.query_results, self.members = {}, (), {}, {}
         return found
 

@@ -28,7 +28,7 @@ _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _INSIDE: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
-def decoded(data: bytes) -> Any:
+def decoded(data: bytes | bytearray) -> Any:
     """The value; `msgspec.DecodeError` or `RecursionError` where there is none.
 
     A large one is made with pauses. A single text in it is decoded at once, however long.
@@ -51,7 +51,7 @@ def _malformed(at: int) -> msgspec.DecodeError:
 class _Reader:
     """A place in the data, and the window that begins there."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | bytearray) -> None:
         self._data = data
         self._at = 0
         self._text = ""

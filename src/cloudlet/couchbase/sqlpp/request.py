@@ -55,7 +55,9 @@ class Request:
     user: str = ""
 
 
-def read_request(query: bytes, body: bytes, content_type: str, *, readonly: bool) -> Request:
+def read_request(
+    query: bytes, body: bytes | bytearray, content_type: str, *, readonly: bool
+) -> Request:
     """The request of an address and a body; QueryError 10xx where it is not in order."""
     request = Request(readonly=readonly)
     pairs: list[tuple[str, Any]] = list(_form(query))
@@ -85,7 +87,7 @@ def _bad(code: int, message: str, *, http: int = 400) -> errors.QueryError:
     return errors.QueryError(code, message, http=http, fatal=True)
 
 
-def _form(data: bytes) -> Iterable[tuple[str, Any]]:
+def _form(data: bytes | bytearray) -> Iterable[tuple[str, Any]]:
     """The fields of a form; args and the values of $names are JSON in it."""
     try:
         pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict")
@@ -101,7 +103,7 @@ def _form(data: bytes) -> Iterable[tuple[str, Any]]:
             yield name, value
 
 
-def _json(body: bytes) -> Iterable[tuple[str, Any]]:
+def _json(body: bytes | bytearray) -> Iterable[tuple[str, Any]]:
     try:
         found = decoded(body)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -368,7 +368,7 @@ async def _watch(receive: Receive, context: Context) -> None:
     context.stop()
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | bytearray:
     parts: bytearray | None = None
     while True:
         message = await receive()
@@ -384,7 +384,7 @@ async def _body(receive: Receive) -> bytes:
                 1193, "User has exceeded input network traffic limit", http=413, fatal=True
             )
         if not message.get("more_body", False):
-            return bytes(parts)
+            return parts
 
 
 def _failed(active: Active, error: errors.QueryError) -> bytes:

@@ -136,7 +136,7 @@ def _constant_scalars(node: tree.In) -> set[Any] | None:
     if node.within or not isinstance(node.collection, tree.ArrayConstruct):
         return None
     found = set()
-    for item in node.collection.items:
+    for item in paced(node.collection.items):
         if not isinstance(item, tree.Literal) or item.value is None or item.value is MISSING:
             return None
         found.add(hash_key(item.value))

@@ -12,6 +12,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import (
     compiles,
     constant,
 )
+from cloudlet.couchbase.sqlpp.pausing import paced
 from cloudlet.couchbase.sqlpp.values import MISSING
 
 
@@ -19,12 +20,13 @@ from cloudlet.couchbase.sqlpp.values import MISSING
 def array(node: tree.ArrayConstruct) -> Evaluate:
     """A new array; made once where every item is a constant."""
     items = [compile_expression(item) for item in node.items]
+    literal = all(isinstance(item, tree.Literal) for item in paced(node.items))
 
     def evaluate(row: Row) -> Any:
         values = [item(row) for item in items]
         return [None if value is MISSING else value for value in values]
 
-    if all(isinstance(item, tree.Literal) for item in node.items):
+    if literal:
         return constant(evaluate([]))
     return evaluate
 

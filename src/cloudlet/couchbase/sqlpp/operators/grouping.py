@@ -10,7 +10,7 @@ from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row, constant
 from cloudlet.couchbase.sqlpp.functions.aggregates import AGGREGATES, Accumulator, Distinct
 from cloudlet.couchbase.sqlpp.operators.operator import Batches, Operator, described
 from cloudlet.couchbase.sqlpp.operators.scans import chunks
-from cloudlet.couchbase.sqlpp.pausing import dissolve, is_long, paced, pause, released
+from cloudlet.couchbase.sqlpp.pausing import is_long, paced, pause, released
 from cloudlet.couchbase.sqlpp.sorting import evaluated
 from cloudlet.couchbase.sqlpp.tables import PART, Table
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
@@ -72,15 +72,12 @@ class Group:
         """The groups in order of their first rows, after all input is read."""
         groups: Table[_Group] = Table()
         sequence: list[_Group] = []
-        collected = [call.slot for call in self.aggregates if call.name in _COLLECTING]
-        arrays: list[Any] = []
-        try:
-            with released(groups, sequence):  # in the order of memory
-                yield from self._grouped(seed, groups, sequence)
-                for slot in collected:
-                    arrays += [row[slot] for row, _ in paced(sequence) if is_long(row[slot])]
-        finally:
-            dissolve(arrays)
+        with released(groups, sequence):  # in the order of memory
+            yield from self._grouped(seed, groups, sequence)
+            for call in self.aggregates:
+                if call.name in _COLLECTING:
+                    arrays = [row[call.slot] for row, _ in paced(sequence)]
+                    seed[0].kept += filter(is_long, arrays)
 
     def _grouped(self, seed: Row, groups: Table[_Group], sequence: list[_Group]) -> Batches:
         if not self.keys:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.couchbase.sqlpp.evaluation.dispatch import Evaluate, Row
 from cloudlet.couchbase.sqlpp.operators.operator import BATCH, Batches, Operator, described
-from cloudlet.couchbase.sqlpp.pausing import pause, release
+from cloudlet.couchbase.sqlpp.pausing import paced, pause, release
 from cloudlet.couchbase.sqlpp.tables import PART, Table
 from cloudlet.couchbase.sqlpp.values import MISSING, hash_key, truth
 
@@ -93,7 +93,7 @@ class HashJoin:
             yield from self._joined(seed, table, made)
         finally:
             release(table)
-            for partners in made:
+            for partners in paced(made, BATCH):
                 if len(partners) > BATCH:
                     release(partners)
             release(made)

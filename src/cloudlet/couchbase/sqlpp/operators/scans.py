@@ -121,9 +121,9 @@ class KeyScan:
         keys = [wanted] if type(wanted) is str else wanted
         if type(keys) is not list:
             return
-        texts = [key for key in keys if type(key) is str]
-        for start in range(0, len(texts), BATCH):
-            found = keyspace.get_many(texts[start : start + BATCH])
+        for start in range(0, len(keys), BATCH):
+            texts = [key for key in keys[start : start + BATCH] if type(key) is str]
+            found = keyspace.get_many(texts)
             entries = [entry for entry in found if entry is not None]
             yield passing(seed, self.slot, entries, self.condition)
 
