@@ -7,6 +7,7 @@ import socket
 import time
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -162,7 +163,7 @@ def test_what_nobody_else_holds_is_let_go_of_and_the_rest_is_left() -> None:
         __slots__ = ("__weakref__",)
 
     shared = [[1], {"a": [2]}]
-    owned = [Text("x"), [Text("y")] * 300, {"b": [shared, {"c": Text("z")}]}]
+    owned: list[Any] = [Text("x"), [Text("y")] * 300, {"b": [shared, {"c": Text("z")}]}]
     alive = [weakref.ref(owned[0]), weakref.ref(owned[1][0]), weakref.ref(owned[2]["b"][1]["c"])]
     values = [owned, 7, shared]
     del owned
@@ -211,8 +212,8 @@ def test_large_values_are_encoded_in_parts_as_at_once() -> None:
     value = {"a": list(range(1000)), "b": [{"c": [None] * 600}, {}], "d": numbers}
     assert msgspec.json.decode(encoded_value(value)) == value
     assert encoded_value([]) == b"[]"
-    for value in (
+    for other in (
         'ü"\\' * 100_000, {"n": {"x" * 9: ["y" * 70_000]}}, [[[n] * 9] * 9 for n in range(99)],
         {"rows": [{"n": n, "t": [str(n)]} for n in range(700)]},
     ):  # fmt: skip
-        assert encoded_value(value) == encode(value)
+        assert encoded_value(other) == encode(other)

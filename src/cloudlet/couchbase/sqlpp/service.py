@@ -369,16 +369,12 @@ async def _watch(receive: Receive, context: Context) -> None:
 
 
 async def _body(receive: Receive) -> bytes | bytearray:
-    parts: bytearray | None = None
+    parts = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return b""
-        part = message.get("body", b"")
-        if not message.get("more_body", False) and parts is None:
-            return part  # type: ignore[no-any-return]
-        parts = parts if parts is not None else bytearray()
-        parts += part
+        parts += message.get("body", b"")
         if len(parts) > _BODY_LIMIT_BYTES:
             raise errors.QueryError(
                 1193, "User has exceeded input network traffic limit", http=413, fatal=True
