@@ -75,9 +75,17 @@ def _options(node: Expression | None) -> dict[str, Any]:
                 5000, f"GSI CreateIndex() - cause: Fails to create index. Invalid option {name}",
                 http=400,
             )  # fmt: skip
-        found[str(name)] = value.value if isinstance(value, Literal) else None
-    replicas = found.get("num_replica")
-    if type(replicas) is int and replicas > 0:
+        found[str(name)] = constant(value)
+    for name, kind in (("defer_build", bool), ("num_replica", int), ("num_partition", int)):
+        given = found.get(name, kind())
+        if type(given) is not kind or given < 0:
+            words = "a boolean value of (true or false)" if kind is bool else "an integer value"
+            raise errors.QueryError(
+                5000, "GSI CreateIndex() - cause: Fails to create index. Parameter "
+                f"{name} must be {words}.", http=400,
+            )  # fmt: skip
+    replicas = found.get("num_replica", 0)
+    if replicas > 0:
         raise errors.QueryError(
             5000, "GSI CreateIndex() - cause: Fails to create index. There are not enough indexer "
             f"nodes to create index with replica count of {replicas}.", http=400,

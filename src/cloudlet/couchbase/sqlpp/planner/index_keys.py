@@ -171,7 +171,7 @@ def index_data(index: IndexDefinition) -> IndexData:
     whole = [part.expression for part in usable.parts if part.array is None]
     whole += [node for node in (elements, usable.condition) if node is not None]
     for node in whole:
-        if 1 not in slots_of(node) or any(map(_changes, tree.walk(node))):
+        if 1 not in slots_of(node) or any(map(_changes, tree.walk(node))) or not _meta_of_use(node):
             raise not_indexable(", ".join(index.keys))
     compiled = compile_expression(elements) if elements is not None else None
     parts = []
@@ -188,6 +188,18 @@ def index_data(index: IndexDefinition) -> IndexData:
         include_missing=usable.include_missing,
         distinct=array.distinct if array is not None else False,
         index_id=index.id,
+    )
+
+
+def _meta_of_use(node: tree.Node) -> bool:
+    """Whether of META() only what can be indexed is asked for."""
+    parts = list(tree.walk(node))
+    asked = sum(isinstance(part, tree.MetaOf) for part in parts)
+    return asked == sum(
+        isinstance(part, tree.Field)
+        and isinstance(part.base, tree.MetaOf)
+        and part.name in ("id", "cas", "expiration", "xattrs")
+        for part in parts
     )
 
 
