@@ -45,6 +45,13 @@ class Engine(Protocol):
     cache: Cache
 
 
+class Recorder(Protocol):
+    """Who is told of every version that was made a key's newest."""
+
+    def record(self, collection: Collection, key: bytes, document: Document) -> None:
+        """Take the version."""
+
+
 class Collection:
     """Documents by key. Every call returns at once and is seen by the next one.
 
@@ -104,6 +111,8 @@ class Collection:
         self.high_seqno = bucket.high_seqno
         self._database = engine.database
         self._journal = engine.journal
+        #: Who has mutations written.
+        self._recorder: Recorder = engine.journal
         self._cache = engine.cache
         self._clock: HybridClock = bucket.clock
         self._cache.add(self)
@@ -167,6 +176,7 @@ class Collection:
         return document
 
     def _remember(self, key: bytes, document: Document) -> None:
+        """Make a version the key's newest in memory."""
         documents = self.documents
         grown = growth(key, document, documents.get(key))
         documents[key] = document
@@ -264,13 +274,9 @@ class Collection:
         if self.locks:
             self.locks.pop(key, None)
         self.replaced = previous
-        self._record(key, document)
-        return document
-
-    def _record(self, key: bytes, document: Document) -> None:
-        """Make a version the key's newest, and have it written."""
         self._remember(key, document)
-        self._journal.record(self, key, document)
+        self._recorder.record(self, key, document)
+        return document
 
     def _admit(self, key: bytes) -> None:
         """Raise where a mutation of `key` cannot be taken now."""
@@ -323,7 +329,8 @@ class Collection:
             document.xattrs,
             tree=document.tree,
         )
-        self._record(key, renewed)
+        self._remember(key, renewed)
+        self._recorder.record(self, key, renewed)
         return renewed
 
     def bounded(self, expiry_s: int) -> int:

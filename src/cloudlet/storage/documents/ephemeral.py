@@ -9,12 +9,36 @@ from typing import Any, Final
 
 from cloudlet.storage.documents.cache import TREE_FACTOR, growth, weight
 from cloudlet.storage.documents.collection import PAGE_KEYS, Collection
+from cloudlet.storage.documents.journal import Journal
 from cloudlet.storage.documents.model import Document, StoreFullError
 
 _MEGABYTE: Final = 1024 * 1024
 
 #: Documents looked at when room is made, in one go.
 _SWEEP: Final = 1024
+
+
+class _Announcer:
+    """In the journal's place: nothing is written, and its listeners hear of mutations."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        #: Whether the listeners will be told of the latest.
+        self._telling = False
+
+    def record(self, collection: Collection, key: bytes, document: Document) -> None:
+        """Have the listeners told, once in a turn of the event loop."""
+        del key, document
+        bucket = collection.bucket
+        bucket.persisted_seqno = bucket.high_seqno
+        if not self._telling:
+            self._telling = True
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._telling = False
+        for call in self._journal.listeners:
+            call()
 
 
 class EphemeralCollection(Collection):
@@ -30,8 +54,7 @@ class EphemeralCollection(Collection):
         self.items = 0
         #: The keys in order of bytes, made when it is asked for.
         self._sorted: list[bytes] | None = None
-        #: Whether those who listen for mutations will be told of the latest.
-        self._telling = False
+        self._recorder = _Announcer(self._journal)
         # Not the cache's: it could not read again what it removed.
         self._cache.drop(self)
 
@@ -45,19 +68,6 @@ class EphemeralCollection(Collection):
             del documents[key]
         documents[key] = document
         self.cached_bytes += growth(key, document, before)
-
-    def _record(self, key: bytes, document: Document) -> None:
-        self._remember(key, document)
-        bucket = self.bucket
-        bucket.persisted_seqno = bucket.high_seqno
-        if not self._telling:
-            self._telling = True
-            asyncio.get_running_loop().call_soon(self._tell)
-
-    def _tell(self) -> None:
-        self._telling = False
-        for call in self._journal.listeners:
-            call()
 
     def _admit(self, key: bytes) -> None:
         del key
