@@ -15,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import json
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +34,13 @@ from cloudlet.compute.pool import Compute
 
 _PAUSE_S = 0.1  # between two tries of an attack that ends before its window
 _BETWEEN_S = 0.002
+# Says when a call is due: the event loop's own timers may be a millisecond late when it is busy.
+_PACER = f"""
+import os, struct, time
+while os.read(0, 1):
+    time.sleep({_BETWEEN_S})
+    os.write(1, struct.pack('d', time.perf_counter()))
+"""
 _SET_CHILD_SUBREAPER = 36
 
 
@@ -93,15 +102,20 @@ class Arena:
         `stop`; each must succeed.
         """
         took: list[float] = []
-        due = time.perf_counter()
+        pacer = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _PACER, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert pacer.stdin is not None
+        assert pacer.stdout is not None
         while not stop.is_set():
+            pacer.stdin.write(b"n")
+            (due,) = struct.unpack("d", await pacer.stdout.readexactly(8))
             invocation = Invocation("r", "arn", b"[1]", None, "")
             outcome = await self.compute.invoke(self.quiet, invocation)
-            now = time.perf_counter()
-            took.append((now - due) * 1000)
+            took.append((time.perf_counter() - due) * 1000)
             assert json.loads(outcome.payload) == [1], outcome
-            due = now + _BETWEEN_S
-            await asyncio.sleep(_BETWEEN_S)
+        pacer.stdin.close()
+        await pacer.wait()
         return took
 
     async def together(self, seconds: float) -> dict[str, object]:
