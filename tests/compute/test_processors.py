@@ -95,17 +95,20 @@ def test_a_start_that_took_more_than_its_right_is_owed(meter: CgroupMeter) -> No
     assert share._debts["greedy"][0] < 0
 
 
-def test_short_turns_are_taken_by_what_is_started() -> None:
+def test_short_turns_are_taken_and_not_handed_on() -> None:
     program = (
-        "import subprocess, sys\n"
-        "from cloudlet.compute.processors import take_short_turns\n"
-        "take_short_turns()\n"
+        "import os, subprocess, sys\n"
+        "from cloudlet.compute.processors import take_short_turns, threads_of\n"
+        "take_short_turns([*threads_of([os.getpid()]), 1 << 30])\n"
+        "print(open('/proc/self/sched').read())\n"
         "print(subprocess.run(['cat', '/proc/self/sched'], capture_output=True).stdout.decode())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    slices = [line for line in done.stdout.splitlines() if line.startswith("se.slice")]
+    slices = [line.split(":")[1] for line in done.stdout.splitlines() if "se.slice" in line]
     if not slices:
         pytest.skip("the kernel does not say")
-    assert slices[0].split(":")[1].strip() in ("100000", "0.100000")
+    own, childs = (float(text) for text in slices)
+    assert own in (100_000, 0.1)
+    assert childs > own

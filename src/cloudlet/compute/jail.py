@@ -125,7 +125,6 @@ class JailPlan:
     namespaces: bool
     leave_root: bool
     nproc: int
-    nice: int
 
     def config(self, *, own_network: bool = False) -> dict[str, Any]:
         """The zygote's configuration (see inside/zygote.py)."""
@@ -184,7 +183,6 @@ class JailPlan:
             "uid": SANDBOX_ID,
             "gid": SANDBOX_ID,
             "nproc": self.nproc,
-            "nice": self.nice,
             "sys_path": [sdk, *stdlib],
             "preload": PRELOAD if python else (),
             "sdk_preload": SDK_PRELOAD if python else (),

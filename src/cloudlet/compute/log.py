@@ -27,7 +27,7 @@ class EnvironmentLog:
     def __init__(self, sink: LogSink, group: str, stream: str) -> None:
         self._sink = sink
         self.group, self.stream = group, stream
-        self._partial = b""
+        self._partial = bytearray()
         #: This invocation's lines, at least the last 4 KB of them; never changed in place by the
         #: next invocation.
         self.tail: list[str] = []
@@ -52,17 +52,22 @@ class EnvironmentLog:
         """Take what the function wrote, return the number of events it made; an unfinished line
         waits for its end.
         """
-        data = self._partial + data
-        end = data.rfind(b"\n") + 1
-        if end == 0 and len(data) >= MAX_LINE_BYTES:
-            end = MAX_LINE_BYTES
-        self._partial = data[end:]
-        return self._events(data[:end].removesuffix(b"\n")) if end else 0
+        end = data.rfind(b"\n")
+        if end >= 0:
+            whole = bytes(self._partial) + data[:end] if self._partial else data[:end]
+            self._partial = bytearray(memoryview(data)[end + 1 :])
+            return self._events(whole)
+        self._partial += data
+        if len(self._partial) < MAX_LINE_BYTES:
+            return 0
+        whole = bytes(memoryview(self._partial)[:MAX_LINE_BYTES])
+        del self._partial[:MAX_LINE_BYTES]
+        return self._events(whole)
 
     def flush(self) -> None:
         """Write an unfinished last line."""
         if self._partial:
-            partial, self._partial = self._partial, b""
+            partial, self._partial = bytes(self._partial), bytearray()
             self._events(partial)
 
     def _events(self, data: bytes) -> int:
@@ -87,8 +92,7 @@ class EnvironmentLog:
             entries[:0] = [(self._begun_ms, text) for text in begun]
         self._sink.write(self.group, self.stream, entries)
         self.tail += texts
-        for text in texts:
-            self._tail_bytes += len(text) + 1
+        self._tail_bytes += sum(map(len, texts)) + len(texts)
         if self._tail_bytes > 16 * TAIL_BYTES:
-            kept = "\n".join(self.tail)[-TAIL_BYTES:]
+            kept = "\n".join(self.tail[-TAIL_BYTES:])[-TAIL_BYTES:]
             self.tail, self._tail_bytes = [kept], len(kept)

@@ -8,9 +8,10 @@ from time import perf_counter
 
 from cloudlet.compute.log import EnvironmentLog
 
-_CHUNK = 8 * 1024
+# Read at once: so many bytes, or fewer where lines are so short that there would be more of them.
+_CHUNK, _CHUNK_LINES, _LEAST = 8 * 1024, 512, 512
 _LINE_COST = 100  # a line costs more than its bytes
-_DRAIN_READS, _DRAIN_LINES = 9, 4000  # a pipe holds 64 KB
+_DRAIN_BYTES, _DRAIN_LINES = 72 * 1024, 4000  # a pipe holds 64 KB
 _BYTES_A_SECOND = 16 * 1024 * 1024
 _PAUSE_S = 0.05
 _NOTHING, _END = -1, -2
@@ -23,6 +24,7 @@ class LogPipe:
         self._loop = asyncio.get_running_loop()
         self._fd = fd
         self._log: EnvironmentLog | None = None
+        self._size, self._taken = _CHUNK, 0
         self._allowance = float(_BYTES_A_SECOND)
         self._checked = perf_counter()
 
@@ -35,11 +37,10 @@ class LogPipe:
         """What was written before the answer belongs before END; a flood of it may come after."""
         if self._log is None:
             return
-        events = 0
-        for _ in range(_DRAIN_READS):
-            read = self._read()
+        events, enough = 0, self._taken + _DRAIN_BYTES
+        while (read := self._read()) >= 0:
             events += read
-            if read < 0 or events > _DRAIN_LINES:
+            if events > _DRAIN_LINES or self._taken > enough:
                 break
         self._log.flush()
 
@@ -71,11 +72,14 @@ class LogPipe:
         if self._fd < 0:
             return _NOTHING
         try:
-            data = os.read(self._fd, _CHUNK)
+            data = os.read(self._fd, self._size)
         except BlockingIOError:
             return _NOTHING
         if not data:
             return _END
         events = self._log.output(data) if self._log is not None else 0
-        self._allowance -= len(data) + _LINE_COST * events
+        size = len(data)
+        self._taken += size
+        self._size = max(_LEAST, min(_CHUNK, _CHUNK_LINES * size // max(1, events)))
+        self._allowance -= size + _LINE_COST * events
         return events

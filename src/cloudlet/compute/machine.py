@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Machine:
             return self._level
 
     def _probe(self) -> IsolationLevel:
-        take_short_turns()
+        take_short_turns([os.getpid()])  # our main thread, wherever this is called
         self.cgroups, detail = find_root()
         level = probe(
             namespaces=self._want_namespaces,

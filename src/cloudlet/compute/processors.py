@@ -10,10 +10,13 @@ the same key starts with.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
 import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from time import perf_counter
 
 from cloudlet.compute.groups import CgroupRoot
@@ -28,7 +31,9 @@ _MOST_OWED_S = 0.5  # at an environment's end, its start included
 _MOST_DEBTS = 1024
 _LATELY_S = 3.0
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+_RESET_ON_FORK = 1
 _TURN_NS = 100_000
+_libc = ctypes.CDLL(None)
 
 
 def owes(root: CgroupRoot, key: str) -> bool:
@@ -36,15 +41,27 @@ def owes(root: CgroupRoot, key: str) -> bool:
     return perf_counter() - root.debts.get(key, (0.0, -_LATELY_S))[1] < _LATELY_S
 
 
-def take_short_turns() -> None:
-    """Have our main thread, and whatever it starts from now on, take turns of 0.1 ms: whoever
-    wakes then waits no longer than that for one that runs (sched_attr(2), Linux 6.12).
+def take_short_turns(threads: Iterable[int]) -> None:
+    """Have these threads take turns of 0.1 ms: they are let in at once when they wake and others
+    run whose turns are longer (sched_attr(2), Linux 6.12). What they start takes turns of the
+    usual length, 3 ms.
     """
     number = _SCHED_SETATTR.get(platform.machine())
-    if number is not None and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        nice = os.getpriority(os.PRIO_PROCESS, 0)
-        attributes = struct.pack("=IIQiIQQQ", 48, 0, 0, nice, 0, _TURN_NS, 0, 0)
-        ctypes.CDLL(None).syscall(ctypes.c_long(number), os.getpid(), attributes, 0)
+    if number is None:
+        return
+    for thread in threads:
+        with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
+            if os.sched_getscheduler(thread) == os.SCHED_OTHER:
+                nice = os.getpriority(os.PRIO_PROCESS, thread)
+                turns = struct.pack("=IIQiIQQQ", 48, 0, _RESET_ON_FORK, nice, 0, _TURN_NS, 0, 0)
+                _libc.syscall(ctypes.c_long(number), thread, turns, 0)
+
+
+def threads_of(pids: Iterable[int]) -> Iterator[int]:
+    """The threads of these processes, as far as they live."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            yield from (int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 class ProcessorShare:

@@ -22,6 +22,7 @@ from cloudlet.compute.job import Ended, Job
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.log_pipe import LogPipe
 from cloudlet.compute.memory import MOST_WATCHED, Meter
+from cloudlet.compute.processors import take_short_turns, threads_of
 from cloudlet.compute.stream import MAX_STREAMED_BYTES
 
 _MB = 1024 * 1024
@@ -404,6 +405,8 @@ class Sandbox:
                 self._finish(report.too_large(), report.UNHANDLED)
             self.status = "idle"
             self.idle_since = perf_counter()
+            if self.invocations == 1 and self.meter is not None:  # it has shown that it gives way
+                take_short_turns(threads_of(self.meter.pids()))
             if self.on_free is not None:
                 self.on_free(self)
         elif self._initialised is not None and not self._initialised.done():

@@ -13,8 +13,6 @@ from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.runtimes import Runtime
 from cloudlet.compute.zygote import Zygote
 
-_NICE = 10  # of environments where no control group shares the processors out
-
 
 class Zygotes:
     """Starts zygotes at a runtime's first use and after their death, ends those that idle."""
@@ -58,7 +56,6 @@ class Zygotes:
             namespaces=level.namespaces,
             leave_root=level.has("own identity"),
             nproc=1024 if machine.cgroups is None or machine.cgroups.pids is None else 65536,
-            nice=0 if level.has("processor shares") else _NICE,
         )
         if not plan.namespaces:
             await asyncio.to_thread(plan.build_sdk_view)

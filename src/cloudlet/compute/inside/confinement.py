@@ -67,10 +67,7 @@ def escape(path: str) -> str:
 
 
 def limit(config: dict[str, Any]) -> None:
-    """Descriptors, core files, processes, locked memory; where no group shares the processors
-    out, a lower priority than the platform's.
-    """
-    os.setpriority(os.PRIO_PROCESS, 0, max(config["nice"], os.getpriority(os.PRIO_PROCESS, 0)))
+    """Descriptors, core files, processes, locked memory."""
     limits: list[tuple[int, int]] = [
         (resource.RLIMIT_NOFILE, 1024),
         (resource.RLIMIT_CORE, 0),
