@@ -90,7 +90,9 @@ class Channel:
                 return False
             if len(self._buffer) < size:
                 break
-            kind, body = bytes(self._buffer[4:5]), bytes(self._buffer[5:size])
+            kind = bytes(self._buffer[4:5])
+            with memoryview(self._buffer) as view:
+                body = bytes(view[5:size])
             del self._buffer[:size]
             self._frame(kind, body)
             if self._answers < 0:

@@ -259,7 +259,12 @@ class Sandbox:
             self._loop.call_later(self.grace_ms / 1000 + _GRACE_MARGIN_S, self.kill)
 
     def kill(self) -> None:
-        """End every process of the environment; `exited` follows."""
+        """End every process of the environment; `exited` follows.
+
+        As an idle group: the kernel's work of ending them would else come before whoever killed.
+        """
+        if self.meter is not None and self.meter.share is not None:
+            self.meter.share.step_back()
         if self.end_tree is not None and self.pidfd >= 0:
             self.end_tree(self.number)
         elif self.pidfd >= 0:
