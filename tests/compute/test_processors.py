@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,9 @@ def test_short_turns_are_taken_and_not_handed_on() -> None:
     own, childs = (float(text) for text in slices)
     assert own in (100_000, 0.1)
     assert childs > own
+
+
+async def test_the_platform_goes_first(make_bench: Any) -> None:
+    bench = await make_bench()
+    spec = bench.function("import os\ndef handler(event, context):\n    return os.nice(0)\n")
+    assert await bench.call(spec, {}) >= 10
