@@ -9,15 +9,17 @@ import os
 
 _POOL_BYTES = 2048
 _pool = ""
+_taken = 0
 
 
 def random_hex(digits: int) -> str:
     """Random hexadecimal digits, at most 2,048."""
-    global _pool
-    if len(_pool) < digits:
-        _pool = os.urandom(_POOL_BYTES).hex()
-    taken, _pool = _pool[:digits], _pool[digits:]
-    return taken
+    global _pool, _taken
+    end = _taken + digits
+    if end > len(_pool):
+        _pool, _taken, end = os.urandom(_POOL_BYTES).hex(), 0, digits
+    found, _taken = _pool[_taken:end], end
+    return found
 
 
 def new_request_id() -> str:
