@@ -394,6 +394,78 @@ func queries(cluster *gocb.Cluster, documents *gocb.Collection) {
 		return all(equal(rows, 1), equal(int(meta.Metrics.ResultCount), 1), equal(meta.ClientContextID, "mine"),
 			equal(timed, true), wants(late, gocb.ErrTimeout), equal(written != nil, true))
 	})
+	step("transactions", func() error {
+		if _, err := documents.Upsert("go-t", map[string]any{"n": 1}, nil); err != nil {
+			return err
+		}
+		_, err := cluster.Transactions().Run(func(attempt *gocb.TransactionAttemptContext) error {
+			found, err := attempt.Get(documents, "go-t")
+			if err != nil {
+				return err
+			}
+			_, replaced := attempt.Replace(found, map[string]any{"n": 2})
+			_, inserted := attempt.Insert(documents, "go-u", map[string]any{"n": 10})
+			if err := all(replaced, inserted); err != nil {
+				return err
+			}
+			rows, err := attempt.Query("UPDATE `default` d USE KEYS ['go-t', 'go-u']"+
+				" SET d.n = d.n + 5 RETURNING RAW d.n", nil)
+			if err != nil {
+				return err
+			}
+			sum := 0
+			for rows.Next() {
+				var n int
+				if err := rows.Row(&n); err != nil {
+					return err
+				}
+				sum += n
+			}
+			return all(equal(sum, 22), equal(number(documents, "go-t"), 1))
+		}, nil)
+		_, failure := cluster.Transactions().Run(func(attempt *gocb.TransactionAttemptContext) error {
+			found, err := attempt.Get(documents, "go-t")
+			return all(err, attempt.Remove(found), errors.New("changed its mind"))
+		}, nil)
+		var told *gocb.TransactionFailedError
+		return all(err, equal(errors.As(failure, &told), true),
+			equal(number(documents, "go-t"), 7), equal(number(documents, "go-u"), 15))
+	})
+	step("transactions by statements", func() error {
+		ends := []struct {
+			statement string
+			wanted    int
+		}{{"ROLLBACK WORK", 7}, {"COMMIT WORK", 70}}
+		for _, end := range ends {
+			begun, err := cluster.Query("BEGIN WORK", nil)
+			if err != nil {
+				return err
+			}
+			var row struct {
+				ID string `json:"txid"`
+			}
+			if err := begun.One(&row); err != nil {
+				return err
+			}
+			part := &gocb.QueryOptions{Raw: map[string]any{"txid": row.ID}}
+			for _, statement := range []string{"UPDATE `default` d USE KEYS 'go-t' SET d.n = 70", end.statement} {
+				if err := equal(number(documents, "go-t"), 7); err != nil {
+					return err
+				}
+				result, err := cluster.Query(statement, part)
+				if err != nil {
+					return err
+				}
+				if err := result.Close(); err != nil {
+					return err
+				}
+			}
+			if err := equal(number(documents, "go-t"), end.wanted); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	step("query indexes", func() error {
 		indexes := cluster.QueryIndexes()
 		return all(indexes.CreatePrimaryIndex("default", &gocb.CreatePrimaryQueryIndexOptions{IgnoreIfExists: true}),
@@ -402,4 +474,12 @@ func queries(cluster *gocb.Cluster, documents *gocb.Collection) {
 			indexes.WatchIndexes("default", []string{"go_kind"}, 5*time.Second, nil),
 			indexes.DropIndex("default", "go_kind", nil))
 	})
+}
+
+func number(documents *gocb.Collection, id string) int {
+	var content struct{ N int }
+	if result, err := documents.Get(id, nil); err != nil || result.Content(&content) != nil {
+		return -1
+	}
+	return content.N
 }

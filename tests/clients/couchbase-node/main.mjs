@@ -182,6 +182,34 @@ await step('query options', async () => {
   const streamed = await cluster.query('SELECT RAW r FROM ARRAY_RANGE(0, 50000) r')
   assert.equal(streamed.rows.length, 50000)
 })
+await step('transactions', async () => {
+  const n = async (id) => (await documents.get(id)).content.n
+  await documents.upsert('node-t', { n: 1 })
+  await cluster.transactions().run(async (attempt) => {
+    const found = await attempt.get(documents, 'node-t')
+    await attempt.replace(found, { n: found.content.n + 1 })
+    await attempt.insert(documents, 'node-u', { n: 10 })
+    const { rows } = await attempt.query(
+      'UPDATE `default` d USE KEYS ["node-t", "node-u"] SET d.n = d.n + 5 RETURNING RAW d.n')
+    assert.deepEqual(rows.sort((a, b) => a - b), [7, 15])
+    assert.equal(await n('node-t'), 1)
+  })
+  assert.deepEqual([await n('node-t'), await n('node-u')], [7, 15])
+  await assert.rejects(cluster.transactions().run(async (attempt) => {
+    await attempt.remove(await attempt.get(documents, 'node-t'))
+    throw new Error('changed its mind')
+  }), couchbase.TransactionFailedError)
+  assert.equal(await n('node-t'), 7)
+})
+await step('transactions by statements', async () => {
+  for (const [end, wanted] of [['ROLLBACK WORK', 7], ['COMMIT WORK', 70]]) {
+    const [{ txid }] = (await cluster.query('BEGIN WORK')).rows
+    await cluster.query('UPDATE `default` d USE KEYS "node-t" SET d.n = 70', { raw: { txid } })
+    assert.equal((await documents.get('node-t')).content.n, 7)
+    await cluster.query(end, { raw: { txid } })
+    assert.equal((await documents.get('node-t')).content.n, wanted)
+  }
+})
 await step('query indexes', async () => {
   const indexes = cluster.queryIndexes()
   await indexes.createPrimaryIndex('default', { ignoreIfExists: true })

@@ -268,6 +268,36 @@ public final class Main {
       equal(cluster.query("SELECT RAW r FROM ARRAY_RANGE(0, 50000) r").rowsAs(Integer.class)
           .size(), 50000);
     });
+    step("transactions", () -> {
+      documents.upsert("java-t", JsonObject.create().put("n", 1));
+      cluster.transactions().run(attempt -> {
+        var found = attempt.get(documents, "java-t");
+        attempt.replace(found, JsonObject.create().put("n", found.contentAsObject().getInt("n") + 1));
+        attempt.insert(documents, "java-u", JsonObject.create().put("n", 10));
+        var rows = attempt.query("UPDATE `default` d USE KEYS ['java-t', 'java-u']"
+            + " SET d.n = d.n + 5 RETURNING RAW d.n").rowsAs(Integer.class);
+        equal(new TreeSet<>(rows), new TreeSet<>(List.of(7, 15)));
+        equal(number(documents, "java-t"), 1);
+      });
+      equal(List.of(number(documents, "java-t"), number(documents, "java-u")), List.of(7, 15));
+      fails(com.couchbase.client.java.transactions.error.TransactionFailedException.class,
+          () -> cluster.transactions().run(attempt -> {
+            attempt.remove(attempt.get(documents, "java-t"));
+            throw new IllegalStateException("changed its mind");
+          }));
+      equal(number(documents, "java-t"), 7);
+    });
+    step("transactions by statements", () -> {
+      for (var end : Map.of("ROLLBACK WORK", 7, "COMMIT WORK", 70).entrySet()) {
+        documents.upsert("java-t", JsonObject.create().put("n", 7));
+        String id = cluster.query("BEGIN WORK").rowsAsObject().get(0).getString("txid");
+        cluster.query("UPDATE `default` d USE KEYS 'java-t' SET d.n = 70",
+            queryOptions().raw("txid", id));
+        equal(number(documents, "java-t"), 7);
+        cluster.query(end.getKey(), queryOptions().raw("txid", id));
+        equal(number(documents, "java-t"), end.getValue());
+      }
+    });
     step("query indexes", () -> {
       QueryIndexManager indexes = cluster.queryIndexes();
       indexes.createPrimaryIndex("default", CreatePrimaryQueryIndexOptions
@@ -278,5 +308,9 @@ public final class Main {
       indexes.watchIndexes("default", List.of("java_kind"), Duration.ofSeconds(5));
       indexes.dropIndex("default", "java_kind");
     });
+  }
+
+  static int number(Collection documents, String id) {
+    return documents.get(id).contentAsObject().getInt("n");
   }
 }
