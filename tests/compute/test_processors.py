@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -59,6 +60,43 @@ def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(meter: Cg
         assert time.monotonic() < deadline
         share.pace()
     assert weight.read_text() == ordinary
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
+def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
+    meter: CgroupMeter,
+) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(128, 512, "crowd")
+    fds = list(meter.join)
+    program = (
+        "import os, threading, time\n"
+        f"for fd in {fds}: os.write(fd, b'0')\n"
+        "for _ in range(99): threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
+        "print(flush=True)\n"
+        "while True: pass\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], pass_fds=fds, stdout=subprocess.PIPE
+    ) as crowd:
+        try:
+            assert crowd.stdout is not None
+            crowd.stdout.readline()
+            deadline = time.monotonic() + 10
+            while len(os.sched_getaffinity(crowd.pid)) == len(os.sched_getaffinity(0)):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+                share.watch()
+            affinities = {tuple(os.sched_getaffinity(thread)) for thread in share._threads()}
+            assert affinities == {tuple(os.sched_getaffinity(crowd.pid))}
+            assert min(os.sched_getaffinity(0)) not in next(iter(affinities))
+            assert marked(share._folder) == "0"
+            share.step_back()  # it stays there
+            assert marked(share._folder) == "0"
+        finally:
+            crowd.kill()
+    assert "crowd" in share._crowds
 
 
 def test_weights_are_in_proportion_to_memory(meter: CgroupMeter) -> None:

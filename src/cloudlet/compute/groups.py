@@ -31,6 +31,8 @@ class CgroupRoot:
     home: Path | None = None  # of version 2: the group in which our process was
     #: By key: processor seconds that an ended environment owed, and when (see processors.py).
     debts: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
+    #: By key: when a crowd of it was last put into the corner.
+    crowds: dict[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def folders(self) -> list[Path]:

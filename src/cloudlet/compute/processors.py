@@ -6,6 +6,10 @@ function memory"). What it takes beyond its right, after a short burst, it takes
 at once when they want it, and while nobody does it runs at full speed. One that is starved as an
 idle group gains a right meanwhile, and uses it. What an environment owes at its end, the next of
 the same key starts with.
+
+A crowd beyond its right is put into a corner, some of the processors and the least weight instead
+of an idle group: where the kernel cannot be interrupted (a fork, a process's end) it takes a
+millisecond, and the scheduler sends who wakes to a processor with an idle group as to a free one.
 """
 
 from __future__ import annotations
@@ -31,6 +35,9 @@ _MOST_OWED_S = 0.5  # at an environment's end, its start included
 _MOST_DEBTS = 1024
 _LATELY_S = 3.0
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+_LEAST = {1: 2, 2: 1}
+_CROWD = 64  # threads
+_PASSES = 5  # over a crowd that grows
 _RESET_ON_FORK = 1
 _TURN_NS = 100_000
 _libc = ctypes.CDLL(None)
@@ -70,8 +77,9 @@ class ProcessorShare:
     def __init__(self, root: CgroupRoot, name: str) -> None:
         assert root.cpu is not None
         self.idle = False
+        self._cornered = False
         self._key = ""
-        self._debts = root.debts
+        self._debts, self._crowds = root.debts, root.crowds
         self._folder = root.cpu / name
         self._version = root.version
         self._weight = _WHOLE[root.version]
@@ -93,7 +101,10 @@ class ProcessorShare:
         self._begun = self._looked
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
-        self._be(idle=self._credit_s < 0)
+        if self._looked - self._crowds.get(key, -_LATELY_S) < _LATELY_S:
+            self.corner()
+        else:
+            self._be(idle=self._credit_s < 0)
 
     def step_back(self) -> None:
         """Let all others go first until `limit`: nobody waits for what is made ahead."""
@@ -115,6 +126,39 @@ class ProcessorShare:
         elif not self.idle and self._credit_s < 0:
             self._be(idle=True)
 
+    def watch(self) -> None:
+        """`pace`, and put a crowd that is beyond its right into the corner."""
+        self.pace()
+        if self.idle and len(self._threads()) > _CROWD:
+            if len(self._crowds) >= _MOST_DEBTS:
+                self._crowds.clear()
+            self._crowds[self._key] = perf_counter()
+            self.corner()
+
+    def corner(self) -> None:
+        """Leave the other processors to all others, from now to the end."""
+        allowed = sorted(os.sched_getaffinity(os.getpid()))
+        if self._cornered or len(allowed) == 1:
+            return
+        self._be(idle=False, weight=_LEAST[self._version])
+        self._cornered = True
+        seen: set[int] = set()
+        for _ in range(_PASSES):
+            threads = self._threads() - seen
+            for thread in threads:
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(thread, allowed[-max(1, len(allowed) // 4) :])
+            if not threads:
+                break
+            seen |= threads
+
+    def _threads(self) -> set[int]:
+        file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")
+        try:
+            return {int(text) for text in file.read_text().split()} - {0}  # 0: not in our sight
+        except OSError:
+            return set()
+
     def _used_s(self) -> float:
         if self._usage < 0:
             return 0.0
@@ -123,14 +167,17 @@ class ProcessorShare:
             return int(data) / 1e9
         return int(data.split(None, 2)[1]) / 1e6  # usage_usec comes first
 
-    def _be(self, *, idle: bool) -> None:
+    def _be(self, *, idle: bool, weight: int = 0) -> None:
         """Idle or not; to leave it sets an ordinary weight, which is not ours."""
+        if self._cornered:
+            return
         try:
             if idle != self.idle:
                 self._write("cpu.idle", str(int(idle)))
                 self.idle = idle
             if not idle:
-                self._write("cpu.shares" if self._version == 1 else "cpu.weight", self._weight)
+                name = "cpu.shares" if self._version == 1 else "cpu.weight"
+                self._write(name, weight or self._weight)
         except OSError:  # before Linux 5.15
             self._usage = -1
 

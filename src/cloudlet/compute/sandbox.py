@@ -352,7 +352,7 @@ class Sandbox:
             self._crowded()
             return
         if self.meter.share is not None:
-            self.meter.share.pace()
+            self.meter.share.watch()
         self._timer = self._loop.call_later(min(_WATCH_S, left), self._tick)
 
     def _out_of_memory(self) -> None:
