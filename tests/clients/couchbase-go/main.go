@@ -428,8 +428,10 @@ func queries(cluster *gocb.Cluster, documents *gocb.Collection) {
 			return all(err, attempt.Remove(found), errors.New("changed its mind"))
 		}, nil)
 		var told *gocb.TransactionFailedError
+		kept := equal(number(documents, "go-u"), 15)
+		_, removed := documents.Remove("go-u", nil)
 		return all(err, equal(errors.As(failure, &told), true),
-			equal(number(documents, "go-t"), 7), equal(number(documents, "go-u"), 15))
+			equal(number(documents, "go-t"), 7), kept, removed)
 	})
 	step("transactions by statements", func() error {
 		ends := []struct {

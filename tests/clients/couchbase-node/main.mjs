@@ -195,6 +195,7 @@ await step('transactions', async () => {
     assert.equal(await n('node-t'), 1)
   })
   assert.deepEqual([await n('node-t'), await n('node-u')], [7, 15])
+  await documents.remove('node-u')
   await assert.rejects(cluster.transactions().run(async (attempt) => {
     await attempt.remove(await attempt.get(documents, 'node-t'))
     throw new Error('changed its mind')

@@ -280,6 +280,7 @@ public final class Main {
         equal(number(documents, "java-t"), 1);
       });
       equal(List.of(number(documents, "java-t"), number(documents, "java-u")), List.of(7, 15));
+      documents.remove("java-u");
       fails(com.couchbase.client.java.transactions.error.TransactionFailedException.class,
           () -> cluster.transactions().run(attempt -> {
             attempt.remove(attempt.get(documents, "java-t"));
