@@ -5,6 +5,7 @@ Navigating into NULL gives NULL; into anything else that has no such part, MISSI
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from cloudlet.couchbase.sqlpp import errors, tree
@@ -153,22 +154,27 @@ def spread(node: tree.Spread) -> Evaluate:
 @compiles(tree.DynamicField)
 def dynamic_field(node: tree.DynamicField) -> Evaluate:
     """`base.[name]`"""
-    inner, name_of = compile_expression(node.base), compile_expression(node.name)
-
-    def evaluate(row: Row) -> Any:
-        found, name = inner(row), name_of(row)
-        if found is None:
-            return None
-        if type(name) is not str:
-            return MISSING if found is MISSING or name is MISSING else None
-        return found.get(name, MISSING) if type(found) is dict else MISSING
-
-    return evaluate
+    return _field(node, lambda found, name: found.get(name, MISSING))
 
 
 @compiles(tree.CaselessField)
 def caseless_field(node: tree.CaselessField) -> Evaluate:
     """The field of exactly that name, else the first in name order that differs in case only."""
+
+    def look(found: dict[str, Any], name: str) -> Any:
+        if name in found:
+            return found[name]
+        lower = name.lower()
+        alike = [key for key in found if key.lower() == lower]
+        return found[min(alike)] if alike else MISSING
+
+    return _field(node, look)
+
+
+def _field(
+    node: tree.DynamicField | tree.CaselessField, look: Callable[[dict[str, Any], str], Any]
+) -> Evaluate:
+    """A field whose name is an expression, as `look` finds it in an object."""
     inner, name_of = compile_expression(node.base), compile_expression(node.name)
 
     def evaluate(row: Row) -> Any:
@@ -177,13 +183,7 @@ def caseless_field(node: tree.CaselessField) -> Evaluate:
             return None
         if type(name) is not str:
             return MISSING if found is MISSING or name is MISSING else None
-        if type(found) is not dict:
-            return MISSING
-        if name in found:
-            return found[name]
-        lower = name.lower()
-        alike = [key for key in found if key.lower() == lower]
-        return found[min(alike)] if alike else MISSING
+        return look(found, name) if type(found) is dict else MISSING
 
     return evaluate
 
