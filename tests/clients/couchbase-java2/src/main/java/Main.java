@@ -2,6 +2,7 @@ import com.couchbase.client.java.Bucket;
 import com.couchbase.client.java.CouchbaseCluster;
 import com.couchbase.client.java.cluster.ClusterManager;
 import com.couchbase.client.java.cluster.DefaultBucketSettings;
+import com.couchbase.client.java.bucket.BucketManager;
 import com.couchbase.client.java.bucket.BucketType;
 import com.couchbase.client.java.PersistTo;
 import com.couchbase.client.java.document.JsonDocument;
@@ -11,10 +12,12 @@ import com.couchbase.client.java.document.json.JsonObject;
 import com.couchbase.client.java.env.DefaultCouchbaseEnvironment;
 import com.couchbase.client.java.error.CASMismatchException;
 import com.couchbase.client.java.error.DocumentAlreadyExistsException;
+import com.couchbase.client.java.error.IndexAlreadyExistsException;
 import com.couchbase.client.java.error.TemporaryLockFailureException;
 import com.couchbase.client.java.query.N1qlParams;
 import com.couchbase.client.java.query.N1qlQuery;
 import com.couchbase.client.java.query.N1qlQueryResult;
+import com.couchbase.client.java.query.consistency.ScanConsistency;
 import java.io.FileInputStream;
 import java.security.KeyStore;
 import java.security.cert.CertificateFactory;
@@ -139,6 +142,27 @@ public final class Main {
         equal(result.allRows().get(0).value().getInt("n"), 7);
         equal(result.info().resultCount(), 1);
       }
+      N1qlQueryResult wrong = bucket.query(N1qlQuery.simple("SELEC nothing"));
+      equal(wrong.finalSuccess(), false);
+      equal(wrong.errors().get(0).getInt("code"), 3000);
+    });
+    step("query options", () -> {
+      N1qlQueryResult result = bucket.query(N1qlQuery.parameterized(
+          "SELECT d.n FROM `default` d USE KEYS $key", JsonObject.create().put("key", "java2-1"),
+          N1qlParams.build().consistency(ScanConsistency.REQUEST_PLUS).withContextId("mine")));
+      equal(result.errors().toString(), "[]");
+      equal(result.allRows().get(0).value().getInt("n"), 7);
+      equal(result.clientContextId(), "mine");
+    });
+    step("query indexes", () -> {
+      BucketManager manager = bucket.bucketManager();
+      manager.createN1qlPrimaryIndex(true, false);
+      manager.createN1qlIndex("java2_kind", false, false, "kind");
+      fails(IndexAlreadyExistsException.class,
+          () -> manager.createN1qlIndex("java2_kind", false, false, "kind"));
+      equal(manager.listN1qlIndexes().stream().anyMatch(one -> one.name().equals("java2_kind")),
+          true);
+      manager.dropN1qlIndex("java2_kind", false);
     });
   }
 
