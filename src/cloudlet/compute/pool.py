@@ -171,9 +171,9 @@ class Compute:
         pool.waiting.append(job)
         self._grow(pool)
 
-    def _take(self, pool: VersionPool) -> Sandbox | None:
+    def _take(self, pool: VersionPool, *, though_full: bool = False) -> Sandbox | None:
         """An idle environment, if any may serve now."""
-        while pool.idle and not pool.is_full():
+        while pool.idle and (though_full or not pool.is_full()):
             sandbox = pool.idle.pop()
             if sandbox.status == "idle" and not self._expired(sandbox):
                 return sandbox
@@ -292,8 +292,8 @@ class Compute:
         pool.is_watched = False
         pool.listen(perf_counter() - due)
         if pool.is_brisk() and pool.is_overdue() and self._idleness.allows():
-            if pool.idle:
-                pool.idle.pop().run(pool.waiting.popleft())
+            if (sandbox := self._take(pool, though_full=True)) is not None:
+                sandbox.run(pool.waiting.popleft())
             else:
                 self._scale(pool, 1)
         self._grow(pool)

@@ -102,7 +102,7 @@ class ProcessorShare:
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
         if self._looked - self._crowds.get(key, -_LATELY_S) < _LATELY_S:
-            self.corner()
+            self._corner()
         else:
             self._be(idle=self._credit_s < 0)
 
@@ -133,21 +133,23 @@ class ProcessorShare:
             if len(self._crowds) >= _MOST_DEBTS:
                 self._crowds.clear()
             self._crowds[self._key] = perf_counter()
-            self.corner()
+            self._corner()
 
-    def corner(self) -> None:
+    def _corner(self) -> None:
         """Leave the other processors to all others, from now to the end."""
         allowed = sorted(os.sched_getaffinity(os.getpid()))
         if self._cornered or len(allowed) == 1:
             return
-        self._be(idle=False, weight=_LEAST[self._version])
+        self._weight = _LEAST[self._version]
+        self._be(idle=False)
         self._cornered = True
+        corner = allowed[-max(1, len(allowed) // 4) :]
         seen: set[int] = set()
         for _ in range(_PASSES):
             threads = self._threads() - seen
             for thread in threads:
                 with contextlib.suppress(OSError):
-                    os.sched_setaffinity(thread, allowed[-max(1, len(allowed) // 4) :])
+                    os.sched_setaffinity(thread, corner)
             if not threads:
                 break
             seen |= threads
@@ -167,7 +169,7 @@ class ProcessorShare:
             return int(data) / 1e9
         return int(data.split(None, 2)[1]) / 1e6  # usage_usec comes first
 
-    def _be(self, *, idle: bool, weight: int = 0) -> None:
+    def _be(self, *, idle: bool) -> None:
         """Idle or not; to leave it sets an ordinary weight, which is not ours."""
         if self._cornered:
             return
@@ -176,8 +178,7 @@ class ProcessorShare:
                 self._write("cpu.idle", str(int(idle)))
                 self.idle = idle
             if not idle:
-                name = "cpu.shares" if self._version == 1 else "cpu.weight"
-                self._write(name, weight or self._weight)
+                self._write("cpu.shares" if self._version == 1 else "cpu.weight", self._weight)
         except OSError:  # before Linux 5.15
             self._usage = -1
 
