@@ -59,6 +59,8 @@ class Database:
         ] = {}
         self._writer = self._connect()
         self._writer.pragma("cache_size", -writer_cache_kib)
+        # Pages that a statement of many rows may have to undo are copied: not to a file.
+        self._writer.pragma("temp_store", "memory")
         self._migrate(migrations)
         self._thread = threading.Thread(target=self._write_loop, name=f"write {path.name}")
         self._thread.daemon = True

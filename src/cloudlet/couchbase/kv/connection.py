@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         #: The group the latest mutation of this slice belongs to.
         self._ticket = 0
-        self._acknowledge_persisted = service.acknowledge_persisted
+        self.acknowledge_persisted = service.acknowledge_persisted
         self.collections = False
         self.json = False
         self.xerror = False
@@ -230,9 +230,10 @@ class Connection(asyncio.Protocol):
         out_bytes = at = 0
         size = len(data)
         self._need = HEADER_BYTES
-        left = 0 if self._paused or self._held_bytes > HELD_LIMIT else SLICE_REQUESTS
+        waits = self._paused or self._later is not None or self._held_bytes > HELD_LIMIT
+        left = 0 if waits else SLICE_REQUESTS
         while size - at >= HEADER_BYTES and not self._closing:
-            if not left or out_bytes > SLICE_BYTES or self._later is not None:
+            if not left:
                 self._more(at, size)
                 break
             left -= 1
@@ -250,6 +251,10 @@ class Connection(asyncio.Protocol):
             if answer is not None:
                 out.append(answer)
                 out_bytes += len(answer)
+                if out_bytes > SLICE_BYTES:
+                    left = 0
+            elif self._later is not None:
+                left = 0
         if out:
             self._send(b"".join(out))
         if self._closing:
@@ -435,7 +440,7 @@ class Connection(asyncio.Protocol):
             raise StatusError(Status.INVALID)
         if not self._unrestricted:
             self._authorise(found, writes=writes)
-        if writes and request.durability >= PERSISTING and bucket.ephemeral:
+        if request.durability >= PERSISTING and writes and bucket.ephemeral:
             raise StatusError(Status.DURABILITY_INVALID_LEVEL)
         return found
 
@@ -482,14 +487,13 @@ class Connection(asyncio.Protocol):
         self._unrestricted = principal.is_administrator
         self._access = {}
 
-    def mutated(self, request: Request, collection: Collection, document: Document) -> None:
+    def hold(self, request: Request, collection: Collection, document: Document) -> None:
         """Hold the answer until the mutation just made is on disk, where that was asked for.
 
         A mutation of a level that persists is seen by nobody before that.
         """
         bucket = collection.bucket
-        held = self._acknowledge_persisted or request.durability or bucket.minimum_durability
-        if not held or bucket.ephemeral:
+        if bucket.ephemeral:
             return
         level = request.durability
         if bucket.minimum_durability > level:
@@ -497,5 +501,5 @@ class Connection(asyncio.Protocol):
         if level >= PERSISTING and document.seqno == bucket.high_seqno:
             collection.conceal(request.key, document)
             self._ticket = self.service.store.journal.last_ticket
-        elif self._acknowledge_persisted:
+        elif self.acknowledge_persisted:
             self._ticket = self.service.store.journal.last_ticket

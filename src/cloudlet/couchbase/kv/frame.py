@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 HEADER: Final = struct.Struct(">BBHBBHIIQ")
 HEADER_BYTES: Final = 24
-#: A header in which all but the magic, the opcode, the opaque and the CAS is 0.
-_BARE: Final = struct.Struct(">BB10xIQ")
 _RESPONSE: Final = Magic.RESPONSE
 
 #: A frame's body above this closes the connection, as Couchbase does (its limit is 30 MiB).
@@ -82,11 +80,6 @@ def response(
         cas,
     )
     return b"".join((head, extras, key, value)) if body else head
-
-
-def acknowledgement(request: Request, cas: int) -> bytes:
-    """As `response`, of a success that says nothing but a CAS."""
-    return _BARE.pack(_RESPONSE, request.opcode, request.opaque, cas)
 
 
 def notification(opcode: int, extras: bytes, key: bytes, value: bytes, datatype: int) -> bytes:

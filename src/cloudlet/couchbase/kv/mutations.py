@@ -8,11 +8,14 @@ from typing import Final
 import msgspec
 
 from cloudlet.couchbase.kv.connection import Connection
-from cloudlet.couchbase.kv.frame import Request, StatusError, acknowledgement, response
-from cloudlet.couchbase.kv.protocol import Opcode, Status
+from cloudlet.couchbase.kv.frame import Request, StatusError, response
+from cloudlet.couchbase.kv.protocol import Magic, Opcode, Status
 from cloudlet.storage.documents import BINARY, JSON, Collection, Document, counters, writes
 
 _FLAGS_EXPIRY: Final = struct.Struct(">II")
+#: A header that says success and nothing but the opcode, the opaque and the CAS.
+_ACKNOWLEDGEMENT: Final = struct.Struct(">BB10xIQ")
+_RESPONSE: Final = Magic.RESPONSE
 _TOKEN: Final = struct.Struct(">QQ")
 _JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
@@ -40,12 +43,14 @@ def mutated(
     status: int = _SUCCESS,
 ) -> bytes:
     """The answer to a mutation: its CAS, and its token where the client asked for tokens."""
-    connection.mutated(request, collection, document)
+    bucket = collection.bucket
+    if connection.acknowledge_persisted or request.durability or bucket.minimum_durability:
+        connection.hold(request, collection, document)
     extras = b""
     if connection.mutation_tokens:
-        extras = _TOKEN.pack(collection.bucket.vbucket_uuid, document.seqno)
+        extras = _TOKEN.pack(bucket.vbucket_uuid, document.seqno)
     elif not (value or status):
-        return acknowledgement(request, document.cas)
+        return _ACKNOWLEDGEMENT.pack(_RESPONSE, request.opcode, request.opaque, document.cas)
     return response(request, status, extras, b"", value, 0, document.cas)
 
 

@@ -81,7 +81,7 @@ def get_and_touch(connection: Connection, request: Request) -> bytes:
         raise StatusError(Status.INVALID)
     (expiry,) = _FLAGS.unpack(request.extras)
     document = writes.touch(collection, request.key, expiry)
-    connection.mutated(request, collection, document)
+    connection.hold(request, collection, document)
     return _found(connection, request, document, document.cas)
 
 
@@ -92,7 +92,7 @@ def touch(connection: Connection, request: Request) -> bytes:
         raise StatusError(Status.INVALID)
     (expiry,) = _FLAGS.unpack(request.extras)
     document = writes.touch(collection, request.key, expiry)
-    connection.mutated(request, collection, document)
+    connection.hold(request, collection, document)
     return response(request, cas=document.cas)
 
 

@@ -27,16 +27,21 @@ def weight(key: bytes, document: Document) -> int:
     return size + len(key) + len(document.xattrs) + OVERHEAD_BYTES
 
 
-def growth(key: bytes, document: Document, before: Document | None) -> int:
-    """By how much the memory grows when `document` takes the place of `before`."""
+def growth(key: bytes, document: Document, before: Document | None) -> tuple[int, int]:
+    """By how many bytes `document` is longer than `before`, whose place it takes, and by how many
+    more memory is taken.
+    """
+    longer = len(document.value)
+    if document.xattrs:
+        longer += len(document.xattrs)
     if before is None:
-        return weight(key, document)
-    if document.tree is None and before.tree is None:
-        grown = len(document.value) - len(before.value)
-        if document.xattrs or before.xattrs:
-            grown += len(document.xattrs) - len(before.xattrs)
-        return grown
-    return weight(key, document) - weight(key, before)
+        return longer, weight(key, document)
+    longer -= len(before.value)
+    if before.xattrs:
+        longer -= len(before.xattrs)
+    if document.tree is before.tree:
+        return longer, longer
+    return longer, weight(key, document) - weight(key, before)
 
 
 class Cache:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import time_ns
 from typing import Final
 
 #: The low 16 bits count mutations within one tick of the wall clock (65,536 ns), as in Couchbase.
@@ -25,7 +25,8 @@ class HybridClock:
 
     def next(self) -> int:
         """A CAS above all earlier ones."""
-        now = time.time_ns() & _TICKS
-        last = self.last
-        self.last = cas = now if now > last else last + 1
+        cas = time_ns() & _TICKS
+        if cas <= self.last:
+            cas = self.last + 1
+        self.last = cas
         return cas

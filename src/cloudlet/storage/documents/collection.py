@@ -48,8 +48,11 @@ class Engine(Protocol):
 class Recorder(Protocol):
     """Who is told of every version that was made a key's newest."""
 
-    def record(self, collection: Collection, key: bytes, document: Document) -> None:
-        """Take the version."""
+    #: Whether a mutation may be one that cannot be taken now.
+    behind: bool
+
+    def record(self, collection: Collection, key: bytes, document: Document, longer: int) -> None:
+        """Take the version, which is `longer` bytes longer than the one before it."""
 
 
 class Collection:
@@ -175,17 +178,19 @@ class Collection:
         self._remember(key, document)
         return document
 
-    def _remember(self, key: bytes, document: Document) -> None:
-        """Make a version the key's newest in memory."""
+    def _remember(self, key: bytes, document: Document) -> int:
+        """Make a version the key's newest in memory; by how many bytes it is longer."""
         documents = self.documents
-        grown = growth(key, document, documents.get(key))
+        before = documents.get(key)
         documents[key] = document
+        longer, grown = growth(key, document, before)
         cache = self._cache
         if grown:
             self.cached_bytes += grown
             cache.used_bytes += grown
         if cache.used_bytes > cache.limit_bytes:
             cache.make_room()
+        return longer
 
     def check(self, key: bytes, current: Document | None, cas: int) -> None:
         """Refuse a mutation of a locked or (where `cas` is not 0) a changed document.
@@ -253,7 +258,8 @@ class Collection:
             raise ValueTooLargeError
         bucket = self.bucket
         if not deleted:
-            self._admit(key)
+            if self.prepared or self._recorder.behind:
+                self._admit(key)
             if self.max_expiry_s or bucket.max_expiry_s:
                 expiry_s = self.bounded(expiry_s)
         self.high_seqno = bucket.high_seqno = seqno = bucket.high_seqno + 1
@@ -274,8 +280,7 @@ class Collection:
         if self.locks:
             self.locks.pop(key, None)
         self.replaced = previous
-        self._remember(key, document)
-        self._recorder.record(self, key, document)
+        self._recorder.record(self, key, document, self._remember(key, document))
         return document
 
     def _admit(self, key: bytes) -> None:
@@ -302,18 +307,20 @@ class Collection:
             return next(iter(self.prepared.values()))[1] - 1
         return self.high_seqno
 
-    def delete(self, key: bytes, document: Document) -> Document:
-        """Make `key` a tombstone; its system attributes stay, as in Couchbase."""
+    def delete(self, key: bytes, document: Document, xattrs: bytes | None = None) -> Document:
+        """Make `key` a tombstone; its system attributes (or those of `xattrs`) stay, as in
+        Couchbase.
+        """
         self._admit(key)
-        return self._tombstone(key, document)
+        return self._tombstone(key, document, document.xattrs if xattrs is None else xattrs)
 
-    def _tombstone(self, key: bytes, document: Document) -> Document:
-        kept = system_only(document.xattrs)
+    def _tombstone(self, key: bytes, document: Document, xattrs: bytes) -> Document:
+        kept = system_only(xattrs)
         return self.store(key, document, b"", 0, 0, 0, kept, True, 0)
 
     def expire(self, key: bytes, document: Document) -> None:
         """Delete a document whose time is over."""
-        self._tombstone(key, document)
+        self._tombstone(key, document, document.xattrs)
 
     def recas(self, key: bytes, document: Document) -> Document:
         """The same version under a new CAS, as a lock gives it."""
@@ -329,8 +336,7 @@ class Collection:
             document.xattrs,
             tree=document.tree,
         )
-        self._remember(key, renewed)
-        self._recorder.record(self, key, renewed)
+        self._recorder.record(self, key, renewed, self._remember(key, renewed))
         return renewed
 
     def bounded(self, expiry_s: int) -> int:

@@ -23,12 +23,14 @@ class _Announcer:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        #: Every mutation needs room in memory.
+        self.behind = True
         #: Whether the listeners will be told of the latest.
         self._telling = False
 
-    def record(self, collection: Collection, key: bytes, document: Document) -> None:
+    def record(self, collection: Collection, key: bytes, document: Document, longer: int) -> None:
         """Have the listeners told, once in a turn of the event loop."""
-        del key, document
+        del key, document, longer
         bucket = collection.bucket
         bucket.persisted_seqno = bucket.high_seqno
         if not self._telling:
@@ -58,7 +60,7 @@ class EphemeralCollection(Collection):
         # Not the cache's: it could not read again what it removed.
         self._cache.drop(self)
 
-    def _remember(self, key: bytes, document: Document) -> None:
+    def _remember(self, key: bytes, document: Document) -> int:
         documents = self.documents
         before = documents.get(key)
         if before is None:
@@ -67,7 +69,9 @@ class EphemeralCollection(Collection):
             # `documents` is in the order of sequence numbers.
             del documents[key]
         documents[key] = document
-        self.cached_bytes += growth(key, document, before)
+        longer, grown = growth(key, document, before)
+        self.cached_bytes += grown
+        return longer
 
     def _admit(self, key: bytes) -> None:
         del key
@@ -82,7 +86,7 @@ class EphemeralCollection(Collection):
             if document.used:
                 document.used = False
             else:
-                self._tombstone(key, document)
+                self._tombstone(key, document, document.xattrs)
 
     def keep_tree(self, document: Document, tree: Any) -> None:
         """Keep a document's decoded value beside it."""

@@ -36,7 +36,7 @@ RETRY_S: Final = 1.0
 REST_COMMITS: Final = 3
 
 #: Within this, in seconds.
-REST_S: Final = (0.005, 0.4)
+REST_S: Final = (0.005, 0.5)
 
 #: How old a mutation gets that comes while a commit begins (which it waits for, and then gathers,
 #: and then commits), unless the disk becomes slower: under the second that a kill may cost.
@@ -59,7 +59,7 @@ class Journal:
 
     One group commits while the next one gathers; mutations made without an `await` between them
     are in one group, on disk all or none. A group that somebody waits for or listens to is
-    written as soon as the one before it is; another gathers for a while, up to 0.4 seconds, so
+    written as soon as the one before it is; another gathers for a while, up to half a second, so
     that a key that changes often is written once. A group that the disk refuses is tried again
     every second, and until it succeeds new mutations raise `StoreBusyError`: what was seen in
     memory is never forgotten while the process lives. Used from the event loop's thread only.
@@ -97,19 +97,18 @@ class Journal:
         if self.behind:
             raise StoreBusyError("writes to disk are behind")
 
-    def record(self, collection: Collection, key: bytes, document: Document) -> None:
+    def record(self, collection: Collection, key: bytes, document: Document, longer: int) -> None:
         """Add a mutation to the open group; a later one of the same key takes its place."""
         pending = collection.pending
-        replaced = pending.get(key)
+        waiting = len(pending)
         pending[key] = document
-        if replaced is not None:
-            self._bytes += len(document.value) - len(replaced.value)
-            if document.xattrs or replaced.xattrs:
-                self._bytes += len(document.xattrs) - len(replaced.xattrs)
+        if len(pending) == waiting:
+            # The version before it was the one that waited, and need not be written any more.
+            self._bytes += longer
             return
         self._bytes += len(document.value) + len(document.xattrs)
         self._count += 1
-        if len(pending) == 1:
+        if not waiting:
             self._collections.add(collection)
             self._open_group()
         if self._bytes > self._bytes_left or self._count > self._count_left:

@@ -111,7 +111,7 @@ def _checksum(key: bytes, one: Document) -> int:
     fields = _FIELDS.pack(
         one.flags, one.datatype, one.cas, one.expiry_s, one.revision, one.seqno, one.deleted
     )
-    start = zlib.crc32(key, zlib.crc32(fields))
+    start = zlib.crc32(fields + key)
     return zlib.crc32(one.value, zlib.crc32(one.xattrs, start) if one.xattrs else start) | _WHOLE
 
 

@@ -34,7 +34,16 @@ def upsert(
         if current is None and cas:
             raise DocumentNotFoundError
         collection.check(key, current, cas)
-    return _store(collection, key, current, value, flags, datatype, expiry_s, preserve_expiry)
+    until = expiry_time(expiry_s) if expiry_s else 0
+    xattrs = b""
+    previous = current
+    if current is None:
+        previous = collection.find(key)
+    else:
+        xattrs = current.xattrs
+        if preserve_expiry:
+            until = current.expiry_s
+    return collection.store(key, previous, value, flags, datatype, until, xattrs, False, 0)
 
 
 def insert(
@@ -48,7 +57,7 @@ def insert(
     """Store `value`; `DocumentExistsError` if there is a document."""
     if collection.get(key) is not None:
         raise DocumentExistsError
-    return _store(collection, key, None, value, flags, datatype, expiry_s, False)
+    return upsert(collection, key, value, flags, datatype, expiry_s)
 
 
 def replace(
@@ -62,29 +71,8 @@ def replace(
     preserve_expiry: bool = False,
 ) -> Document:
     """Store `value` over an existing document; `DocumentNotFoundError` if there is none."""
-    current = collection.require(key)
-    collection.check(key, current, cas)
-    return _store(collection, key, current, value, flags, datatype, expiry_s, preserve_expiry)
-
-
-def _store(
-    collection: Collection,
-    key: bytes,
-    current: Document | None,
-    value: bytes,
-    flags: int,
-    datatype: int,
-    expiry_s: int,
-    preserve_expiry: bool,
-) -> Document:
-    xattrs = b""
-    until = expiry_time(expiry_s) if expiry_s else 0
-    if current is not None:
-        xattrs = current.xattrs
-        if preserve_expiry:
-            until = current.expiry_s
-    previous = collection.find(key) if current is None else current
-    return collection.store(key, previous, value, flags, datatype, until, xattrs, False, 0)
+    collection.require(key)
+    return upsert(collection, key, value, flags, datatype, expiry_s, cas, preserve_expiry)
 
 
 def remove(collection: Collection, key: bytes, cas: int = 0) -> Document:

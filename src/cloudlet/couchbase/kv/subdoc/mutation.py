@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-import msgspec
-
 from cloudlet.couchbase.kv.connection import Connection
 from cloudlet.couchbase.kv.frame import Request, StatusError, response
 from cloudlet.couchbase.kv.mutations import datatype_of, mutated
@@ -135,8 +133,7 @@ class _Draft:
         """Make the next version of the document."""
         if self.removes:
             assert self.current is not None
-            kept = msgspec.structs.replace(self.current, xattrs=self.xattrs, tree=None)
-            return self.collection.delete(key, kept)
+            return self.collection.delete(key, self.current, self.xattrs)
         current = self.current
         live = current is not None and not current.deleted
         if current is not None and live and request.preserve_expiry:
