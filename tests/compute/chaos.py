@@ -24,6 +24,8 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import uvloop
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.compute.attacks import RUNTIMES, install
@@ -169,4 +171,4 @@ def _words(path: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

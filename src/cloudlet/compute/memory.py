@@ -13,6 +13,7 @@ import os
 import threading
 from pathlib import Path
 
+from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.processors import ProcessorShare
@@ -41,9 +42,9 @@ class CgroupMeter:
         for folder in self._folders:
             folder.mkdir()
         if root.pids is not None:
-            (root.pids / name / "pids.max").write_text(str(MAX_PROCESSES))
+            kernel_files.write(root.pids / name / "pids.max", MAX_PROCESSES)
         if not first:
-            (self._memory / "memory.oom.group").write_text("1")
+            kernel_files.write(self._memory / "memory.oom.group", 1)
         membership = "tasks" if first else "cgroup.procs"
         self.join = [
             os.open(folder / membership, os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders
@@ -75,13 +76,13 @@ class CgroupMeter:
     def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
         """Set the hard limit of memory, and the part of the processors."""
         name = "memory.limit_in_bytes" if self._root.version == 1 else "memory.max"
-        (self._memory / name).write_text(str((memory_mb + tmp_mb) * _MB))
+        kernel_files.write(self._memory / name, (memory_mb + tmp_mb) * _MB)
         if self.share is not None:
             self.share.limit(memory_mb, key)
 
     def pids(self) -> list[int]:
         """Every process of the environment."""
-        return [int(pid) for pid in (self._memory / "cgroup.procs").read_text().split()]
+        return [int(pid) for pid in kernel_files.read(self._memory / "cgroup.procs").split()]
 
     def crowded(self) -> bool:
         """Whether it has too many processes where no group holds it to `MAX_PROCESSES`."""
@@ -232,14 +233,14 @@ def _threads(pid: int) -> list[str]:
 
 def _children(pid: int, thread: str) -> list[int]:
     try:
-        return [int(word) for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
+        return [int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()]
     except OSError:
         return []
 
 
 def _anonymous(pid: int) -> int:
     try:
-        resident, shared = _read(f"/proc/{pid}/statm").split(None, 3)[1:3]
+        resident, shared = kernel_files.read(f"/proc/{pid}/statm").split(None, 3)[1:3]
     except (OSError, ValueError):
         return 0
     return (int(resident) - int(shared)) * _PAGE
@@ -247,24 +248,16 @@ def _anonymous(pid: int) -> int:
 
 def _private(pid: int) -> int:
     try:
-        pages = _read(f"/proc/{pid}/smaps_rollup")
+        pages = kernel_files.read(f"/proc/{pid}/smaps_rollup")
     except OSError:
         return 0
     start = pages.find(b"Private_Dirty:")
     return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
 
 
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, 65536)
-    finally:
-        os.close(fd)
-
-
 def host_pid(pidfd: int) -> int:
     """The pid, in our own namespace, of the process behind a pidfd."""
-    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
-        if line.startswith("Pid:"):
+    for line in kernel_files.read(f"/proc/self/fdinfo/{pidfd}").splitlines():
+        if line.startswith(b"Pid:"):
             return int(line.split()[1])
     raise ProcessLookupError("the process is gone")

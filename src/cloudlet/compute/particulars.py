@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def of(spec: EnvironmentSpec, code_root: Path, *, mounts: bool) -> dict[str, Any
     }
 
 
+@lru_cache
 def _inside(path: Path, code_root: Path, mounts: bool) -> str:
     """A code directory as the environment names it, before it is bound where there are mounts."""
     try:

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 
+from cloudlet.compute import kernel_files
 from cloudlet.compute.groups import CgroupRoot
 
 _MB_A_PROCESSOR = 1769
@@ -157,7 +158,7 @@ class ProcessorShare:
     def _threads(self) -> set[int]:
         file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")
         try:
-            return {int(text) for text in file.read_text().split()} - {0}  # 0: not in our sight
+            return {int(text) for text in kernel_files.read(file).split()} - {0}  # 0: not in our sight
         except OSError:
             return set()
 
@@ -175,19 +176,13 @@ class ProcessorShare:
             return
         try:
             if idle != self.idle:
-                self._write("cpu.idle", str(int(idle)))
+                kernel_files.write(self._folder / "cpu.idle", int(idle))
                 self.idle = idle
             if not idle:
-                self._write("cpu.shares" if self._version == 1 else "cpu.weight", self._weight)
+                name = "cpu.shares" if self._version == 1 else "cpu.weight"
+                kernel_files.write(self._folder / name, self._weight)
         except OSError:  # before Linux 5.15
             self._usage = -1
-
-    def _write(self, name: str, value: object) -> None:
-        fd = os.open(self._folder / name, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, str(value).encode())
-        finally:
-            os.close(fd)
 
     def close(self) -> None:
         """Leave the debt behind, and let go of the descriptor."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 from time import perf_counter
+
+from cloudlet.compute import kernel_files
 
 _HALF_LIFE_S = 15.0
 _FLOOR = 2
@@ -20,8 +21,8 @@ _CEILING_PYTHON, _CEILING = 8, 2
 _STEP_S = 0.02
 _PATIENCE_S = 0.5
 _STALLED = 0.5  # part of the time in which a runnable task waited for a processor
-_PRESSURE = Path("/proc/pressure/cpu")
-_LOAD = Path("/proc/loadavg")
+_PRESSURE = "/proc/pressure/cpu"
+_LOAD = "/proc/loadavg"
 
 
 class Reserve:
@@ -89,13 +90,13 @@ class Idleness:
 def _stalled_us() -> int:
     """Microseconds in which some task waited for a processor; -1 where the kernel does not say."""
     try:
-        return int(_PRESSURE.read_text().split("total=", 1)[1].split()[0])
+        return int(kernel_files.read(_PRESSURE).split(b"total=", 1)[1].split(None, 1)[0])
     except (OSError, IndexError, ValueError):
         return -1
 
 
 def _runnable() -> int:
     try:
-        return int(_LOAD.read_text().split()[3].split("/")[0])
+        return int(kernel_files.read(_LOAD).split()[3].split(b"/")[0])
     except (OSError, IndexError, ValueError):
         return 0
