@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +13,8 @@ from typing import Any
 import pytest
 
 from cloudlet.compute.groups import find_root, remove_root
-from cloudlet.compute.memory import CgroupMeter
+from cloudlet.compute.memory import CgroupMeter, host_pid
+from cloudlet.compute.processors import allowed, corner
 
 SPIN = "import os, sys\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\nwhile True: pass\n"
 
@@ -92,11 +95,25 @@ def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
             assert affinities == {tuple(os.sched_getaffinity(crowd.pid))}
             assert min(os.sched_getaffinity(0)) not in next(iter(affinities))
             assert marked(share._folder) == "0"
-            share.step_back()  # it stays there
+            assert share.processors == corner()
+            share.retire()  # it stays there
             assert marked(share._folder) == "0"
         finally:
             crowd.kill()
     assert "crowd" in share._crowds
+
+
+def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupMeter) -> None:
+    share = meter.share
+    assert share is not None
+    name = "cpu.shares" if (share._folder / "cpu.shares").exists() else "cpu.weight"
+    share.step_back()
+    assert int((share._folder / name).read_text()) <= 2
+    assert marked(share._folder) == "0"
+    meter.limit(1769, 512)
+    assert int((share._folder / name).read_text()) >= 100
+    share.retire()
+    assert marked(share._folder) == "1"
 
 
 def test_weights_are_in_proportion_to_memory(meter: CgroupMeter) -> None:
@@ -157,3 +174,32 @@ async def test_the_platform_goes_first(make_bench: Any) -> None:
     bench = await make_bench()
     spec = bench.function("import os\ndef handler(event, context):\n    return os.nice(0)\n")
     assert await bench.call(spec, {}) >= 10
+
+
+AFFINITIES = {
+    "python3.11": "import os\ndef handler(event, context):\n"
+    "    return [sorted(os.sched_getaffinity(int(t))) for t in os.listdir('/proc/self/task')]\n",
+    "nodejs20.x": "const fs = require('fs');\n"
+    "exports.handler = async () => fs.readdirSync('/proc/self/task').map(t => {\n"
+    "  const status = fs.readFileSync(`/proc/self/task/${t}/status`, 'utf8');\n"
+    "  return status.match(/Cpus_allowed_list:\\s*(.*)/)[1].split(',').flatMap(part => {\n"
+    "    const [low, high = low] = part.split('-').map(Number);\n"
+    "    return Array.from({length: high - low + 1}, (_, at) => low + at); }); });\n",
+}
+
+
+@pytest.mark.parametrize("runtime", AFFINITIES)
+async def test_what_is_made_ahead_waits_in_the_corner_and_leaves_it_when_it_is_used(
+    bench: Any, runtime: str
+) -> None:
+    if runtime.startswith("nodejs") and not shutil.which("node"):
+        pytest.skip("node is not installed")
+    for name in ("first", "second"):
+        spec = bench.function(AFFINITIES[runtime], name, runtime=runtime)
+        for affinity in await bench.call(spec):
+            assert affinity == allowed()
+        (zygote,) = [task.result() for task in bench.compute._zygotes._running.values()]
+        async with asyncio.timeout(10):
+            while not zygote._blanks:  # noqa: ASYNC110 - nobody says so
+                await asyncio.sleep(0.01)
+        assert sorted(os.sched_getaffinity(host_pid(zygote._blanks[0].pidfd))) == corner()

@@ -146,7 +146,9 @@ class Forker:
             if self._socket is None:  # lost while the groups were made
                 raise BrokenPipeError
             fds = theirs + (cgroup.join if cgroup is not None else [])
-            socket.send_fds(self._socket, [json.dumps({"fork": number}).encode()], fds)
+            socket.send_fds(
+                self._socket, [json.dumps({"fork": number, "ahead": last}).encode()], fds
+            )
             self._forking[number] = (sandbox, future)
         except OSError as error:
             self._discard(sandbox)

@@ -17,6 +17,7 @@ class EnvironmentLog:
         "_begun",
         "_begun_ms",
         "_partial",
+        "_partial_bytes",
         "_sink",
         "_tail_bytes",
         "group",
@@ -27,7 +28,8 @@ class EnvironmentLog:
     def __init__(self, sink: LogSink, group: str, stream: str) -> None:
         self._sink = sink
         self.group, self.stream = group, stream
-        self._partial = bytearray()
+        self._partial: list[bytes] = []
+        self._partial_bytes = 0
         #: This invocation's lines, at least the last 4 KB of them; never changed in place by the
         #: next invocation.
         self.tail: list[str] = []
@@ -54,20 +56,28 @@ class EnvironmentLog:
         """
         end = data.rfind(b"\n")
         if end >= 0:
-            whole = bytes(self._partial) + data[:end] if self._partial else data[:end]
-            self._partial = bytearray(memoryview(data)[end + 1 :])
+            self._partial.append(data[:end])
+            whole = b"".join(self._partial)
+            self._keep(data[end + 1 :])
             return self._events(whole)
-        self._partial += data
-        if len(self._partial) < MAX_LINE_BYTES:
+        self._partial.append(data)
+        self._partial_bytes += len(data)
+        if self._partial_bytes < MAX_LINE_BYTES:
             return 0
-        whole = bytes(memoryview(self._partial)[:MAX_LINE_BYTES])
-        del self._partial[:MAX_LINE_BYTES]
-        return self._events(whole)
+        whole = b"".join(self._partial)
+        self._keep(whole[MAX_LINE_BYTES:])
+        return self._events(whole[:MAX_LINE_BYTES])
+
+    def _keep(self, rest: bytes) -> None:
+        """What of the last line has come so far."""
+        self._partial = [rest] if rest else []
+        self._partial_bytes = len(rest)
 
     def flush(self) -> None:
         """Write an unfinished last line."""
         if self._partial:
-            partial, self._partial = bytes(self._partial), bytearray()
+            partial = b"".join(self._partial)
+            self._keep(b"")
             self._events(partial)
 
     def _events(self, data: bytes) -> int:
@@ -94,5 +104,6 @@ class EnvironmentLog:
         self.tail += texts
         self._tail_bytes += sum(map(len, texts)) + len(texts)
         if self._tail_bytes > 16 * TAIL_BYTES:
-            kept = "\n".join(self.tail[-TAIL_BYTES:])[-TAIL_BYTES:]
+            last = (text[-TAIL_BYTES:] for text in self.tail[-TAIL_BYTES:])
+            kept = "\n".join(last)[-TAIL_BYTES:]
             self.tail, self._tail_bytes = [kept], len(kept)

@@ -12,7 +12,7 @@ from cloudlet.compute.log import EnvironmentLog
 _CHUNK, _CHUNK_LINES, _LEAST = 8 * 1024, 512, 512
 _LINE_COST = 100  # a line costs more than its bytes
 _DRAIN_BYTES, _DRAIN_LINES = 72 * 1024, 4000  # a pipe holds 64 KB
-_BYTES_A_SECOND = 16 * 1024 * 1024
+_BYTES_A_SECOND = 4 * 1024 * 1024
 _PAUSE_S = 0.05
 _NOTHING, _END = -1, -2
 

@@ -233,7 +233,9 @@ def _threads(pid: int) -> list[str]:
 
 def _children(pid: int, thread: str) -> list[int]:
     try:
-        return [int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()]
+        return [
+            int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()
+        ]
     except OSError:
         return []
 

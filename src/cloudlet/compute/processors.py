@@ -44,6 +44,17 @@ _TURN_NS = 100_000
 _libc = ctypes.CDLL(None)
 
 
+def allowed() -> list[int]:
+    """The processors that the platform may use."""
+    return sorted(os.sched_getaffinity(os.getpid()))
+
+
+def corner() -> list[int]:
+    """Those of them for what nobody waits for: a quarter, at least one."""
+    processors = allowed()
+    return processors[-max(1, len(processors) // 4) :]
+
+
 def owes(root: CgroupRoot, key: str) -> bool:
     """Whether an environment of this key ended of late that had taken more than its right."""
     return perf_counter() - root.debts.get(key, (0.0, -_LATELY_S))[1] < _LATELY_S
@@ -107,8 +118,22 @@ class ProcessorShare:
         else:
             self._be(idle=self._credit_s < 0)
 
+    @property
+    def processors(self) -> list[int]:
+        """Those that it may use."""
+        return corner() if self._cornered else allowed()
+
     def step_back(self) -> None:
-        """Let all others go first until `limit`: nobody waits for what is made ahead."""
+        """Let all others go first until `limit`: nobody waits for what is made ahead.
+
+        By the least weight, not as an idle group: it is in the corner, which the scheduler shall
+        not take for free.
+        """
+        self._weight = _LEAST[self._version]
+        self._be(idle=False)
+
+    def retire(self) -> None:
+        """Let all others go first from now on: it ends."""
         self._be(idle=True)
 
     def pace(self) -> None:
@@ -138,19 +163,17 @@ class ProcessorShare:
 
     def _corner(self) -> None:
         """Leave the other processors to all others, from now to the end."""
-        allowed = sorted(os.sched_getaffinity(os.getpid()))
-        if self._cornered or len(allowed) == 1:
+        if self._cornered or corner() == allowed():
             return
         self._weight = _LEAST[self._version]
         self._be(idle=False)
         self._cornered = True
-        corner = allowed[-max(1, len(allowed) // 4) :]
         seen: set[int] = set()
         for _ in range(_PASSES):
             threads = self._threads() - seen
             for thread in threads:
                 with contextlib.suppress(OSError):
-                    os.sched_setaffinity(thread, corner)
+                    os.sched_setaffinity(thread, corner())
             if not threads:
                 break
             seen |= threads
@@ -158,7 +181,9 @@ class ProcessorShare:
     def _threads(self) -> set[int]:
         file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")
         try:
-            return {int(text) for text in kernel_files.read(file).split()} - {0}  # 0: not in our sight
+            return {int(text) for text in kernel_files.read(file).split()} - {
+                0
+            }  # 0: not in our sight
         except OSError:
             return set()
 

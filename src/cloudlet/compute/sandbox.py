@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.compute import freezing, platform_log, report
+from cloudlet.compute import freezing, platform_log, processors, report
 from cloudlet.compute.channel import Channel
 from cloudlet.compute.environment import EnvironmentSpec, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
@@ -22,7 +22,6 @@ from cloudlet.compute.job import Ended, Job
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.log_pipe import LogPipe
 from cloudlet.compute.memory import MOST_WATCHED, Meter
-from cloudlet.compute.processors import take_short_turns, threads_of
 from cloudlet.compute.stream import MAX_STREAMED_BYTES
 
 _MB = 1024 * 1024
@@ -97,6 +96,8 @@ class Sandbox:
             raise SandboxFailed("the environment ended before it was used")
         assert self.meter is not None
         self.meter.limit(spec.memory_mb, spec.tmp_mb, spec.key)
+        share = self.meter.share
+        message["processors"] = processors.allowed() if share is None else share.processors
         self.status = "starting"
         self._initialised = self._loop.create_future()
         self._output.start(log)
@@ -264,7 +265,7 @@ class Sandbox:
         As an idle group: the kernel's work of ending them would else come before whoever killed.
         """
         if self.meter is not None and self.meter.share is not None:
-            self.meter.share.step_back()
+            self.meter.share.retire()
         if self.end_tree is not None and self.pidfd >= 0:
             self.end_tree(self.number)
         elif self.pidfd >= 0:
@@ -411,7 +412,7 @@ class Sandbox:
             self.status = "idle"
             self.idle_since = perf_counter()
             if self.invocations == 1 and self.meter is not None:  # it has shown that it gives way
-                take_short_turns(threads_of(self.meter.pids()))
+                processors.take_short_turns(processors.threads_of(self.meter.pids()))
             if self.on_free is not None:
                 self.on_free(self)
         elif self._initialised is not None and not self._initialised.done():

@@ -159,6 +159,7 @@ def main(config: dict[str, Any]) -> None:
         confinement.enter(config)
         server.listen()
         spec = json.loads(channel.receive()[1:])
+        confinement.run_on(spec["processors"])
         confinement.bind_function(config, spec)
         confinement.limit_data(os.getpid(), spec["data_limit_mb"])
     except BaseException:

@@ -105,6 +105,7 @@ def main(config: dict[str, Any]) -> None:
         if config["mode"] == "namespaces":
             pid, write = start_runtime(config, {}, dict(EARLY))
         spec = json.loads(channel.receive()[1:])
+        confinement.run_on(spec["processors"])
         # Some options are read at the start only; without mounts of its own it is sealed late.
         anew = spec["served"] or any(name in spec["environ"] for name in config["options"])
         if pid and (anew or has_ended(pid)):
@@ -113,6 +114,8 @@ def main(config: dict[str, Any]) -> None:
             pid = 0
         elif config["own_folder"]:
             show_code(config["store"] + spec["code"])
+        if pid:
+            confinement.run_on(spec["processors"], pid)
         confinement.bind_function(config, spec)
         spec["environ"].setdefault("AWS_LAMBDA_RUNTIME_API", config["doorbell"])
         if spec["served"]:

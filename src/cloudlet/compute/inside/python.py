@@ -315,6 +315,7 @@ def main(config: dict[str, Any]) -> None:
         confinement.enter(config)
         prepare()
         spec = json.loads(channel.receive()[1:])
+        confinement.run_on(spec["processors"])
         confinement.bind_function(config, spec)
         confinement.limit_data(os.getpid(), spec["data_limit_mb"])
         if spec["served"]:
@@ -335,6 +336,7 @@ def main_from_template(config: dict[str, Any], template: dict[str, Any]) -> None
         confinement.seal(config, template)
         renew_randomness()
         spec = json.loads(channel.receive()[1:])
+        confinement.run_on(spec["processors"])
     except BaseException:
         channel.send(b"X", traceback.format_exc().encode())
         os._exit(70)

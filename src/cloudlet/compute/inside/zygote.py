@@ -2,9 +2,11 @@
 
 Started as a script with an empty environment by any Python from 3.8 on; its argument is the
 number of a descriptor: a SOCK_SEQPACKET socket to the platform. First message: the
-configuration (see jail.py). Then `{"fork": id}` with the descriptors requests, answers, log
-and those of control groups to join, answered by `{"forked": id}` with a pidfd, and later
-`{"exited": id, "status": n}`; without pid namespaces also `{"end": id}`.
+configuration (see jail.py). Then `{"fork": id, "ahead": of its use}` with the descriptors
+requests, answers, log and those of control groups to join, answered by `{"forked": id}` with a
+pidfd, and later `{"exited": id, "status": n}`; without pid namespaces also `{"end": id}`.
+
+It stays in the corner (see processors.py): a fork cannot be interrupted for half a millisecond.
 """
 
 # Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
@@ -195,13 +197,13 @@ class Zygote:
         elif "template" in request:
             self.fork(request["template"], fds, self.keep)
         else:
-            self.fork(request["fork"], fds, self.begin)
+            self.fork(request["fork"], fds, self.begin, ahead=request["ahead"])
         for fd in fds:
             os.close(fd)
         return True
 
-    def fork(self, number: int, fds: list[int], begin: Any) -> None:
-        """Start a process as pid 1 of its own pid namespace."""
+    def fork(self, number: int, fds: list[int], begin: Any, ahead: bool = True) -> None:
+        """Start a process as pid 1 of its own pid namespace; `ahead`: nobody waits for it."""
         try:
             if self.isolated:
                 kernel.unshare(kernel.NEWPID)
@@ -213,6 +215,8 @@ class Zygote:
             try:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                if not ahead:
+                    confinement.run_on(self.config["processors"])
                 begin(fds)
             except BaseException:
                 os.write(2, traceback_text().encode())
@@ -352,6 +356,7 @@ def main() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     message, spaces = receive(control)
     config = json.loads(message)
+    confinement.run_on(config["corner"])
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
         parts = load_all(config["parts"], environment, {})
