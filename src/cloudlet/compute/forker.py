@@ -12,7 +12,7 @@ from typing import Any
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
-from cloudlet.compute.processors import owes
+from cloudlet.compute.processors import Crowds, owes
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.sandbox import Pipes, Sandbox
 
@@ -52,6 +52,7 @@ class Forker:
         self._cgroups = cgroups
         self._reserve = reserve
         self._idleness = Idleness()
+        self._crowds = Crowds()  # where no control groups say who was one
         self._blanks: list[Sandbox] = []
         self._forking: dict[int, tuple[Sandbox, asyncio.Future[Sandbox]]] = {}
         self._ready: asyncio.Future[dict[str, Any]] | None = None
@@ -232,7 +233,7 @@ class Forker:
             self._socket.send(json.dumps({"refuse": number}).encode())
 
     def _polled(self, pidfd: int) -> PolledMeter:
-        return PolledMeter(host_pid(pidfd))
+        return PolledMeter(host_pid(pidfd), self._crowds)
 
     def _on_forked(self, number: int, pidfd: int) -> None:
         if number in self._keepers:

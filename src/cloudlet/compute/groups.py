@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cloudlet.compute.processors import Crowds
+
 PLATFORM = "platform"
 _ROOT = Path("/sys/fs/cgroup")
 _OURS = re.compile(r"/cloudlet-\d+-[0-9a-f]+/" + PLATFORM + "$")
@@ -31,8 +33,7 @@ class CgroupRoot:
     home: Path | None = None  # of version 2: the group in which our process was
     #: By key: processor seconds that an ended environment owed, and when (see processors.py).
     debts: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
-    #: By key: when a crowd of it was last put into the corner.
-    crowds: dict[str, float] = field(default_factory=dict, compare=False)
+    crowds: Crowds = field(default_factory=Crowds, compare=False)
 
     @property
     def folders(self) -> list[Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.processors import ProcessorShare
+from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
@@ -79,6 +79,11 @@ class CgroupMeter:
         kernel_files.write(self._memory / name, (memory_mb + tmp_mb) * _MB)
         if self.share is not None:
             self.share.limit(memory_mb, key)
+
+    @property
+    def processors(self) -> list[int]:
+        """Those that the environment may use."""
+        return allowed() if self.share is None else self.share.processors
 
     def pids(self) -> list[int]:
         """Every process of the environment."""
@@ -143,15 +148,23 @@ class PolledMeter:
 
     share: ProcessorShare | None = None
 
-    def __init__(self, pid: int, keeper: int = 0) -> None:
+    def __init__(self, pid: int, crowds: Crowds, keeper: int = 0) -> None:
         """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
         self._pid, self._keeper = pid, keeper
+        self._crowds, self._key = crowds, ""
         self._peak = 0
         self._private = 0
         self._looking: threading.Thread | None = None
 
     def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
         """RLIMIT_DATA is set inside."""
+        del memory_mb, tmp_mb
+        self._key = key
+
+    @property
+    def processors(self) -> list[int]:
+        """Those that the environment may use."""
+        return corner() if self._key in self._crowds else allowed()
 
     def used_bytes(self) -> int:
         """Resident memory without files, summed over the processes."""
@@ -165,7 +178,10 @@ class PolledMeter:
 
     def crowded(self) -> bool:
         """Whether it has more than `MOST_WATCHED` processes and threads."""
-        return self._walk(MOST_WATCHED)[1] > MOST_WATCHED
+        is_crowd = self._walk(MOST_WATCHED)[1] > MOST_WATCHED
+        if is_crowd:
+            self._crowds.add(self._key)
+        return is_crowd
 
     def _walk(self, most: int) -> tuple[list[int], int]:
         """Processes, and how many threads they have, until there are more than `most`."""

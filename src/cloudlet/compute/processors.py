@@ -10,6 +10,7 @@ the same key starts with.
 A crowd beyond its right is put into a corner, some of the processors and the least weight instead
 of an idle group: where the kernel cannot be interrupted (a fork, a process's end) it takes a
 millisecond, and the scheduler sends who wakes to a processor with an idle group as to a free one.
+Zygotes, whose forks take half of one, and what they make ahead of its use stay there too.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from cloudlet.compute import kernel_files
-from cloudlet.compute.groups import CgroupRoot
+
+if TYPE_CHECKING:
+    from cloudlet.compute.groups import CgroupRoot
 
 _MB_A_PROCESSOR = 1769
 _BURST_S = 0.02  # of processor time that may be saved up, or owed
@@ -53,6 +57,24 @@ def corner() -> list[int]:
     """Those of them for what nobody waits for: a quarter, at least one."""
     processors = allowed()
     return processors[-max(1, len(processors) // 4) :]
+
+
+class Crowds:
+    """The keys of which an environment was a crowd within the last three seconds: the next one
+    begins in the corner.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def add(self, key: str) -> None:
+        """One was."""
+        if len(self._seen) >= _MOST_DEBTS:
+            self._seen.clear()
+        self._seen[key] = perf_counter()
+
+    def __contains__(self, key: str) -> bool:
+        return perf_counter() - self._seen.get(key, -_LATELY_S) < _LATELY_S
 
 
 def owes(root: CgroupRoot, key: str) -> bool:
@@ -113,7 +135,7 @@ class ProcessorShare:
         self._begun = self._looked
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
-        if self._looked - self._crowds.get(key, -_LATELY_S) < _LATELY_S:
+        if key in self._crowds:
             self._corner()
         else:
             self._be(idle=self._credit_s < 0)
@@ -156,9 +178,7 @@ class ProcessorShare:
         """`pace`, and put a crowd that is beyond its right into the corner."""
         self.pace()
         if self.idle and len(self._threads()) > _CROWD:
-            if len(self._crowds) >= _MOST_DEBTS:
-                self._crowds.clear()
-            self._crowds[self._key] = perf_counter()
+            self._crowds.add(self._key)
             self._corner()
 
     def _corner(self) -> None:

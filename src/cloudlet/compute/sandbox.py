@@ -96,8 +96,7 @@ class Sandbox:
             raise SandboxFailed("the environment ended before it was used")
         assert self.meter is not None
         self.meter.limit(spec.memory_mb, spec.tmp_mb, spec.key)
-        share = self.meter.share
-        message["processors"] = processors.allowed() if share is None else share.processors
+        message["processors"] = self.meter.processors
         self.status = "starting"
         self._initialised = self._loop.create_future()
         self._output.start(log)

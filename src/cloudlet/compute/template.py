@@ -147,7 +147,7 @@ class Template(Forker):
         self._blanks.clear()
 
     def _polled(self, pidfd: int) -> PolledMeter:
-        return PolledMeter(host_pid(pidfd), host_pid(self._pidfd))
+        return PolledMeter(host_pid(pidfd), self._crowds, host_pid(self._pidfd))
 
 
 @dataclass(slots=True)
