@@ -131,7 +131,7 @@ class Forker:
         if self._cgroups is not None:
             name = f"{self.name}-{id(self):x}-{number}"
             try:
-                cgroup = await asyncio.to_thread(CgroupMeter, self._cgroups, name, last=last)
+                cgroup = await CgroupMeter.make(self._cgroups, name, last=last)
             except OSError as error:
                 raise SandboxFailed(f"the environment could not be limited: {error}") from error
         requests, answers, log = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
@@ -180,7 +180,7 @@ class Forker:
         """The environment has ended: close it and remove its groups."""
         sandbox.exited(None)
         if sandbox.meter is not None:
-            self._own(asyncio.ensure_future(asyncio.to_thread(sandbox.meter.close)))
+            self._own(asyncio.ensure_future(sandbox.meter.remove()))
 
     # --- messages ---------------------------------------------------------------------------
     def _on_message(self) -> None:

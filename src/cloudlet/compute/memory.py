@@ -8,9 +8,12 @@ watcher in environment processes ends one that is over its memory alone.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from cloudlet.compute import kernel_files
@@ -23,6 +26,8 @@ MAX_PROCESSES = 1024
 MOST_WATCHED = 256  # processes and threads, where no group limits them
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOOKED_AT = 32
+# Make and remove groups. In the corner: what the kernel does then, it does without a break.
+_hands = ThreadPoolExecutor(2, "groups", lambda: os.sched_setaffinity(0, corner()))
 
 
 class CgroupMeter:
@@ -60,6 +65,16 @@ class CgroupMeter:
         self._stat = self._open("memory.stat")
         self._events = self._open(events)
         self._anonymous = b"total_rss " if first else b"anon "
+
+    @classmethod
+    async def make(cls, root: CgroupRoot, name: str, *, last: bool = False) -> CgroupMeter:
+        """As the constructor, which takes the kernel's time, outside of the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_hands, partial(cls, root, name, last=last))
+
+    async def remove(self) -> None:
+        """`close`, outside of the event loop."""
+        await asyncio.get_running_loop().run_in_executor(_hands, self.close)
 
     def _open(self, name: str) -> int:
         try:
@@ -233,8 +248,8 @@ class PolledMeter:
         """Nobody but the watcher kills here."""
         return False
 
-    def close(self) -> None:
-        """Nothing to remove."""
+    async def remove(self) -> None:
+        """There is nothing to remove."""
 
 
 Meter = CgroupMeter | PolledMeter

@@ -80,7 +80,7 @@ class Template(Forker):
         """
         groups: list[int] = []
         if self._cgroups is not None:
-            meter = await asyncio.to_thread(CgroupMeter, self._cgroups, f"template-{id(self):x}")
+            meter = await CgroupMeter.make(self._cgroups, f"template-{id(self):x}")
             meter.limit(self.spec.memory_mb + _KEEPER_MB, self.spec.tmp_mb)
             self._meter, groups = meter, meter.join
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -134,7 +134,7 @@ class Template(Forker):
             await asyncio.gather(*self._tasks, return_exceptions=True)
         meter, self._meter = self._meter, None
         if meter is not None:
-            await asyncio.to_thread(meter.close)
+            await meter.remove()
 
     def _wither(self) -> None:
         self.retire()
