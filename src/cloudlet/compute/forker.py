@@ -12,7 +12,7 @@ from typing import Any
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
-from cloudlet.compute.processors import Crowds, owes
+from cloudlet.compute.processors import Crowds, leave_corner, owes
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.sandbox import Pipes, Sandbox
 
@@ -146,6 +146,7 @@ class Forker:
         try:
             if self._socket is None:  # lost while the groups were made
                 raise BrokenPipeError
+            leave_corner()
             fds = theirs + (cgroup.join if cgroup is not None else [])
             socket.send_fds(
                 self._socket, [json.dumps({"fork": number, "ahead": last}).encode()], fds

@@ -19,7 +19,7 @@ from pathlib import Path
 from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner
+from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner, leave_corner
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
@@ -69,11 +69,13 @@ class CgroupMeter:
     @classmethod
     async def make(cls, root: CgroupRoot, name: str, *, last: bool = False) -> CgroupMeter:
         """As the constructor, which takes the kernel's time, outside of the event loop."""
+        leave_corner()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(_hands, partial(cls, root, name, last=last))
 
     async def remove(self) -> None:
         """`close`, outside of the event loop."""
+        leave_corner()
         await asyncio.get_running_loop().run_in_executor(_hands, self.close)
 
     def _open(self, name: str) -> int:

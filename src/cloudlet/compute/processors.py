@@ -21,6 +21,7 @@ import os
 import platform
 import struct
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -48,15 +49,28 @@ _TURN_NS = 100_000
 _libc = ctypes.CDLL(None)
 
 
+@cache
 def allowed() -> list[int]:
-    """The processors that the platform may use."""
+    """The processors that the platform might use when it began."""
     return sorted(os.sched_getaffinity(os.getpid()))
 
 
+@cache
 def corner() -> list[int]:
     """Those of them for what nobody waits for: a quarter, at least one."""
     processors = allowed()
     return processors[-max(1, len(processors) // 4) :]
+
+
+def leave_corner() -> None:
+    """Have our thread go on elsewhere, if it is there: who gets to work there now may hold it up
+    for a millisecond.
+    """
+    others = allowed()[: -len(corner())]
+    if others and _libc.sched_getcpu() in corner():
+        with contextlib.suppress(OSError):  # somebody has restricted us since
+            os.sched_setaffinity(0, others)
+            os.sched_setaffinity(0, allowed())
 
 
 class Crowds:

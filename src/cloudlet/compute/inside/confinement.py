@@ -50,6 +50,7 @@ def run_on(processors: list[int], pid: int = 0) -> None:
         for _ in range(2):  # a thread that starts meanwhile is seen the second time
             for thread in os.listdir("/proc/%d/task" % pid) if pid else ("0",):
                 os.sched_setaffinity(int(thread), processors)
+                os.sched_setscheduler(int(thread), os.SCHED_OTHER, os.sched_param(0))
 
 
 def bind_function(config: dict[str, Any], spec: dict[str, Any]) -> None:

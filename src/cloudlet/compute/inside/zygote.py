@@ -356,7 +356,8 @@ def main() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     message, spaces = receive(control)
     config = json.loads(message)
-    confinement.run_on(config["corner"])
+    os.sched_setaffinity(0, config["corner"])
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     try:
         environment = load(config["main"], "/var/runtime/bootstrap.py")
         parts = load_all(config["parts"], environment, {})
