@@ -42,7 +42,8 @@ _MEMORY_SNAPSHOT: Final = 1
 _END_OK: Final = 0
 _END_CLOSED: Final = 1
 
-#: How often a consumer may have itself asked whether it is there, in seconds.
+#: How often a consumer may have itself asked whether it is there, in seconds: at least every
+#: three hours (kv_engine's documentation, "Control"), and more often than its 20 seconds.
 _NOOP_S: Final = (0.01, 10_800.0)
 
 #: The most that a consumer may say about a stream: thousands of collections.
