@@ -75,7 +75,7 @@ class Starter:
         """Bring up one environment; raises ComputeError for what is not the function's doing."""
         spec = wanted.spec
         runtime = (await self.runtimes.find(spec.runtime)).sized(spec.memory_mb)
-        zygote, credentials = await self._zygotes.of(runtime), await spec.credentials()
+        credentials, zygote = await spec.credentials(), await self._zygotes.of(runtime)
         if spec.snap_start and self._templates.of(spec.key) is None:
             await self.snapshot(spec)
         phases = ["init", "invoke"]  # AWS repeats a failed initialisation, once
@@ -115,7 +115,7 @@ class Starter:
         runtime = await self.runtimes.find(spec.runtime)
         if runtime.family != "python":
             return SnapshotState(False, f"cloudlet takes no snapshots of {spec.runtime}")
-        zygote, credentials = await self._zygotes.of(runtime), await spec.credentials()
+        credentials, zygote = await spec.credentials(), await self._zygotes.of(runtime)
         if not self._machine.level().namespaces:
             return SnapshotState(False, "this machine refuses user namespaces")
         environ = {**particulars.environ(spec, runtime), **credentials}

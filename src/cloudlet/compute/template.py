@@ -86,8 +86,10 @@ class Template(Forker):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output = Output(log)
         try:
-            with theirs:
+            with theirs, contextlib.ExitStack() as failing:
+                failing.enter_context(ours)
                 self._keeper = zygote.fork_keeper(theirs.fileno(), output.write, groups)
+                failing.pop_all()
             output.handed()
             ready = self._listen(ours)
             self._pidfd = await self._keeper.forked

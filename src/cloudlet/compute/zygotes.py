@@ -42,7 +42,9 @@ class Zygotes:
                 task = None
         if task is None:
             task = self._running[key] = asyncio.create_task(self._start(runtime))
-        return await asyncio.shield(task)
+        zygote = await asyncio.shield(task)
+        self._used[key] = perf_counter()  # its start may have taken longer than it may idle
+        return zygote
 
     async def _start(self, runtime: Runtime) -> Zygote:
         level, machine = await self._machine.probed(), self._machine
