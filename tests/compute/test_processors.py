@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter, host_pid
-from cloudlet.compute.processors import allowed, corner
+from cloudlet.compute.processors import allowed, corner, leave_corner
 
 SPIN = "import os, sys\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\nwhile True: pass\n"
 
@@ -101,6 +102,21 @@ def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
         finally:
             crowd.kill()
     assert "crowd" in share._crowds
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
+def test_who_leaves_the_corner_may_come_back() -> None:
+    seen = []
+
+    def move() -> None:
+        os.sched_setaffinity(0, corner())
+        leave_corner()
+        seen.append(sorted(os.sched_getaffinity(0)))
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    mover.join()
+    assert seen == [allowed()]
 
 
 def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupMeter) -> None:
