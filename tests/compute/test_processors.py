@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.compute import processors
 from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter, host_pid
 from cloudlet.compute.processors import allowed, corner, leave_corner
@@ -130,6 +131,20 @@ def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupM
     assert int((share._folder / name).read_text()) >= 100
     share.retire()
     assert marked(share._folder) == "1"
+
+
+def test_where_there_is_no_corner_the_next_of_a_crowd_has_its_weight(
+    meter: CgroupMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = meter.share
+    assert share is not None
+    monkeypatch.setattr(processors, "corner", allowed)
+    name = "cpu.shares" if (share._folder / "cpu.shares").exists() else "cpu.weight"
+    share._crowds.add("crowd")
+    share.step_back()
+    meter.limit(1769, 512, "crowd")
+    assert int((share._folder / name).read_text()) >= 100
+    assert share.processors == allowed()
 
 
 def test_weights_are_in_proportion_to_memory(meter: CgroupMeter) -> None:

@@ -151,8 +151,7 @@ class ProcessorShare:
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
         if key in self._crowds:
             self._corner()
-        else:
-            self._be(idle=self._credit_s < 0)
+        self._be(idle=self._credit_s < 0)
 
     @property
     def processors(self) -> list[int]:
@@ -215,11 +214,10 @@ class ProcessorShare:
     def _threads(self) -> set[int]:
         file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")
         try:
-            return {int(text) for text in kernel_files.read(file).split()} - {
-                0
-            }  # 0: not in our sight
+            found = {int(text) for text in kernel_files.read(file).split()}
         except OSError:
             return set()
+        return found - {0}  # 0: not in our sight
 
     def _used_s(self) -> float:
         if self._usage < 0:

@@ -45,7 +45,9 @@ def enter(config: dict[str, Any], tmp_mb: int = DEFAULT_TMP_MB) -> None:
 
 
 def run_on(processors: list[int], pid: int = 0) -> None:
-    """Have all threads of a process, or only our own, run on these processors, if it lives."""
+    """Have all threads of a process, or only our own, run on these processors, if it lives; and
+    preempt others when they wake, which zygotes and what they make ahead do not.
+    """
     with contextlib.suppress(OSError):
         for _ in range(2):  # a thread that starts meanwhile is seen the second time
             for thread in os.listdir("/proc/%d/task" % pid) if pid else ("0",):

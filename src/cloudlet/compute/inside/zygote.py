@@ -6,7 +6,8 @@ configuration (see jail.py). Then `{"fork": id, "ahead": of its use}` with the d
 requests, answers, log and those of control groups to join, answered by `{"forked": id}` with a
 pidfd, and later `{"exited": id, "status": n}`; without pid namespaces also `{"end": id}`.
 
-It stays in the corner (see processors.py): a fork cannot be interrupted for half a millisecond.
+It stays in the corner (see processors.py), and preempts nobody (SCHED_BATCH): a fork cannot be
+interrupted for half a millisecond.
 """
 
 # Plain os calls and old forms: for any Python from 3.8 on, without the weight of pathlib.
