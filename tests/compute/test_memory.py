@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def test_a_group_limits_measures_and_goes() -> None:
     root, reason = find_root()
     if root is None:
         pytest.skip(reason)
-    meter = CgroupMeter(root, "test")
+    meter = asyncio.run(CgroupMeter.make(root, "test"))
     try:
         meter.limit(32, 32)
         joins = list(meter.join)
@@ -86,7 +87,7 @@ def test_a_group_limits_measures_and_goes() -> None:
         assert 32 * MB < meter.peak_bytes() <= 64 * MB
     finally:
         deadline = time.monotonic() + 2
-        meter.close()
+        asyncio.run(meter.remove())
         remove_root(root)
         while root.memory.exists() and time.monotonic() < deadline:
             time.sleep(0.01)

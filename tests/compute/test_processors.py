@@ -30,11 +30,11 @@ def meter() -> Iterator[CgroupMeter]:
     root, reason = find_root()
     if root is None or root.cpu is None or root.usage is None:
         pytest.skip(reason)
-    meter = CgroupMeter(root, "test")
+    meter = asyncio.run(CgroupMeter.make(root, "test"))
     try:
         yield meter
     finally:
-        meter.close()
+        asyncio.run(meter.remove())
         remove_root(root)
 
 

@@ -5,6 +5,7 @@ length of what follows (little endian), one byte kind, body.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 from collections.abc import Callable
 
@@ -33,6 +34,8 @@ class Channel:
         self._requests, self._answers = requests, answers
         self._frame, self._broken, self._ended = frame, broken, ended
         self._buffer = bytearray()
+        self._large: tuple[bytes, io.BytesIO] | None = None  # a frame of many reads: kind, body
+        self._lacking = 0  # bytes of it
         self._unsent = memoryview(b"")
         self._is_paused = False
         self._loop.add_reader(answers, self._on_readable)
@@ -79,16 +82,24 @@ class Channel:
             self._loop.remove_reader(self._answers)
             self._ended()
             return False
+        if self._large is not None:
+            return self._continue(data)
         if not self._buffer and int.from_bytes(data[:4], "little") + 4 == len(data) > 4:
             self._frame(data[4:5], data[5:])
             return True
         self._buffer += data
+        return self._hand_on()
+
+    def _hand_on(self) -> bool:
+        """The frames that are whole; False when the channel is not read any more."""
         while len(self._buffer) >= 5:
             size = 4 + int.from_bytes(self._buffer[:4], "little")
             if not 5 <= size <= _FRAME_LIMIT:
                 self.distrust()
                 return False
             if len(self._buffer) < size:
+                if size > _READ_BYTES:
+                    self._begin_large(size)
                 break
             kind = bytes(self._buffer[4:5])
             with memoryview(self._buffer) as view:
@@ -99,9 +110,33 @@ class Channel:
                 return False
         return True
 
+    def _begin_large(self, size: int) -> None:
+        """Gather a frame where it grows in place: a copy of megabytes, when it is whole, would
+        hold up the event loop for a millisecond.
+        """
+        body = io.BytesIO()
+        with memoryview(self._buffer) as view:
+            body.write(view[5:])
+        self._large, self._lacking = (bytes(self._buffer[4:5]), body), size - len(self._buffer)
+        self._buffer.clear()
+
+    def _continue(self, data: bytes) -> bool:
+        assert self._large is not None
+        kind, body = self._large
+        rest = data[self._lacking :]
+        body.write(data[: self._lacking] if rest else data)
+        self._lacking -= len(data) - len(rest)
+        if not self._lacking:
+            self._large = None
+            self._frame(kind, body.getvalue())
+            self._buffer += rest
+            return self._answers >= 0 and self._hand_on()
+        return True
+
     def distrust(self) -> None:
         """Read no more: the function wrote here, or the bootstrap keeps no protocol."""
         self._buffer.clear()
+        self._large = None
         if self._answers >= 0:
             self._loop.remove_reader(self._answers)
         self._broken()

@@ -12,22 +12,19 @@ import asyncio
 import contextlib
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner, leave_corner
+from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
 MOST_WATCHED = 256  # processes and threads, where no group limits them
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOOKED_AT = 32
-# Make and remove groups. In the corner: what the kernel does then, it does without a break.
-_hands = ThreadPoolExecutor(2, "groups", lambda: os.sched_setaffinity(0, corner()))
 
 
 class CgroupMeter:
@@ -38,45 +35,77 @@ class CgroupMeter:
     another process waits for an RCU grace period (12 ms measured).
     """
 
-    def __init__(self, root: CgroupRoot, name: str, *, last: bool = False) -> None:
-        """`last`: it comes after everybody else until `limit`."""
+    def __init__(self, root: CgroupRoot, name: str) -> None:
+        """Nothing is made yet: see `make`."""
         self._root = root
+        self._name = name
         self._memory = root.memory / name
-        first = root.version == 1
         self._folders = [folder / name for folder in root.folders]
-        for folder in self._folders:
-            folder.mkdir()
-        if root.pids is not None:
-            kernel_files.write(root.pids / name / "pids.max", MAX_PROCESSES)
-        if not first:
-            kernel_files.write(self._memory / "memory.oom.group", 1)
-        membership = "tasks" if first else "cgroup.procs"
-        self.join = [
-            os.open(folder / membership, os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders
-        ]
-        usage = "memory.usage_in_bytes" if first else "memory.current"
-        peak = "memory.max_usage_in_bytes" if first else "memory.peak"
-        events = "memory.oom_control" if first else "memory.events"
-        self.share = ProcessorShare(root, name) if root.cpu is not None else None
-        if last and self.share is not None:
-            self.share.step_back()
-        self._usage = self._open(usage)
-        self._peak = self._open(peak)
-        self._stat = self._open("memory.stat")
-        self._events = self._open(events)
-        self._anonymous = b"total_rss " if first else b"anon "
+        self._usage = self._peak = self._stat = self._events = -1
+        self._anonymous = b"total_rss " if root.version == 1 else b"anon "
+        self.join: list[int] = []
+        self.share: ProcessorShare | None = None
 
     @classmethod
     async def make(cls, root: CgroupRoot, name: str, *, last: bool = False) -> CgroupMeter:
-        """As the constructor, which takes the kernel's time, outside of the event loop."""
-        leave_corner()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_hands, partial(cls, root, name, last=last))
+        """The groups, empty and with what limits all alike. `last`: they come after everybody
+        else until `limit`. Raises OSError, and leaves nothing behind, where one is refused.
+
+        Step by step, others have their turn between them: a thread would hold the interpreter's
+        lock while the kernel has it wait.
+        """
+        meter = cls(root, name)
+        try:
+            for _ in meter._making(last):
+                await asyncio.sleep(0)
+        except BaseException:
+            for _ in meter._removing():
+                pass
+            raise
+        return meter
+
+    def _making(self, last: bool) -> Iterator[None]:
+        root, first = self._root, self._root.version == 1
+        for folder in self._folders:
+            folder.mkdir()
+            membership = folder / ("tasks" if first else "cgroup.procs")
+            self.join.append(os.open(membership, os.O_WRONLY | os.O_CLOEXEC))
+            yield
+        if root.pids is not None:
+            kernel_files.write(root.pids / self._name / "pids.max", MAX_PROCESSES)
+        if not first:
+            kernel_files.write(self._memory / "memory.oom.group", 1)
+        yield
+        if root.cpu is not None:
+            self.share = ProcessorShare(root, self._name)
+            if last:
+                self.share.step_back()
+            yield
+        self._usage = self._open("memory.usage_in_bytes" if first else "memory.current")
+        self._peak = self._open("memory.max_usage_in_bytes" if first else "memory.peak")
+        self._stat = self._open("memory.stat")
+        self._events = self._open("memory.oom_control" if first else "memory.events")
 
     async def remove(self) -> None:
-        """`close`, outside of the event loop."""
-        leave_corner()
-        await asyncio.get_running_loop().run_in_executor(_hands, self.close)
+        """Remove the groups; call when the first process is gone. What it left behind, which
+        only environments without a pid namespace can, is ended.
+        """
+        for _ in self._removing():
+            await asyncio.sleep(0)
+
+    def _removing(self) -> Iterator[None]:
+        end(self.pids)
+        yield
+        self.joined()
+        if self.share is not None:
+            self.share.close()
+        for fd in (self._usage, self._peak, self._stat, self._events):
+            if fd >= 0:
+                os.close(fd)
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            yield
 
     def _open(self, name: str) -> int:
         try:
@@ -138,21 +167,6 @@ class CgroupMeter:
         return any(
             line.startswith(b"oom_kill ") and line != b"oom_kill 0" for line in events.splitlines()
         )
-
-    def close(self) -> None:
-        """Remove the groups; call when the first process is gone. What it left behind, which
-        only environments without a pid namespace can, is ended.
-        """
-        end(self.pids)
-        self.joined()
-        if self.share is not None:
-            self.share.close()
-        for fd in (self._usage, self._peak, self._stat, self._events):
-            if fd >= 0:
-                os.close(fd)
-        for folder in self._folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
 
 
 class PolledMeter:

@@ -27,6 +27,7 @@ from cloudlet.compute.stream import MAX_STREAMED_BYTES
 _MB = 1024 * 1024
 _WATCH_S = 0.05
 _PEAK_S = 0.005
+_SETTLED_S = 0.02  # after its first answer; not at once, since the next call may wait
 _GRACE_MARGIN_S = 0.2
 _MOST_GRACE_MS = 2000
 _encode = msgspec.json.Encoder().encode
@@ -410,8 +411,8 @@ class Sandbox:
                 self._finish(report.too_large(), report.UNHANDLED)
             self.status = "idle"
             self.idle_since = perf_counter()
-            if self.invocations == 1 and self.meter is not None:  # it has shown that it gives way
-                processors.take_short_turns(processors.threads_of(self.meter.pids()))
+            if self.invocations == 1:
+                self._loop.call_later(_SETTLED_S, self._settle)
             if self.on_free is not None:
                 self.on_free(self)
         elif self._initialised is not None and not self._initialised.done():
@@ -426,6 +427,11 @@ class Sandbox:
                 self._channel.distrust()
         elif self.status != "ending":
             self._channel.distrust()
+
+    def _settle(self) -> None:
+        """It has shown that it gives way: it is let in at once when it wakes."""
+        if self.status in ("idle", "busy") and self.meter is not None:
+            processors.take_short_turns(processors.threads_of(self.meter.pids()))
 
     def _from_launcher(self, kind: bytes, body: bytes) -> None:
         if kind == b"W" and len(body) == 4:
