@@ -18,7 +18,7 @@ from pathlib import Path
 from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner
+from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner, move_to_corner
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
@@ -131,6 +131,11 @@ class CgroupMeter:
         """Those that the environment may use."""
         return allowed() if self.share is None else self.share.processors
 
+    def retire(self) -> None:
+        """It ends: let all others go first."""
+        if self.share is not None:
+            self.share.retire()
+
     def pids(self) -> list[int]:
         """Every process of the environment."""
         return [int(pid) for pid in kernel_files.read(self._memory / "cgroup.procs").split()]
@@ -196,6 +201,13 @@ class PolledMeter:
     def processors(self) -> list[int]:
         """Those that the environment may use."""
         return corner() if self._key in self._crowds else allowed()
+
+    def retire(self) -> None:
+        """It ends: have its first process, whose threads are most of it, leave the other
+        processors to all others.
+        """
+        if corner() != allowed():
+            move_to_corner(lambda: {int(name) for name in _threads(self._pid)})
 
     def used_bytes(self) -> int:
         """Resident memory without files, summed over the processes."""

@@ -20,7 +20,7 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -71,6 +71,19 @@ def leave_corner() -> None:
         with contextlib.suppress(OSError):  # somebody has restricted us since
             os.sched_setaffinity(0, others)
             os.sched_setaffinity(0, allowed())
+
+
+def move_to_corner(threads: Callable[[], set[int]]) -> None:
+    """Leave the other processors to all others, from now to the end of these threads."""
+    seen: set[int] = set()
+    for _ in range(_PASSES):
+        new = threads() - seen
+        for thread in new:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(thread, corner())
+        if not new:
+            break
+        seen |= new
 
 
 class Crowds:
@@ -168,7 +181,10 @@ class ProcessorShare:
         self._be(idle=False)
 
     def retire(self) -> None:
-        """Let all others go first from now on: it ends."""
+        """Let all others go first from now on: it ends. In the corner, where there is one: the
+        kernel ends a process for half a millisecond without a break.
+        """
+        self._corner()
         self._be(idle=True)
 
     def pace(self) -> None:
@@ -195,21 +211,13 @@ class ProcessorShare:
             self._corner()
 
     def _corner(self) -> None:
-        """Leave the other processors to all others, from now to the end."""
+        """`move_to_corner`, with the least weight there."""
         if self._cornered or corner() == allowed():
             return
         self._weight = _LEAST[self._version]
         self._be(idle=False)
         self._cornered = True
-        seen: set[int] = set()
-        for _ in range(_PASSES):
-            threads = self._threads() - seen
-            for thread in threads:
-                with contextlib.suppress(OSError):
-                    os.sched_setaffinity(thread, corner())
-            if not threads:
-                break
-            seen |= threads
+        move_to_corner(self._threads)
 
     def _threads(self) -> set[int]:
         file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")

@@ -262,10 +262,12 @@ class Sandbox:
     def kill(self) -> None:
         """End every process of the environment; `exited` follows.
 
-        As an idle group: the kernel's work of ending them would else come before whoever killed.
+        Out of others' way: the kernel's work of ending them would else come before whoever killed.
         """
-        if self.meter is not None and self.meter.share is not None:
-            self.meter.share.retire()
+        if self.status == "dead":
+            return
+        if self.meter is not None:
+            self.meter.retire()
         if self.end_tree is not None and self.pidfd >= 0:
             self.end_tree(self.number)
         elif self.pidfd >= 0:
@@ -393,6 +395,8 @@ class Sandbox:
     # --- frames -----------------------------------------------------------------------------
     def _on_closed(self) -> None:
         """Its end of the channel is closed: its process is ending, or shall."""
+        if self.meter is not None:
+            self.meter.retire()
         self._loop.call_later(0.1, self.kill)
 
     def _frame(self, kind: bytes, body: bytes) -> None:

@@ -245,7 +245,7 @@ def fork(config: dict[str, Any], spec: dict[str, Any], fds: list[int]) -> int:
             kernel.setns(mounts, kernel.NEWNS)
             kernel.setns(ipc, kernel.NEWIPC)
             kernel.setns(uts, kernel.NEWUTS)
-            os.setsid()
+            confinement.begin_session()
             confinement.adopt(fds[:3])
             environment.main_from_template(config, spec)
         finally:
