@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.needs import needs_namespaces
 
-from cloudlet.compute import groups, memory
+from cloudlet.compute import groups, polling
 
 SOURCE = """
 import os, threading, time
@@ -86,7 +86,7 @@ async def test_without_groups_too_many_are_the_end(
     spec = bench.function(text, memory_mb=2048)
     outcome = await bench.invoke(spec, what)
     assert json.loads(outcome.payload)["errorType"] == "Runtime.ExitError"
-    line = f"The environment was ended: it had more than {memory.MOST_WATCHED} processes"
+    line = f"The environment was ended: it had more than {polling.MOST_PROCESSES} processes"
     assert any(text.startswith(line) for text in bench.log.texts)
     assert await bench.call(spec, "size") > 0
 

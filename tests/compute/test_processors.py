@@ -15,7 +15,8 @@ import pytest
 
 from cloudlet.compute import processors
 from cloudlet.compute.groups import find_root, remove_root
-from cloudlet.compute.memory import CgroupMeter, host_pid
+from cloudlet.compute.memory import CgroupMeter
+from cloudlet.compute.polling import host_pid
 from cloudlet.compute.processors import allowed, corner, leave_corner
 
 SPIN = "import os, sys\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\nwhile True: pass\n"
@@ -130,7 +131,11 @@ def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupM
     meter.limit(1769, 512)
     assert int((share._folder / name).read_text()) >= 100
     share.retire()
-    assert marked(share._folder) == "1"
+    if corner() == allowed():
+        assert marked(share._folder) == "1"
+    else:
+        assert int((share._folder / name).read_text()) <= 2
+        assert share.processors == corner()
 
 
 def test_where_there_is_no_corner_the_next_of_a_crowd_has_its_weight(

@@ -11,7 +11,8 @@ from typing import Any
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
+from cloudlet.compute.memory import CgroupMeter
+from cloudlet.compute.polling import PolledMeter, host_pid
 from cloudlet.compute.processors import Crowds, leave_corner, owes
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.sandbox import Pipes, Sandbox

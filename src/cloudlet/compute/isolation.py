@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cloudlet.compute.memory import MAX_PROCESSES, MOST_WATCHED
+from cloudlet.compute.memory import MAX_PROCESSES
+from cloudlet.compute.polling import MOST_PROCESSES, MOST_THREADS
 
 IN_FORCE = "pasta: the platform's ports and what the host can reach, not the host's loopback"
 _WITHOUT_MOUNTS = "; functions see the host's paths and write only where TMPDIR says"
@@ -104,7 +105,7 @@ def probe(
             pids,
             f"{MAX_PROCESSES} an environment"
             if pids
-            else f"watched: an environment is ended over {MOST_WATCHED} processes and threads",
+            else f"watched: at most {MOST_PROCESSES} processes and {MOST_THREADS} threads",
         ),
         IsolationItem(
             "processor shares",

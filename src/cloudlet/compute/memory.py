@@ -1,5 +1,5 @@
-"""Limits of environments, and what they use: control groups where one is writable, else
-watching.
+"""Limits of environments, and what they use, by control groups; see polling.py where none is
+writable.
 
 The hard limit of a cgroup covers memory and /tmp together, because pages of a tmpfs are charged
 to who writes them, whereas AWS's /tmp is a disk. `Meter.used_bytes` leaves /tmp out, and the
@@ -11,20 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.processors import Crowds, ProcessorShare, allowed, corner, move_to_corner
+from cloudlet.compute.polling import LOOK_S, MOST_PROCESSES, Excess, PolledMeter
+from cloudlet.compute.processors import ProcessorShare, allowed
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
-MOST_WATCHED = 256  # processes and threads, where no group limits them
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_LOOKED_AT = 32
 
 
 class CgroupMeter:
@@ -34,6 +30,8 @@ class CgroupMeter:
     `join`: in version 1 a thread that moves itself does so at once (Linux 6.0), whereas moving
     another process waits for an RCU grace period (12 ms measured).
     """
+
+    pause_s = LOOK_S  # between two looks at one that works
 
     def __init__(self, root: CgroupRoot, name: str) -> None:
         """Nothing is made yet: see `make`."""
@@ -131,6 +129,11 @@ class CgroupMeter:
         """Those that the environment may use."""
         return allowed() if self.share is None else self.share.processors
 
+    def resume(self) -> None:
+        """An invocation begins."""
+        if self.share is not None and self.share.idle:
+            self.share.pace()
+
     def retire(self) -> None:
         """It ends: let all others go first."""
         if self.share is not None:
@@ -140,9 +143,17 @@ class CgroupMeter:
         """Every process of the environment."""
         return [int(pid) for pid in kernel_files.read(self._memory / "cgroup.procs").split()]
 
-    def crowded(self) -> bool:
-        """Whether it has too many processes where no group holds it to `MAX_PROCESSES`."""
-        return self._root.pids is None and len(self.pids()) > MOST_WATCHED
+    def look(self, limit_bytes: int) -> Excess | None:
+        """What it has too much of: memory, or processes where no group holds it to a number; and
+        see to its part of the processors.
+        """
+        if self.over(limit_bytes):
+            return "memory"
+        if self._root.pids is None and len(self.pids()) > MOST_PROCESSES:
+            return "processes"
+        if self.share is not None:
+            self.share.watch()
+        return None
 
     def used_bytes(self) -> int:
         """Memory that is the function's own: without files and /tmp."""
@@ -174,151 +185,4 @@ class CgroupMeter:
         )
 
 
-class PolledMeter:
-    """Without control groups: what the kernel says of the process and its descendants.
-
-    The event loop reads only what takes no lock of theirs, which one that is short of processor
-    time may hold for seconds: resident pages, those shared with the zygote among them. When they
-    exceed the limit, a thread looks at what is theirs alone. At most `_LOOKED_AT` are looked at.
-    """
-
-    share: ProcessorShare | None = None
-
-    def __init__(self, pid: int, crowds: Crowds, keeper: int = 0) -> None:
-        """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
-        self._pid, self._keeper = pid, keeper
-        self._crowds, self._key = crowds, ""
-        self._peak = 0
-        self._private = 0
-        self._looking: threading.Thread | None = None
-
-    def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
-        """RLIMIT_DATA is set inside."""
-        del memory_mb, tmp_mb
-        self._key = key
-
-    @property
-    def processors(self) -> list[int]:
-        """Those that the environment may use."""
-        return corner() if self._key in self._crowds else allowed()
-
-    def retire(self) -> None:
-        """It ends: have its first process, whose threads are most of it, leave the other
-        processors to all others.
-        """
-        if corner() != allowed():
-            move_to_corner(lambda: {int(name) for name in _threads(self._pid)})
-
-    def used_bytes(self) -> int:
-        """Resident memory without files, summed over the processes."""
-        total = sum(map(_anonymous, self.pids()))
-        self._peak = max(self._peak, total)
-        return total
-
-    def pids(self) -> list[int]:
-        """The processes of the environment, at most `_LOOKED_AT`."""
-        return self._walk(_LOOKED_AT)[0]
-
-    def crowded(self) -> bool:
-        """Whether it has more than `MOST_WATCHED` processes and threads."""
-        is_crowd = self._walk(MOST_WATCHED)[1] > MOST_WATCHED
-        if is_crowd:
-            self._crowds.add(self._key)
-        return is_crowd
-
-    def _walk(self, most: int) -> tuple[list[int], int]:
-        """Processes, and how many threads they have, until there are more than `most`."""
-        found: list[int] = []
-        threads = 0
-        pending = [self._pid, *self._adopted()]
-        while pending and len(found) <= most and threads <= most:
-            found.append(pending.pop())
-            names = _threads(found[-1])
-            threads += len(names)
-            for name in names:
-                pending += _children(found[-1], name)
-        return found, threads
-
-    def _adopted(self) -> list[int]:
-        """The children that a template forked into this environment."""
-        if not self._keeper:
-            return []
-        try:
-            own = Path(f"/proc/{self._pid}/ns/pid").readlink()
-        except OSError:
-            return []
-        found = []
-        for child in _children(self._keeper, str(self._keeper)):
-            for pid in _children(child, str(child)):
-                with contextlib.suppress(OSError):
-                    if Path(f"/proc/{pid}/ns/pid").readlink() == own:
-                        found.append(pid)
-        return found
-
-    def over(self, limit_bytes: int) -> bool:
-        """Whether the function's own memory exceeded the limit at the last look in a thread."""
-        if self.used_bytes() <= limit_bytes:
-            return False
-        if self._looking is None or not self._looking.is_alive():
-            self._looking = threading.Thread(target=self._look, daemon=True)
-            self._looking.start()
-        return self._private > limit_bytes
-
-    def _look(self) -> None:
-        self._private = sum(map(_private, self.pids()))
-
-    def peak_bytes(self) -> int:
-        """The most that was seen, now included."""
-        self.used_bytes()
-        return self._peak
-
-    def ran_out(self) -> bool:
-        """Nobody but the watcher kills here."""
-        return False
-
-    async def remove(self) -> None:
-        """There is nothing to remove."""
-
-
 Meter = CgroupMeter | PolledMeter
-
-
-def _threads(pid: int) -> list[str]:
-    try:
-        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - a hot place
-    except OSError:
-        return []
-
-
-def _children(pid: int, thread: str) -> list[int]:
-    try:
-        return [
-            int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()
-        ]
-    except OSError:
-        return []
-
-
-def _anonymous(pid: int) -> int:
-    try:
-        resident, shared = kernel_files.read(f"/proc/{pid}/statm").split(None, 3)[1:3]
-    except (OSError, ValueError):
-        return 0
-    return (int(resident) - int(shared)) * _PAGE
-
-
-def _private(pid: int) -> int:
-    try:
-        pages = kernel_files.read(f"/proc/{pid}/smaps_rollup")
-    except OSError:
-        return 0
-    start = pages.find(b"Private_Dirty:")
-    return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
-
-
-def host_pid(pidfd: int) -> int:
-    """The pid, in our own namespace, of the process behind a pidfd."""
-    for line in kernel_files.read(f"/proc/self/fdinfo/{pidfd}").splitlines():
-        if line.startswith(b"Pid:"):
-            return int(line.split()[1])
-    raise ProcessLookupError("the process is gone")

@@ -62,14 +62,19 @@ def corner() -> list[int]:
     return processors[-max(1, len(processors) // 4) :]
 
 
+@cache
+def elsewhere() -> list[int]:
+    """The others, where there are any; else all."""
+    return allowed()[: -len(corner())] or allowed()
+
+
 def leave_corner() -> None:
     """Have our thread go on elsewhere, if it is there: who gets to work there now may hold it up
     for a millisecond.
     """
-    others = allowed()[: -len(corner())]
-    if others and _libc.sched_getcpu() in corner():
+    if elsewhere() != allowed() and _libc.sched_getcpu() in corner():
         with contextlib.suppress(OSError):  # somebody has restricted us since
-            os.sched_setaffinity(0, others)
+            os.sched_setaffinity(0, elsewhere())
             os.sched_setaffinity(0, allowed())
 
 
@@ -93,12 +98,17 @@ class Crowds:
 
     def __init__(self) -> None:
         self._seen: dict[str, float] = {}
+        self._last = -_LATELY_S
 
     def add(self, key: str) -> None:
         """One was."""
         if len(self._seen) >= _MOST_DEBTS:
             self._seen.clear()
-        self._seen[key] = perf_counter()
+        self._last = self._seen[key] = perf_counter()
+
+    def lately(self) -> bool:
+        """Whether there was any."""
+        return perf_counter() - self._last < _LATELY_S
 
     def __contains__(self, key: str) -> bool:
         return perf_counter() - self._seen.get(key, -_LATELY_S) < _LATELY_S

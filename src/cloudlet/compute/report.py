@@ -114,9 +114,10 @@ def exited(request_id: str, status: int | None, *, out_of_memory: bool) -> tuple
     return document(kind, message), f"{message}\n{kind}", kind
 
 
-def crowded(most: int) -> str:
-    """The line before the end of an environment that had too many processes."""
-    return f"The environment was ended: it had more than {most} processes and threads"
+def crowded(processes: int, threads: int) -> str:
+    """The line before the end of an environment that had too many of them."""
+    most = f"{processes} processes, or {threads} threads"
+    return f"The environment was ended: it had more than {most}"
 
 
 def _reason(status: int | None) -> str:

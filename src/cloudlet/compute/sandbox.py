@@ -21,11 +21,11 @@ from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.job import Ended, Job
 from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.log_pipe import LogPipe
-from cloudlet.compute.memory import MOST_WATCHED, Meter
+from cloudlet.compute.memory import Meter
+from cloudlet.compute.polling import MOST_PROCESSES, MOST_THREADS
 from cloudlet.compute.stream import MAX_STREAMED_BYTES
 
 _MB = 1024 * 1024
-_WATCH_S = 0.05
 _PEAK_S = 0.005
 _SETTLED_S = 0.02  # after its first answer; not at once, since the next call may wait
 _GRACE_MARGIN_S = 0.2
@@ -131,8 +131,8 @@ class Sandbox:
         assert self.log is not None
         if self._frozen:
             self.thaw()
-        if self.meter is not None and self.meter.share is not None and self.meter.share.idle:
-            self.meter.share.pace()
+        if self.meter is not None:
+            self.meter.resume()
         invocation, spec = job.invocation, job.spec
         self._job = job
         self._streamed_bytes = -1
@@ -327,7 +327,8 @@ class Sandbox:
         cancelling one each would cost each two microseconds.
         """
         if self._timer is None:
-            delay = min(_WATCH_S, self._deadline - self._started)
+            assert self.meter is not None
+            delay = min(self.meter.pause_s, self._deadline - self._started)
             self._timer = self._loop.call_later(delay, self._tick)
 
     def _disarm(self) -> None:
@@ -348,15 +349,14 @@ class Sandbox:
         assert self.meter is not None
         if self.log is not None:
             self.log.show_begun()
-        if self.meter.over(self.spec.memory_mb * _MB):
+        excess = self.meter.look(self.spec.memory_mb * _MB)
+        if excess == "memory":
             self._out_of_memory()
             return
-        if self.meter.crowded():
+        if excess == "processes":
             self._crowded()
             return
-        if self.meter.share is not None:
-            self.meter.share.watch()
-        self._timer = self._loop.call_later(min(_WATCH_S, left), self._tick)
+        self._timer = self._loop.call_later(min(self.meter.pause_s, left), self._tick)
 
     def _out_of_memory(self) -> None:
         self._over_memory = True
@@ -370,7 +370,7 @@ class Sandbox:
     def _crowded(self) -> None:
         """Too many processes, where the kernel would not hold them to a number."""
         self.kill()
-        line = report.crowded(MOST_WATCHED)
+        line = report.crowded(MOST_PROCESSES, MOST_THREADS)
         if self._job is None:
             if self.log is not None:
                 self.log.lines([line])

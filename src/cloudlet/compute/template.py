@@ -29,8 +29,9 @@ from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.forker import Forker, Keeper
 from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.log import EnvironmentLog
-from cloudlet.compute.memory import CgroupMeter, PolledMeter, host_pid
+from cloudlet.compute.memory import CgroupMeter
 from cloudlet.compute.output import Output
+from cloudlet.compute.polling import PolledMeter, host_pid
 from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.sandbox import Sandbox
 

@@ -1,0 +1,252 @@
+"""Limits of environments, and what they use, where no control group can be had: by watching."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+from cloudlet.compute import kernel_files
+from cloudlet.compute.processors import (
+    Crowds,
+    ProcessorShare,
+    allowed,
+    corner,
+    elsewhere,
+    move_to_corner,
+)
+
+Excess = Literal["memory", "processes"]
+
+MOST_THREADS, MOST_PROCESSES = 256, 64  # of an environment
+LOOK_S = 0.05  # between two looks at one that works
+_STIR_S = 0.01  # and as soon as that, where processes multiply
+_COUNTING_S = 0.002
+_CROWD_LOOK_S = 0.5  # at the memory of many processes, which takes a thread milliseconds
+_COUNTED_AT_ONCE = 24  # threads
+_STIR = 16  # processes and threads that anybody began since the last look
+_MANY = 16  # processes for which an environment is put into the corner, where no group weighs it
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_LOOKED_AT = 32  # processes, whose memory is counted
+
+
+class Census:
+    """A walk over processes, from those that are `pending` to their descendants."""
+
+    def __init__(self, pending: list[int]) -> None:
+        self.pending = pending
+        self.pids: list[int] = []
+        self.threads = 0
+
+    @property
+    def processes(self) -> int:
+        """How many were found so far."""
+        return len(self.pids)
+
+    def go_on(self, threads: int, processors: list[int] | None = None) -> None:
+        """Visit those of about so many threads, and restrict these to the processors, if any."""
+        until = self.threads + threads
+        while self.pending and self.threads < until:
+            pid = self.pending.pop()
+            names = _threads(pid)
+            if names:
+                self.pids.append(pid)
+                self.threads += len(names)
+            for name in names:
+                if processors is not None:
+                    with contextlib.suppress(OSError):
+                        os.sched_setaffinity(int(name), processors)
+                self.pending += _children(pid, name)
+
+
+class PolledMeter:
+    """Without control groups: what the kernel says of the process and its descendants.
+
+    The event loop reads only what takes no lock of theirs, which one that is short of processor
+    time may hold for seconds: resident pages, those shared with the zygote among them. When they
+    exceed the limit, a thread looks at what is theirs alone. At most `_LOOKED_AT` are looked at.
+    """
+
+    share: ProcessorShare | None = None
+
+    def __init__(self, pid: int, crowds: Crowds, keeper: int = 0) -> None:
+        """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
+        self._pid, self._keeper = pid, keeper
+        self._crowds, self._key = crowds, ""
+        self._cornered = self._is_apart = False
+        self._looked, self._last_pid = 0.0, 0
+        self._census: Census | None = None
+        self._peak = 0
+        self._private = 0
+        self._looking: threading.Thread | None = None
+
+    def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
+        """RLIMIT_DATA is set inside."""
+        del memory_mb, tmp_mb
+        self._key = key
+
+    @property
+    def processors(self) -> list[int]:
+        """Those that the environment may use: a crowd the corner, others all but that while there
+        is a crowd in it.
+        """
+        if self._key in self._crowds:
+            return corner()
+        return elsewhere() if self._crowds.lately() else allowed()
+
+    def resume(self) -> None:
+        """An invocation begins: it had better not wait for a crowd's processes."""
+        if self._crowds.lately() != self._is_apart and self._key not in self._crowds:
+            self._is_apart = not self._is_apart
+            for pid in self.pids():
+                for name in _threads(pid):
+                    with contextlib.suppress(OSError):
+                        os.sched_setaffinity(int(name), self.processors)
+
+    def retire(self) -> None:
+        """It ends: have its first process, whose threads are most of it, leave the other
+        processors to all others.
+        """
+        if corner() != allowed():
+            move_to_corner(lambda: {int(name) for name in _threads(self._pid)})
+
+    def used_bytes(self) -> int:
+        """Resident memory without files, summed over the processes."""
+        total = sum(map(_anonymous, self.pids()))
+        self._peak = max(self._peak, total)
+        return total
+
+    def pids(self) -> list[int]:
+        """The processes of the environment, at most `_LOOKED_AT`."""
+        census = Census([self._pid, *self._adopted()])
+        while census.pending and census.processes < _LOOKED_AT:
+            census.go_on(1)
+        return census.pids
+
+    def look(self, limit_bytes: int) -> Excess | None:
+        """What it has too much of. A look is cheap where the last one was a moment ago and hardly
+        any process was begun since, by anybody.
+        """
+        now, last_pid = perf_counter(), _last_pid()
+        is_due = now - self._looked >= (_CROWD_LOOK_S if self._cornered else LOOK_S)
+        if self._census is None and not is_due and 0 <= last_pid - self._last_pid < _STIR:
+            return None
+        self._last_pid = last_pid
+        if self.crowded():
+            return "processes"
+        if is_due:
+            self._looked = now
+            if self.over(limit_bytes):
+                return "memory"
+        return None
+
+    def crowded(self) -> bool:
+        """Whether it has more than `MOST_PROCESSES` or `MOST_THREADS`. Many processes, which may
+        soon be more, go to the corner meanwhile.
+
+        Counted over several looks, `pause_s` apart: to walk over hundreds takes milliseconds.
+        """
+        census = self._census = self._census or Census([self._pid, *self._adopted()])
+        census.go_on(_COUNTED_AT_ONCE, corner() if self._cornered else None)
+        if not self._cornered and census.processes > _MANY:
+            self._cornered, self._looked = True, perf_counter()
+            self._crowds.add(self._key)
+            self._census = None
+        elif not census.pending:
+            self._census = None
+        return census.processes > MOST_PROCESSES or census.threads > MOST_THREADS
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait until the next look."""
+        return _STIR_S if self._census is None else _COUNTING_S
+
+    def _adopted(self) -> list[int]:
+        """The children that a template forked into this environment."""
+        if not self._keeper:
+            return []
+        try:
+            own = Path(f"/proc/{self._pid}/ns/pid").readlink()
+        except OSError:
+            return []
+        found = []
+        for child in _children(self._keeper, str(self._keeper)):
+            for pid in _children(child, str(child)):
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{pid}/ns/pid").readlink() == own:
+                        found.append(pid)
+        return found
+
+    def over(self, limit_bytes: int) -> bool:
+        """Whether the function's own memory exceeded the limit at the last look in a thread."""
+        if self.used_bytes() <= limit_bytes:
+            return False
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = threading.Thread(target=self._look, daemon=True)
+            self._looking.start()
+        return self._private > limit_bytes
+
+    def _look(self) -> None:
+        self._private = sum(map(_private, self.pids()))
+
+    def peak_bytes(self) -> int:
+        """The most that was seen; now included, unless that is to look at many processes."""
+        if not self._cornered:
+            self.used_bytes()
+        return self._peak
+
+    def ran_out(self) -> bool:
+        """Nobody but the watcher kills here."""
+        return False
+
+    async def remove(self) -> None:
+        """There is nothing to remove."""
+
+
+def _last_pid() -> int:
+    """The number that the last process or thread got: it grows by one with each."""
+    return int(kernel_files.read("/proc/loadavg").split()[4])
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - a hot place
+    except OSError:
+        return []
+
+
+def _children(pid: int, thread: str) -> list[int]:
+    try:
+        return [
+            int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()
+        ]
+    except OSError:
+        return []
+
+
+def _anonymous(pid: int) -> int:
+    try:
+        resident, shared = kernel_files.read(f"/proc/{pid}/statm").split(None, 3)[1:3]
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * _PAGE
+
+
+def _private(pid: int) -> int:
+    try:
+        pages = kernel_files.read(f"/proc/{pid}/smaps_rollup")
+    except OSError:
+        return 0
+    start = pages.find(b"Private_Dirty:")
+    return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
+
+
+def host_pid(pidfd: int) -> int:
+    """The pid, in our own namespace, of the process behind a pidfd."""
+    for line in kernel_files.read(f"/proc/self/fdinfo/{pidfd}").splitlines():
+        if line.startswith(b"Pid:"):
+            return int(line.split()[1])
+    raise ProcessLookupError("the process is gone")

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from cloudlet.compute import polling, processors
+from cloudlet.compute.polling import Census, PolledMeter, host_pid
+from cloudlet.compute.processors import Crowds, allowed, corner, elsewhere
+
+MB = 1024 * 1024
+HOLD = "import sys; held = bytearray(b'x') * (64 << 20); print('up', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def holder() -> Iterator[subprocess.Popen[bytes]]:
+    """A process with 64 MB of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_polling_sees_the_memory_of_a_process(holder: subprocess.Popen[bytes]) -> None:
+    meter = PolledMeter(holder.pid, Crowds())
+    assert 64 * MB <= meter.used_bytes() < 96 * MB
+    deadline = time.monotonic() + 5
+    while not meter.over(60 * MB):  # a thread looks closely
+        assert time.monotonic() < deadline
+    assert not meter.over(100 * MB)
+    assert meter.peak_bytes() >= 64 * MB
+
+
+def test_many_processes_go_to_the_corner_and_too_many_are_a_crowd(
+    holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowds = Crowds()
+    first, next_one, other = (PolledMeter(holder.pid, crowds) for _ in range(3))
+    for meter, key in ((first, "a"), (next_one, "a"), (other, "b")):
+        meter.limit(128, 512, key)
+    assert first.look(100 * MB) is None
+    assert next_one.processors == other.processors == allowed()
+    monkeypatch.setattr(polling, "_MANY", 0)
+    assert not first.crowded()
+    assert not first.crowded()  # it has moved now
+    assert sorted(os.sched_getaffinity(holder.pid)) == corner()
+    assert next_one.processors == corner()
+    assert other.processors == elsewhere()
+    monkeypatch.setattr(polling, "MOST_PROCESSES", 0)
+    assert first.crowded()
+
+
+def test_beside_a_crowd_an_invocation_stays_out_of_the_corner(
+    holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowds = Crowds()
+    meter = PolledMeter(holder.pid, crowds)
+    meter.limit(128, 512, "key")
+    crowds.add("crowd")
+    meter.resume()
+    assert sorted(os.sched_getaffinity(holder.pid)) == elsewhere()
+    monkeypatch.setattr(processors, "_LATELY_S", 0.0)
+    meter.resume()
+    assert sorted(os.sched_getaffinity(holder.pid)) == allowed()
+
+
+def test_a_look_is_due_after_a_while_or_where_processes_multiply(
+    holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    meter = PolledMeter(holder.pid, Crowds())
+    monkeypatch.setattr(meter, "crowded", lambda: looks.append(0))
+    monkeypatch.setattr(polling, "LOOK_S", 3600.0)
+    monkeypatch.setattr(polling, "_last_pid", lambda: 1000)
+    meter.look(MB)
+    meter.look(MB)
+    assert len(looks) == 1
+    monkeypatch.setattr(polling, "_last_pid", lambda: 1000 + polling._STIR)
+    meter.look(MB)
+    assert len(looks) == 2
+
+
+def test_a_census_goes_on_where_it_stopped(holder: subprocess.Popen[bytes]) -> None:
+    census = Census([os.getpid()])
+    seen = [0]
+    while census.pending:
+        census.go_on(1)
+        assert census.processes <= seen[-1] + 1
+        seen.append(census.processes)
+    assert holder.pid in census.pids
+    assert census.threads >= census.processes
+
+
+def test_polling_sees_descendants(holder: subprocess.Popen[bytes]) -> None:
+    assert PolledMeter(os.getpid(), Crowds()).used_bytes() >= 64 * MB
+
+
+def test_a_pidfd_leads_to_its_process(holder: subprocess.Popen[bytes]) -> None:
+    pidfd = os.pidfd_open(holder.pid)
+    try:
+        assert host_pid(pidfd) == holder.pid
+    finally:
+        os.close(pidfd)
