@@ -99,6 +99,10 @@ def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
             assert min(os.sched_getaffinity(0)) not in next(iter(affinities))
             assert marked(share._folder) == "0"
             assert share.processors == corner()
+            os.sched_setaffinity(crowd.pid, allowed())
+            share._seen.discard(crowd.pid)  # as if it had been forked meanwhile
+            share.watch()
+            assert sorted(os.sched_getaffinity(crowd.pid)) == corner()
             share.retire()  # it stays there
             assert marked(share._folder) == "0"
         finally:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from cloudlet.compute import kernel_files
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
-from cloudlet.compute.polling import LOOK_S, MOST_PROCESSES, Excess, PolledMeter
+from cloudlet.compute.polling import LOOK_S, MOST_PROCESSES, SOON_S, Excess, PolledMeter
 from cloudlet.compute.processors import ProcessorShare, allowed
 
 _MB = 1024 * 1024
@@ -30,8 +30,6 @@ class CgroupMeter:
     `join`: in version 1 a thread that moves itself does so at once (Linux 6.0), whereas moving
     another process waits for an RCU grace period (12 ms measured).
     """
-
-    pause_s = LOOK_S  # between two looks at one that works
 
     def __init__(self, root: CgroupRoot, name: str) -> None:
         """Nothing is made yet: see `make`."""
@@ -142,6 +140,11 @@ class CgroupMeter:
     def pids(self) -> list[int]:
         """Every process of the environment."""
         return [int(pid) for pid in kernel_files.read(self._memory / "cgroup.procs").split()]
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait until the next look at one that works."""
+        return SOON_S if self.share is not None and self.share.escapes else LOOK_S
 
     def look(self, limit_bytes: int) -> Excess | None:
         """What it has too much of: memory, or processes where no group holds it to a number; and

@@ -23,7 +23,7 @@ Excess = Literal["memory", "processes"]
 
 MOST_THREADS, MOST_PROCESSES = 256, 64  # of an environment
 LOOK_S = 0.05  # between two looks at one that works
-_STIR_S = 0.01  # and as soon as that, where processes multiply
+SOON_S = 0.01  # and as soon as that, where processes multiply
 _COUNTING_S = 0.002
 _CROWD_LOOK_S = 0.5  # at the memory of many processes, which takes a thread milliseconds
 _COUNTED_AT_ONCE = 24  # threads
@@ -46,8 +46,8 @@ class Census:
         """How many were found so far."""
         return len(self.pids)
 
-    def go_on(self, threads: int, processors: list[int] | None = None) -> None:
-        """Visit those of about so many threads, and restrict these to the processors, if any."""
+    def go_on(self, threads: int, *, to_corner: bool = False) -> None:
+        """Visit those of about so many threads, and move these `to_corner`."""
         until = self.threads + threads
         while self.pending and self.threads < until:
             pid = self.pending.pop()
@@ -55,10 +55,9 @@ class Census:
             if names:
                 self.pids.append(pid)
                 self.threads += len(names)
+            if to_corner:
+                move_to_corner(map(int, names))
             for name in names:
-                if processors is not None:
-                    with contextlib.suppress(OSError):
-                        os.sched_setaffinity(int(name), processors)
                 self.pending += _children(pid, name)
 
 
@@ -111,7 +110,7 @@ class PolledMeter:
         processors to all others.
         """
         if corner() != allowed():
-            move_to_corner(lambda: {int(name) for name in _threads(self._pid)})
+            move_to_corner(map(int, _threads(self._pid)))
 
     def used_bytes(self) -> int:
         """Resident memory without files, summed over the processes."""
@@ -150,7 +149,7 @@ class PolledMeter:
         Counted over several looks, `pause_s` apart: to walk over hundreds takes milliseconds.
         """
         census = self._census = self._census or Census([self._pid, *self._adopted()])
-        census.go_on(_COUNTED_AT_ONCE, corner() if self._cornered else None)
+        census.go_on(_COUNTED_AT_ONCE, to_corner=self._cornered)
         if not self._cornered and census.processes > _MANY:
             self._cornered, self._looked = True, perf_counter()
             self._crowds.add(self._key)
@@ -162,7 +161,7 @@ class PolledMeter:
     @property
     def pause_s(self) -> float:
         """How long to wait until the next look."""
-        return _STIR_S if self._census is None else _COUNTING_S
+        return SOON_S if self._census is None else _COUNTING_S
 
     def _adopted(self) -> list[int]:
         """The children that a template forked into this environment."""

@@ -20,7 +20,7 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -43,7 +43,7 @@ _LATELY_S = 3.0
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _LEAST = {1: 2, 2: 1}
 _CROWD = 64  # threads
-_PASSES = 5  # over a crowd that grows
+_PASSES = 3  # over a crowd that grows
 _RESET_ON_FORK = 1
 _TURN_NS = 100_000
 _libc = ctypes.CDLL(None)
@@ -78,17 +78,20 @@ def leave_corner() -> None:
             os.sched_setaffinity(0, allowed())
 
 
-def move_to_corner(threads: Callable[[], set[int]]) -> None:
-    """Leave the other processors to all others, from now to the end of these threads."""
-    seen: set[int] = set()
-    for _ in range(_PASSES):
-        new = threads() - seen
-        for thread in new:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(thread, corner())
-        if not new:
-            break
-        seen |= new
+def move_to_corner(threads: Iterable[int]) -> None:
+    """Have these threads, and what they start from now on, leave the other processors to all
+    others.
+    """
+    for thread in threads:
+        with contextlib.suppress(OSError):  # it has ended
+            os.sched_setaffinity(thread, corner())
+
+
+def _is_outside(thread: int) -> bool:
+    try:
+        return os.sched_getaffinity(thread) != set(corner())
+    except OSError:  # it has ended
+        return False
 
 
 class Crowds:
@@ -148,7 +151,10 @@ class ProcessorShare:
     def __init__(self, root: CgroupRoot, name: str) -> None:
         assert root.cpu is not None
         self.idle = False
+        #: Whether it is a crowd of which some may yet be outside of the corner.
+        self.escapes = False
         self._cornered = False
+        self._seen: set[int] = set()  # its threads, of one in the corner
         self._key = ""
         self._debts, self._crowds = root.debts, root.crowds
         self._folder = root.cpu / name
@@ -214,20 +220,34 @@ class ProcessorShare:
             self._be(idle=True)
 
     def watch(self) -> None:
-        """`pace`, and put a crowd that is beyond its right into the corner."""
+        """`pace`, and put a crowd that is beyond its right into the corner; what was being forked
+        meanwhile follows at the next looks.
+        """
         self.pace()
-        if self.idle and len(self._threads()) > _CROWD:
+        if self._cornered:
+            self._gather()
+        elif self.idle and len(self._threads()) > _CROWD:
             self._crowds.add(self._key)
             self._corner()
 
     def _corner(self) -> None:
-        """`move_to_corner`, with the least weight there."""
+        """Leave the other processors to all others, from now to the end."""
         if self._cornered or corner() == allowed():
             return
         self._weight = _LEAST[self._version]
         self._be(idle=False)
         self._cornered = True
-        move_to_corner(self._threads)
+        self._gather()
+
+    def _gather(self) -> None:
+        """Move those that are not in the corner; who were being forked meanwhile, once more."""
+        for _ in range(_PASSES):
+            present = self._threads()
+            outside = [thread for thread in present - self._seen if _is_outside(thread)]
+            move_to_corner(outside)
+            self._seen, self.escapes = present, bool(outside)
+            if not outside:
+                break
 
     def _threads(self) -> set[int]:
         file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")
