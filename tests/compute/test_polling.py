@@ -67,8 +67,11 @@ def test_beside_a_crowd_an_invocation_stays_out_of_the_corner(
     crowds.add("crowd")
     meter.resume()
     assert sorted(os.sched_getaffinity(holder.pid)) == elsewhere()
+    later = PolledMeter(holder.pid, crowds)
+    later.limit(128, 512, "another")
+    assert later.processors == elsewhere()
     monkeypatch.setattr(processors, "_LATELY_S", 0.0)
-    meter.resume()
+    later.resume()
     assert sorted(os.sched_getaffinity(holder.pid)) == allowed()
 
 

@@ -86,6 +86,7 @@ class PolledMeter:
         """RLIMIT_DATA is set inside."""
         del memory_mb, tmp_mb
         self._key = key
+        self._is_apart = self.processors == elsewhere() != allowed()
 
     @property
     def processors(self) -> list[int]:
@@ -98,7 +99,9 @@ class PolledMeter:
 
     def resume(self) -> None:
         """An invocation begins: it had better not wait for a crowd's processes."""
-        if self._crowds.lately() != self._is_apart and self._key not in self._crowds:
+        if self._cornered or self._crowds.lately() == self._is_apart:
+            return
+        if self._key not in self._crowds:
             self._is_apart = not self._is_apart
             for pid in self.pids():
                 for name in _threads(pid):
