@@ -75,6 +75,26 @@ def test_beside_a_crowd_an_invocation_stays_out_of_the_corner(
     assert sorted(os.sched_getaffinity(holder.pid)) == allowed()
 
 
+def test_who_is_in_the_kernel_most_of_the_time_goes_to_the_corner_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = "import os\nwhile True: os.urandom(1 << 20)"
+    with subprocess.Popen([sys.executable, "-S", "-c", program]) as busy:
+        try:
+            meter = PolledMeter(busy.pid, Crowds())
+            meter.limit(128, 512, "key")
+            deadline = time.monotonic() + 10
+            while sorted(os.sched_getaffinity(busy.pid)) != corner():
+                assert time.monotonic() < deadline
+                assert meter.look(100 * MB) is None
+                time.sleep(meter.pause_s)
+            monkeypatch.setattr(processors, "_LATELY_S", 0.0)
+            meter.resume()
+            assert sorted(os.sched_getaffinity(busy.pid)) == allowed()
+        finally:
+            busy.kill()
+
+
 def test_a_look_is_due_after_a_while_or_where_processes_multiply(
     holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

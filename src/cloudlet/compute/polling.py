@@ -28,8 +28,9 @@ _COUNTING_S = 0.002
 _CROWD_LOOK_S = 0.5  # at the memory of many processes, which takes a thread milliseconds
 _COUNTED_AT_ONCE = 24  # threads
 _STIR = 16  # processes and threads that anybody began since the last look
+_MOST_IN_KERNEL = 0.75  # part of the time between two looks
 _MANY = 16  # processes for which an environment is put into the corner, where no group weighs it
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 _LOOKED_AT = 32  # processes, whose memory is counted
 
 
@@ -75,8 +76,10 @@ class PolledMeter:
         """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
         self._pid, self._keeper = pid, keeper
         self._crowds, self._key = crowds, ""
-        self._cornered = self._is_apart = False
+        self._cornered = False
+        self._on = allowed()
         self._looked, self._last_pid = 0.0, 0
+        self._kernel_s = -1.0  # that its processes were in the kernel, at the last look
         self._census: Census | None = None
         self._peak = 0
         self._private = 0
@@ -86,12 +89,12 @@ class PolledMeter:
         """RLIMIT_DATA is set inside."""
         del memory_mb, tmp_mb
         self._key = key
-        self._is_apart = self.processors == elsewhere() != allowed()
+        self._on = self.processors
 
     @property
     def processors(self) -> list[int]:
-        """Those that the environment may use: a crowd the corner, others all but that while there
-        is a crowd in it.
+        """Those that the environment may use: one that holds up others the corner, others all but
+        that while there is any in it.
         """
         if self._key in self._crowds:
             return corner()
@@ -99,14 +102,14 @@ class PolledMeter:
 
     def resume(self) -> None:
         """An invocation begins: it had better not wait for a crowd's processes."""
-        if self._cornered or self._crowds.lately() == self._is_apart:
+        processors = self.processors
+        if processors == self._on:
             return
-        if self._key not in self._crowds:
-            self._is_apart = not self._is_apart
-            for pid in self.pids():
-                for name in _threads(pid):
-                    with contextlib.suppress(OSError):
-                        os.sched_setaffinity(int(name), self.processors)
+        self._on, self._cornered = processors, False
+        for pid in self.pids():
+            for name in _threads(pid):
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(int(name), processors)
 
     def retire(self) -> None:
         """It ends: have its first process, whose threads are most of it, leave the other
@@ -133,7 +136,8 @@ class PolledMeter:
         any process was begun since, by anybody.
         """
         now, last_pid = perf_counter(), _last_pid()
-        is_due = now - self._looked >= (_CROWD_LOOK_S if self._cornered else LOOK_S)
+        since_s = now - self._looked
+        is_due = since_s >= (_CROWD_LOOK_S if self._cornered else LOOK_S)
         if self._census is None and not is_due and 0 <= last_pid - self._last_pid < _STIR:
             return None
         self._last_pid = last_pid
@@ -141,9 +145,23 @@ class PolledMeter:
             return "processes"
         if is_due:
             self._looked = now
+            if not self._cornered and self._holds_up(since_s):
+                self._corner()
             if self.over(limit_bytes):
                 return "memory"
         return None
+
+    def _holds_up(self, since_s: float) -> bool:
+        """Whether it was in the kernel, where others have to wait for it, most of the time."""
+        before_s, self._kernel_s = self._kernel_s, sum(map(_kernel_s, self.pids()))
+        return before_s >= 0 and self._kernel_s - before_s > _MOST_IN_KERNEL * since_s
+
+    def _corner(self) -> None:
+        """Leave the other processors to all others: all of it follows at the next looks."""
+        self._cornered, self._looked = True, perf_counter()
+        self._on = corner()
+        self._crowds.add(self._key)
+        self._census = Census([self._pid, *self._adopted()])
 
     def crowded(self) -> bool:
         """Whether it has more than `MOST_PROCESSES` or `MOST_THREADS`. Many processes, which may
@@ -154,9 +172,7 @@ class PolledMeter:
         census = self._census = self._census or Census([self._pid, *self._adopted()])
         census.go_on(_COUNTED_AT_ONCE, to_corner=self._cornered)
         if not self._cornered and census.processes > _MANY:
-            self._cornered, self._looked = True, perf_counter()
-            self._crowds.add(self._key)
-            self._census = None
+            self._corner()
         elif not census.pending:
             self._census = None
         return census.processes > MOST_PROCESSES or census.threads > MOST_THREADS
@@ -235,6 +251,14 @@ def _anonymous(pid: int) -> int:
     except (OSError, ValueError):
         return 0
     return (int(resident) - int(shared)) * _PAGE
+
+
+def _kernel_s(pid: int) -> float:
+    try:
+        fields = kernel_files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return 0.0
+    return int(fields[12]) / _TICKS if len(fields) > 12 else 0.0  # stime, proc_pid_stat(5)
 
 
 def _private(pid: int) -> int:
