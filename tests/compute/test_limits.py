@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ def size():
 def keep():
     with open('/tmp/kept', 'a') as file: file.write('x')
     return os.path.getsize('/tmp/kept')
+def session():
+    with open('/proc/self/autogroup') as file: return [int(file.read().split()[-1]), os.nice(0)]
 def handler(event, context):
     return globals()[event]()
 """
@@ -89,6 +92,13 @@ async def test_without_groups_too_many_are_the_end(
     line = f"The environment was ended: it had more than {polling.MOST_PROCESSES} processes"
     assert any(text.startswith(line) for text in bench.log.texts)
     assert await bench.call(spec, "size") > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the kernel may tell an ordinary user to come later")
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="no autogroups")
+async def test_its_session_counts_as_little_as_its_processes(bench: Any) -> None:
+    session, process = await bench.call(bench.function(SOURCE), "session")
+    assert session == process >= 10
 
 
 def test_the_platform_goes_beside_its_environments_and_home_again() -> None:

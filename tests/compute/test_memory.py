@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudlet.compute import kernel_files
 from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter
 
@@ -39,3 +40,21 @@ def test_a_group_limits_measures_and_goes() -> None:
             remove_root(root)
     assert not root.memory.exists()
     assert not Path(root.memory, "test").exists()
+
+
+def test_where_a_limit_is_refused_no_group_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, reason = find_root()
+    if root is None:
+        pytest.skip(reason)
+
+    def refuse(path: Path, value: object) -> None:
+        raise PermissionError(path, value)
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(kernel_files, "write", refuse)
+            with pytest.raises(PermissionError):
+                asyncio.run(CgroupMeter.make(root, "test"))
+        assert [folder / "test" for folder in root.folders if (folder / "test").exists()] == []
+    finally:
+        remove_root(root)
