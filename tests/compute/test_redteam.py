@@ -60,16 +60,10 @@ def test_the_server_and_other_functions_survive(family: str, identity: str, mode
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("family", ATTACKS)
 @pytest.mark.parametrize(("identity", "mode"), PLACES)
 def test_a_neighbour_is_at_most_three_times_slower(family: str, identity: str, mode: str) -> None:
-    """What exceeds it is measured again, alone and twice as long: a virtual machine's host may hold
-    up a processor for longer than any attack.
-    """
     found = storm(family, identity, mode, "in-turn", "1", "4")
+    assert {n: r for n, r in ratios(found).items() if r > 3} == {}
     assert found["left behind"] == []
-    beyond = [name for name, ratio in ratios(found).items() if ratio > 3]
-    if beyond:
-        again = storm(family, identity, mode, "in-turn", "1", "8", *beyond)
-        assert {name: ratio for name, ratio in ratios(again).items() if ratio > 3} == {}
