@@ -12,11 +12,11 @@ from typing import Literal
 from cloudlet.compute import kernel_files
 from cloudlet.compute.processors import (
     Crowds,
-    ProcessorShare,
     allowed,
     corner,
     elsewhere,
-    move_to_corner,
+    move,
+    threads_of,
 )
 
 Excess = Literal["memory", "processes"]
@@ -47,19 +47,19 @@ class Census:
         """How many were found so far."""
         return len(self.pids)
 
-    def go_on(self, threads: int, *, to_corner: bool = False) -> None:
+    def go_on(self, most: int, *, to_corner: bool = False) -> None:
         """Visit those of about so many threads, and move these `to_corner`."""
-        until = self.threads + threads
+        until = self.threads + most
         while self.pending and self.threads < until:
             pid = self.pending.pop()
-            names = _threads(pid)
-            if names:
+            threads = list(threads_of([pid]))
+            if threads:
                 self.pids.append(pid)
-                self.threads += len(names)
+                self.threads += len(threads)
             if to_corner:
-                move_to_corner(map(int, names))
-            for name in names:
-                self.pending += _children(pid, name)
+                move(threads, corner())
+            for thread in threads:
+                self.pending += _children(pid, thread)
 
 
 class PolledMeter:
@@ -69,8 +69,6 @@ class PolledMeter:
     time may hold for seconds: resident pages, those shared with the zygote among them. When they
     exceed the limit, a thread looks at what is theirs alone. At most `_LOOKED_AT` are looked at.
     """
-
-    share: ProcessorShare | None = None
 
     def __init__(self, pid: int, crowds: Crowds, keeper: int = 0) -> None:
         """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
@@ -106,27 +104,27 @@ class PolledMeter:
         if processors == self._on:
             return
         self._on, self._cornered = processors, False
-        for pid in self.pids():
-            for name in _threads(pid):
-                with contextlib.suppress(OSError):
-                    os.sched_setaffinity(int(name), processors)
+        move(threads_of(self.pids()), processors)
 
     def retire(self) -> None:
         """It ends: have its first process, whose threads are most of it, leave the other
         processors to all others.
         """
         if corner() != allowed():
-            move_to_corner(map(int, _threads(self._pid)))
+            move(threads_of([self._pid]), corner())
 
     def used_bytes(self) -> int:
         """Resident memory without files, summed over the processes."""
-        total = sum(map(_anonymous, self.pids()))
+        return self._weigh(self.pids())
+
+    def _weigh(self, pids: list[int]) -> int:
+        total = sum(map(_anonymous, pids))
         self._peak = max(self._peak, total)
         return total
 
     def pids(self) -> list[int]:
         """The processes of the environment, at most `_LOOKED_AT`."""
-        census = Census([self._pid, *self._adopted()])
+        census = self._begin_census()
         while census.pending and census.processes < _LOOKED_AT:
             census.go_on(1)
         return census.pids
@@ -145,15 +143,16 @@ class PolledMeter:
             return "processes"
         if is_due:
             self._looked = now
-            if not self._cornered and self._holds_up(since_s):
+            pids = self.pids()
+            if not self._cornered and self._holds_up(pids, since_s):
                 self._corner()
-            if self.over(limit_bytes):
+            if self._exceeds(pids, limit_bytes):
                 return "memory"
         return None
 
-    def _holds_up(self, since_s: float) -> bool:
+    def _holds_up(self, pids: list[int], since_s: float) -> bool:
         """Whether it was in the kernel, where others have to wait for it, most of the time."""
-        before_s, self._kernel_s = self._kernel_s, sum(map(_kernel_s, self.pids()))
+        before_s, self._kernel_s = self._kernel_s, sum(map(_kernel_s, pids))
         return before_s >= 0 and self._kernel_s - before_s > _MOST_IN_KERNEL * since_s
 
     def _corner(self) -> None:
@@ -161,7 +160,10 @@ class PolledMeter:
         self._cornered, self._looked = True, perf_counter()
         self._on = corner()
         self._crowds.add(self._key)
-        self._census = Census([self._pid, *self._adopted()])
+        self._census = self._begin_census()
+
+    def _begin_census(self) -> Census:
+        return Census([self._pid, *self._adopted()])
 
     def crowded(self) -> bool:
         """Whether it has more than `MOST_PROCESSES` or `MOST_THREADS`. Many processes, which may
@@ -169,7 +171,7 @@ class PolledMeter:
 
         Counted over several looks, `pause_s` apart: to walk over hundreds takes milliseconds.
         """
-        census = self._census = self._census or Census([self._pid, *self._adopted()])
+        census = self._census = self._census or self._begin_census()
         census.go_on(_COUNTED_AT_ONCE, to_corner=self._cornered)
         if not self._cornered and census.processes > _MANY:
             self._corner()
@@ -191,8 +193,8 @@ class PolledMeter:
         except OSError:
             return []
         found = []
-        for child in _children(self._keeper, str(self._keeper)):
-            for pid in _children(child, str(child)):
+        for child in _children(self._keeper, self._keeper):
+            for pid in _children(child, child):
                 with contextlib.suppress(OSError):
                     if Path(f"/proc/{pid}/ns/pid").readlink() == own:
                         found.append(pid)
@@ -200,7 +202,10 @@ class PolledMeter:
 
     def over(self, limit_bytes: int) -> bool:
         """Whether the function's own memory exceeded the limit at the last look in a thread."""
-        if self.used_bytes() <= limit_bytes:
+        return self._exceeds(self.pids(), limit_bytes)
+
+    def _exceeds(self, pids: list[int], limit_bytes: int) -> bool:
+        if self._weigh(pids) <= limit_bytes:
             return False
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=self._look, daemon=True)
@@ -229,14 +234,7 @@ def _last_pid() -> int:
     return int(kernel_files.read("/proc/loadavg").split()[4])
 
 
-def _threads(pid: int) -> list[str]:
-    try:
-        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - a hot place
-    except OSError:
-        return []
-
-
-def _children(pid: int, thread: str) -> list[int]:
+def _children(pid: int, thread: int) -> list[int]:
     try:
         return [
             int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()
