@@ -51,7 +51,7 @@ async def test_nothing_runs_between_invocations(
     make_bench: Any, monkeypatch: pytest.MonkeyPatch, cgroups: bool
 ) -> None:
     if not cgroups:
-        monkeypatch.setattr("cloudlet.compute.machine.find_root", lambda: (None, "switched off"))
+        monkeypatch.setattr("cloudlet.compute.machine.find_root", lambda _: (None, "switched off"))
     bench = await make_bench(reserve=0)
     spec = bench.function(SOURCE)
     await bench.call(spec, "child")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.compute import kernel_files
+from cloudlet.compute.corner import Corner
 from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter
 
@@ -16,7 +17,7 @@ MB = 1024 * 1024
 
 
 def test_a_group_limits_measures_and_goes() -> None:
-    root, reason = find_root()
+    root, reason = find_root(Corner())
     if root is None:
         pytest.skip(reason)
     meter = asyncio.run(CgroupMeter.make(root, "test"))
@@ -43,7 +44,7 @@ def test_a_group_limits_measures_and_goes() -> None:
 
 
 def test_where_a_limit_is_refused_no_group_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    root, reason = find_root()
+    root, reason = find_root(Corner())
     if root is None:
         pytest.skip(reason)
 

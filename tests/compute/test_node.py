@@ -130,7 +130,7 @@ def nodes() -> list[int]:
 async def test_a_runtime_that_died_ahead_of_its_function_is_replaced(
     make_bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloudlet.compute.machine.find_root", lambda: (None, "switched off"))
+    monkeypatch.setattr("cloudlet.compute.machine.find_root", lambda _: (None, "switched off"))
     bench = await make_bench(reserve=1)
     await bench.call(bench.function("exports.handler = async () => 1;", **NODE))
     await bench.compute.retire("fn:1")

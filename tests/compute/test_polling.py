@@ -8,12 +8,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloudlet.compute import polling, processors
-from cloudlet.compute.polling import Census, PolledMeter, host_pid
-from cloudlet.compute.processors import Crowds, allowed, corner, elsewhere
+from cloudlet.compute import corner as corners
+from cloudlet.compute import polling
+from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
+from cloudlet.compute.polling import Census, PolledMeter
 
 MB = 1024 * 1024
 HOLD = "import sys; held = bytearray(b'x') * (64 << 20); print('up', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Corner:
+    monkeypatch.setattr(Corner, "occupy", lambda *_: None)  # which wants a loop
+    return Corner()
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def holder() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_polling_sees_the_memory_of_a_process(holder: subprocess.Popen[bytes]) -> None:
-    meter = PolledMeter(holder.pid, Crowds())
+    meter = PolledMeter(holder.pid, Corner())
     assert 64 * MB <= meter.used_bytes() < 96 * MB
     deadline = time.monotonic() + 5
     while not meter.over(60 * MB):  # a thread looks closely
@@ -40,10 +47,9 @@ def test_polling_sees_the_memory_of_a_process(holder: subprocess.Popen[bytes]) -
 
 
 def test_many_processes_go_to_the_corner_and_too_many_are_a_crowd(
-    holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    holder: subprocess.Popen[bytes], place: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crowds = Crowds()
-    first, next_one, other = (PolledMeter(holder.pid, crowds) for _ in range(3))
+    first, next_one, other = (PolledMeter(holder.pid, place) for _ in range(3))
     for meter, key in ((first, "a"), (next_one, "a"), (other, "b")):
         meter.limit(128, 512, key)
     assert first.look(100 * MB) is None
@@ -59,36 +65,35 @@ def test_many_processes_go_to_the_corner_and_too_many_are_a_crowd(
 
 
 def test_beside_a_crowd_an_invocation_stays_out_of_the_corner(
-    holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    holder: subprocess.Popen[bytes], place: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crowds = Crowds()
-    meter = PolledMeter(holder.pid, crowds)
+    meter = PolledMeter(holder.pid, place)
     meter.limit(128, 512, "key")
-    crowds.add("crowd")
+    place.send("crowd")
     meter.resume()
     assert sorted(os.sched_getaffinity(holder.pid)) == elsewhere()
-    later = PolledMeter(holder.pid, crowds)
+    later = PolledMeter(holder.pid, place)
     later.limit(128, 512, "another")
     assert later.processors == elsewhere()
-    monkeypatch.setattr(processors, "_LATELY_S", 0.0)
+    monkeypatch.setattr(corners, "_LATELY_S", 0.0)
     later.resume()
     assert sorted(os.sched_getaffinity(holder.pid)) == allowed()
 
 
 def test_who_is_in_the_kernel_most_of_the_time_goes_to_the_corner_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
+    place: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = "import os\nwhile True: os.urandom(1 << 20)"
     with subprocess.Popen([sys.executable, "-S", "-c", program]) as busy:
         try:
-            meter = PolledMeter(busy.pid, Crowds())
+            meter = PolledMeter(busy.pid, place)
             meter.limit(128, 512, "key")
             deadline = time.monotonic() + 10
             while sorted(os.sched_getaffinity(busy.pid)) != corner():
                 assert time.monotonic() < deadline
                 assert meter.look(100 * MB) is None
                 time.sleep(meter.pause_s)
-            monkeypatch.setattr(processors, "_LATELY_S", 0.0)
+            monkeypatch.setattr(corners, "_LATELY_S", 0.0)
             meter.resume()
             assert sorted(os.sched_getaffinity(busy.pid)) == allowed()
         finally:
@@ -99,14 +104,14 @@ def test_a_look_is_due_after_a_while_or_where_processes_multiply(
     holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = []
-    meter = PolledMeter(holder.pid, Crowds())
+    meter = PolledMeter(holder.pid, Corner())
     monkeypatch.setattr(meter, "crowded", lambda: looks.append(0))
     monkeypatch.setattr(polling, "LOOK_S", 3600.0)
-    monkeypatch.setattr(polling, "_last_pid", lambda: 1000)
+    monkeypatch.setattr(polling, "last_pid_of_all", lambda: 1000)
     meter.look(MB)
     meter.look(MB)
     assert len(looks) == 1
-    monkeypatch.setattr(polling, "_last_pid", lambda: 1000 + polling._STIR)
+    monkeypatch.setattr(polling, "last_pid_of_all", lambda: 1000 + polling._STIR)
     meter.look(MB)
     assert len(looks) == 2
 
@@ -123,12 +128,4 @@ def test_a_census_goes_on_where_it_stopped(holder: subprocess.Popen[bytes]) -> N
 
 
 def test_polling_sees_descendants(holder: subprocess.Popen[bytes]) -> None:
-    assert PolledMeter(os.getpid(), Crowds()).used_bytes() >= 64 * MB
-
-
-def test_a_pidfd_leads_to_its_process(holder: subprocess.Popen[bytes]) -> None:
-    pidfd = os.pidfd_open(holder.pid)
-    try:
-        assert host_pid(pidfd) == holder.pid
-    finally:
-        os.close(pidfd)
+    assert PolledMeter(os.getpid(), Corner()).used_bytes() >= 64 * MB

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from cloudlet.compute import corner as corners
 from cloudlet.compute import processors
+from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
 from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter
-from cloudlet.compute.polling import host_pid
-from cloudlet.compute.processors import allowed, corner, leave_corner
+from cloudlet.compute.processes import host_pid
 
 SPIN = "import os, sys\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\nwhile True: pass\n"
 
@@ -27,10 +28,11 @@ def marked(folder: Path) -> str:
 
 
 @pytest.fixture
-def meter() -> Iterator[CgroupMeter]:
-    root, reason = find_root()
+def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[CgroupMeter]:
+    root, reason = find_root(Corner())
     if root is None or root.cpu is None or root.usage is None:
         pytest.skip(reason)
+    monkeypatch.setattr(Corner, "occupy", lambda *_: None)  # which wants a loop
     meter = asyncio.run(CgroupMeter.make(root, "test"))
     try:
         yield meter
@@ -39,7 +41,9 @@ def meter() -> Iterator[CgroupMeter]:
         remove_root(root)
 
 
-def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(meter: CgroupMeter) -> None:
+def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(
+    meter: CgroupMeter,
+) -> None:
     share = meter.share
     assert share is not None
     meter.limit(128, 512, "key")
@@ -107,22 +111,64 @@ def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
             assert marked(share._folder) == "0"
         finally:
             crowd.kill()
-    assert "crowd" in share._crowds
+    assert share._corner.processors_for("crowd") == corner()
+
+
+@contextlib.contextmanager
+def member(meter: CgroupMeter, what: str) -> Iterator[int]:
+    """A process of the environment that does so for ever."""
+    fds = list(meter.join)
+    program = f"import os\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\n{what}"
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", program], pass_fds=fds, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
-def test_who_leaves_the_corner_may_come_back() -> None:
-    seen = []
+def test_within_its_right_it_stays_out_of_the_corner_while_there_is_work_in_it(
+    meter: CgroupMeter,
+) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(1769, 512, "key")
+    with member(meter, "import time; time.sleep(99)") as pid:
+        for until, processors_then in ((time.perf_counter() + 99, elsewhere()), (0.0, allowed())):
+            share._corner._until = until
+            meter.resume()
+            assert sorted(os.sched_getaffinity(pid)) == processors_then
+        share._corner._until = time.perf_counter() + 99
+        meter.resume()
+        share._credit_s = -1.0
+        time.sleep(0.002)
+        share.pace()  # beyond its right it is in nobody's way, and may go where it wants
+        assert marked(share._folder) == "1"
+        assert sorted(os.sched_getaffinity(pid)) == allowed()
 
-    def move() -> None:
-        os.sched_setaffinity(0, corner())
-        leave_corner()
-        seen.append(sorted(os.sched_getaffinity(0)))
 
-    mover = threading.Thread(target=move)
-    mover.start()
-    mover.join()
-    assert seen == [allowed()]
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
+def test_who_is_in_the_kernel_most_of_the_time_goes_to_the_corner_for_a_while(
+    meter: CgroupMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(128, 512, "key")
+    with member(meter, "while True: os.urandom(1 << 20)") as pid:
+        deadline = time.monotonic() + 10
+        while sorted(os.sched_getaffinity(pid)) != corner():
+            assert time.monotonic() < deadline
+            share.watch()
+            time.sleep(0.05)
+        assert marked(share._folder) == "0"
+        monkeypatch.setattr(corners, "_LATELY_S", 0.0)
+        meter.resume()
+        assert sorted(os.sched_getaffinity(pid)) == allowed()
+        assert marked(share._folder) == "1"
 
 
 def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupMeter) -> None:
@@ -147,9 +193,10 @@ def test_where_there_is_no_corner_the_next_of_a_crowd_has_its_weight(
 ) -> None:
     share = meter.share
     assert share is not None
-    monkeypatch.setattr(processors, "corner", allowed)
+    for module in (processors, corners):
+        monkeypatch.setattr(module, "corner", allowed)
     name = "cpu.shares" if (share._folder / "cpu.shares").exists() else "cpu.weight"
-    share._crowds.add("crowd")
+    share._corner.send("crowd")
     share.step_back()
     meter.limit(1769, 512, "crowd")
     assert int((share._folder / name).read_text()) >= 100
@@ -189,25 +236,6 @@ def test_a_start_that_took_more_than_its_right_is_owed(meter: CgroupMeter) -> No
     subprocess.run([sys.executable, "-S", "-c", program], pass_fds=fds, check=True)
     share.close()
     assert share._debts["greedy"][0] < 0
-
-
-def test_short_turns_are_taken_and_not_handed_on() -> None:
-    program = (
-        "import os, subprocess, sys\n"
-        "from cloudlet.compute.processors import take_short_turns, threads_of\n"
-        "take_short_turns([*threads_of([os.getpid()]), 1 << 30])\n"
-        "print(open('/proc/self/sched').read())\n"
-        "print(subprocess.run(['cat', '/proc/self/sched'], capture_output=True).stdout.decode())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    slices = [line.split(":")[1] for line in done.stdout.splitlines() if "se.slice" in line]
-    if not slices:
-        pytest.skip("the kernel does not say")
-    own, childs = (float(text) for text in slices)
-    assert own in (100_000, 0.1)
-    assert childs > own
 
 
 async def test_the_platform_goes_first(make_bench: Any) -> None:

@@ -10,10 +10,11 @@ import socket
 from typing import Any
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
-from cloudlet.compute.groups import CgroupRoot
+from cloudlet.compute.machine import Machine
 from cloudlet.compute.memory import CgroupMeter
-from cloudlet.compute.polling import PolledMeter, host_pid
-from cloudlet.compute.processors import Crowds, leave_corner, owes
+from cloudlet.compute.polling import PolledMeter
+from cloudlet.compute.processes import host_pid
+from cloudlet.compute.processors import owes
 from cloudlet.compute.reserve import Idleness, Reserve
 from cloudlet.compute.sandbox import Pipes, Sandbox
 
@@ -43,17 +44,16 @@ class Forker:
     """
 
     def __init__(
-        self, name: str, cgroups: CgroupRoot | None, reserve: Reserve, *, isolated: bool = True
+        self, name: str, machine: Machine, reserve: Reserve, *, isolated: bool = True
     ) -> None:
         """`isolated`: whether an environment ends, whole, with its first process."""
         self.name = name
         self._isolated = isolated
         self.alive = False
         self.sandboxes: dict[int, Sandbox] = {}
-        self._cgroups = cgroups
+        self._cgroups, self._corner = machine.cgroups, machine.corner
         self._reserve = reserve
         self._idleness = Idleness()
-        self._crowds = Crowds()  # where no control groups say who was one
         self._blanks: list[Sandbox] = []
         self._forking: dict[int, tuple[Sandbox, asyncio.Future[Sandbox]]] = {}
         self._ready: asyncio.Future[dict[str, Any]] | None = None
@@ -147,7 +147,7 @@ class Forker:
         try:
             if self._socket is None:  # lost while the groups were made
                 raise BrokenPipeError
-            leave_corner()
+            self._corner.occupy()
             fds = theirs + (cgroup.join if cgroup is not None else [])
             socket.send_fds(
                 self._socket, [json.dumps({"fork": number, "ahead": last}).encode()], fds
@@ -235,7 +235,7 @@ class Forker:
             self._socket.send(json.dumps({"refuse": number}).encode())
 
     def _polled(self, pidfd: int) -> PolledMeter:
-        return PolledMeter(host_pid(pidfd), self._crowds)
+        return PolledMeter(host_pid(pidfd), self._corner)
 
     def _on_forked(self, number: int, pidfd: int) -> None:
         if number in self._keepers:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloudlet.compute.processors import Crowds
+from cloudlet.compute.corner import Corner
 
 PLATFORM = "platform"
 _ROOT = Path("/sys/fs/cgroup")
@@ -26,6 +26,7 @@ class CgroupRoot:
     """The folder under which environments get their groups; `version` is 1 or 2."""
 
     version: int
+    corner: Corner
     memory: Path
     pids: Path | None
     cpu: Path | None
@@ -33,7 +34,6 @@ class CgroupRoot:
     home: Path | None = None  # of version 2: the group in which our process was
     #: By key: processor seconds that an ended environment owed, and when (see processors.py).
     debts: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
-    crowds: Crowds = field(default_factory=Crowds, compare=False)
 
     @property
     def folders(self) -> list[Path]:
@@ -42,7 +42,7 @@ class CgroupRoot:
         return list(dict.fromkeys(folder for folder in found if folder is not None))
 
 
-def find_root() -> tuple[CgroupRoot | None, str]:
+def find_root(corner: Corner) -> tuple[CgroupRoot | None, str]:
     """Make a folder of our own in a writable hierarchy; (None, why not) where there is none."""
     name = f"cloudlet-{os.getpid()}-{os.urandom(3).hex()}"
     try:
@@ -55,14 +55,14 @@ def find_root() -> tuple[CgroupRoot | None, str]:
         for controller in controllers.split(","):
             paths[controller] = _OURS.sub("", path)
     if "memory" in paths:
-        return _separate(paths, name)
+        return _separate(paths, name, corner)
     if "" in paths:
-        return _unified(_ROOT / paths[""].lstrip("/"), name)
+        return _unified(_ROOT / paths[""].lstrip("/"), name, corner)
     return None, "no cgroup hierarchy with a memory controller"
 
 
 # --- version 1 ------------------------------------------------------------------------------------
-def _separate(paths: dict[str, str], name: str) -> tuple[CgroupRoot | None, str]:
+def _separate(paths: dict[str, str], name: str, corner: Corner) -> tuple[CgroupRoot | None, str]:
     """A folder in the hierarchy of each controller."""
     memory = _make("memory", paths, name)
     if memory is None:
@@ -76,7 +76,7 @@ def _separate(paths: dict[str, str], name: str) -> tuple[CgroupRoot | None, str]
     usage = _make("cpuacct", paths, name) if cpu is not None else None
     if usage is not None and cpu is not None and usage.samefile(cpu):
         usage = cpu
-    return CgroupRoot(1, memory, _make("pids", paths, name), cpu, usage), "cgroup v1"
+    return CgroupRoot(1, corner, memory, _make("pids", paths, name), cpu, usage), "cgroup v1"
 
 
 def _make(controller: str, paths: dict[str, str], name: str) -> Path | None:
@@ -93,7 +93,7 @@ def _make(controller: str, paths: dict[str, str], name: str) -> Path | None:
 
 
 # --- version 2 ------------------------------------------------------------------------------------
-def _unified(own: Path, name: str) -> tuple[CgroupRoot | None, str]:
+def _unified(own: Path, name: str, corner: Corner) -> tuple[CgroupRoot | None, str]:
     """In our own group, which then has no processes but those of groups below, or its parent."""
     for parent in (own, own.parent):
         folder = parent / name
@@ -111,7 +111,7 @@ def _unified(own: Path, name: str) -> tuple[CgroupRoot | None, str]:
             continue
         _sweep(parent)
         cpu = _weighted(parent, folder)
-        return CgroupRoot(2, folder, folder, cpu, cpu, own), "cgroup v2"
+        return CgroupRoot(2, corner, folder, folder, cpu, cpu, own), "cgroup v2"
     return None, "cgroup v2 is not writable here (no delegation)"
 
 

@@ -9,7 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cloudlet.compute import jvm, processors
+from cloudlet.compute import jvm
+from cloudlet.compute.corner import allowed, corner
 from cloudlet.compute.names import name_servers
 from cloudlet.compute.runtimes import Runtime
 
@@ -183,8 +184,8 @@ class JailPlan:
             "uid": SANDBOX_ID,
             "gid": SANDBOX_ID,
             "nproc": self.nproc,
-            "processors": processors.allowed(),
-            "corner": processors.corner(),
+            "processors": allowed(),
+            "corner": corner(),
             "sys_path": [sdk, *stdlib],
             "preload": PRELOAD if python else (),
             "sdk_preload": SDK_PRELOAD if python else (),

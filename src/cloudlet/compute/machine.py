@@ -7,11 +7,12 @@ import os
 import threading
 from pathlib import Path
 
+from cloudlet.compute.corner import Corner
 from cloudlet.compute.groups import CgroupRoot, find_root, remove_root
 from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import open_to_all
 from cloudlet.compute.network import Choice, Network
-from cloudlet.compute.processors import take_short_turns
+from cloudlet.compute.processes import take_short_turns
 
 
 class Machine:
@@ -28,6 +29,7 @@ class Machine:
         self.network = Network(network)
         #: Where environments get their groups; None where there are none, or before `level`.
         self.cgroups: CgroupRoot | None = None
+        self.corner = Corner()
 
     def level(self) -> IsolationLevel:
         """What isolates functions; probed once, in some tens of milliseconds."""
@@ -38,7 +40,7 @@ class Machine:
 
     def _probe(self) -> IsolationLevel:
         take_short_turns([os.getpid()])  # our main thread, wherever this is called
-        self.cgroups, detail = find_root()
+        self.cgroups, detail = find_root(self.corner)
         level = probe(
             namespaces=self._want_namespaces,
             reachable=open_to_all(self._data, self._code_root),
@@ -64,6 +66,7 @@ class Machine:
 
     async def close(self) -> None:
         """Remove the groups; environments must have ended."""
+        self.corner.close()
         cgroups, self.cgroups = self.cgroups, None
         if cgroups is not None:
             await asyncio.to_thread(remove_root, cgroups)

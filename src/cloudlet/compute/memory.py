@@ -14,13 +14,16 @@ import os
 from collections.abc import Iterator
 
 from cloudlet.compute import kernel_files
+from cloudlet.compute.corner import allowed
 from cloudlet.compute.freezing import end
 from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.polling import LOOK_S, MOST_PROCESSES, SOON_S, Excess, PolledMeter
-from cloudlet.compute.processors import ProcessorShare, allowed
+from cloudlet.compute.processors import ProcessorShare
 
 _MB = 1024 * 1024
 MAX_PROCESSES = 1024
+#: Between two steps of what nobody waits for: who was woken by the loop shares its processor.
+PAUSE_S = 0.001
 
 
 class CgroupMeter:
@@ -45,7 +48,8 @@ class CgroupMeter:
     @classmethod
     async def make(cls, root: CgroupRoot, name: str, *, last: bool = False) -> CgroupMeter:
         """The groups, empty and with what limits all alike. `last`: they come after everybody
-        else until `limit`. Raises OSError, and leaves nothing behind, where one is refused.
+        else until `limit`, and nobody waits for them. Raises OSError, and leaves nothing behind,
+        where one is refused.
 
         Step by step, others have their turn between them: a thread would hold the interpreter's
         lock while the kernel has it wait.
@@ -53,7 +57,7 @@ class CgroupMeter:
         meter = cls(root, name)
         try:
             for _ in meter._making(last):
-                await asyncio.sleep(0)
+                await asyncio.sleep(PAUSE_S if last else 0)
         except BaseException:
             for _ in meter._removing():
                 pass
@@ -87,7 +91,7 @@ class CgroupMeter:
         only environments without a pid namespace can, is ended.
         """
         for _ in self._removing():
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE_S)
 
     def _removing(self) -> Iterator[None]:
         end(self.pids)
@@ -129,8 +133,8 @@ class CgroupMeter:
 
     def resume(self) -> None:
         """An invocation begins."""
-        if self.share is not None and self.share.idle:
-            self.share.pace()
+        if self.share is not None:
+            self.share.resume()
 
     def retire(self) -> None:
         """It ends: let all others go first."""

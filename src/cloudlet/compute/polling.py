@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
+import time
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
-from cloudlet.compute import kernel_files
-from cloudlet.compute.processors import (
-    Crowds,
-    allowed,
-    corner,
-    elsewhere,
+from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
+from cloudlet.compute.processes import (
+    anonymous_bytes,
+    children_of,
+    kernel_s,
+    last_pid_of_all,
     move,
+    private_bytes,
     threads_of,
 )
+from cloudlet.compute.processors import MOST_IN_KERNEL
 
 Excess = Literal["memory", "processes"]
 
 MOST_THREADS, MOST_PROCESSES = 256, 64  # of an environment
 LOOK_S = 0.05  # between two looks at one that works
 SOON_S = 0.01  # and as soon as that, where processes multiply
-_COUNTING_S = 0.002
+_COUNTING_S = 0.001
 _CROWD_LOOK_S = 0.5  # at the memory of many processes, which takes a thread milliseconds
-_COUNTED_AT_ONCE = 24  # threads
+_COUNTED_AT_ONCE = 8  # threads, which takes 0.2 ms
 _STIR = 16  # processes and threads that anybody began since the last look
-_MOST_IN_KERNEL = 0.75  # part of the time between two looks
 _MANY = 16  # processes for which an environment is put into the corner, where no group weighs it
-_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 _LOOKED_AT = 32  # processes, whose memory is counted
+_BETWEEN_S = 0.002  # two close looks of many
 
 
 class Census:
@@ -59,7 +60,7 @@ class Census:
             if to_corner:
                 move(threads, corner())
             for thread in threads:
-                self.pending += _children(pid, thread)
+                self.pending += children_of(pid, thread)
 
 
 class PolledMeter:
@@ -70,15 +71,16 @@ class PolledMeter:
     exceed the limit, a thread looks at what is theirs alone. At most `_LOOKED_AT` are looked at.
     """
 
-    def __init__(self, pid: int, crowds: Crowds, keeper: int = 0) -> None:
+    def __init__(self, pid: int, place: Corner, keeper: int = 0) -> None:
         """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
         self._pid, self._keeper = pid, keeper
-        self._crowds, self._key = crowds, ""
+        self._corner, self._key = place, ""
         self._cornered = False
         self._on = allowed()
         self._looked, self._last_pid = 0.0, 0
         self._kernel_s = -1.0  # that its processes were in the kernel, at the last look
         self._census: Census | None = None
+        self._counted: list[int] = []  # by the last census of a crowd
         self._peak = 0
         self._private = 0
         self._looking: threading.Thread | None = None
@@ -91,16 +93,14 @@ class PolledMeter:
 
     @property
     def processors(self) -> list[int]:
-        """Those that the environment may use: one that holds up others the corner, others all but
-        that while there is any in it.
-        """
-        if self._key in self._crowds:
-            return corner()
-        return elsewhere() if self._crowds.lately() else allowed()
+        """Those that the environment may use."""
+        return self._corner.processors_for(self._key)
 
     def resume(self) -> None:
-        """An invocation begins: it had better not wait for a crowd's processes."""
+        """An invocation begins: it stays out of the corner while there is work in it."""
         processors = self.processors
+        if processors == allowed() and self._corner.is_occupied():
+            processors = elsewhere()
         if processors == self._on:
             return
         self._on, self._cornered = processors, False
@@ -110,6 +110,7 @@ class PolledMeter:
         """It ends: have its first process, whose threads are most of it, leave the other
         processors to all others.
         """
+        self._corner.occupy()
         if corner() != allowed():
             move(threads_of([self._pid]), corner())
 
@@ -118,7 +119,7 @@ class PolledMeter:
         return self._weigh(self.pids())
 
     def _weigh(self, pids: list[int]) -> int:
-        total = sum(map(_anonymous, pids))
+        total = sum(map(anonymous_bytes, pids))
         self._peak = max(self._peak, total)
         return total
 
@@ -133,7 +134,7 @@ class PolledMeter:
         """What it has too much of. A look is cheap where the last one was a moment ago and hardly
         any process was begun since, by anybody.
         """
-        now, last_pid = perf_counter(), _last_pid()
+        now, last_pid = perf_counter(), last_pid_of_all()
         since_s = now - self._looked
         is_due = since_s >= (_CROWD_LOOK_S if self._cornered else LOOK_S)
         if self._census is None and not is_due and 0 <= last_pid - self._last_pid < _STIR:
@@ -143,23 +144,23 @@ class PolledMeter:
             return "processes"
         if is_due:
             self._looked = now
-            pids = self.pids()
+            pids = self._counted if self._cornered else self.pids()
             if not self._cornered and self._holds_up(pids, since_s):
-                self._corner()
+                self._retreat()
             if self._exceeds(pids, limit_bytes):
                 return "memory"
         return None
 
     def _holds_up(self, pids: list[int], since_s: float) -> bool:
         """Whether it was in the kernel, where others have to wait for it, most of the time."""
-        before_s, self._kernel_s = self._kernel_s, sum(map(_kernel_s, pids))
-        return before_s >= 0 and self._kernel_s - before_s > _MOST_IN_KERNEL * since_s
+        before_s, self._kernel_s = self._kernel_s, sum(map(kernel_s, pids))
+        return before_s >= 0 and self._kernel_s - before_s > MOST_IN_KERNEL * since_s
 
-    def _corner(self) -> None:
+    def _retreat(self) -> None:
         """Leave the other processors to all others: all of it follows at the next looks."""
         self._cornered, self._looked = True, perf_counter()
         self._on = corner()
-        self._crowds.add(self._key)
+        self._corner.send(self._key)
         self._census = self._begin_census()
 
     def _begin_census(self) -> Census:
@@ -174,9 +175,9 @@ class PolledMeter:
         census = self._census = self._census or self._begin_census()
         census.go_on(_COUNTED_AT_ONCE, to_corner=self._cornered)
         if not self._cornered and census.processes > _MANY:
-            self._corner()
+            self._retreat()
         elif not census.pending:
-            self._census = None
+            self._census, self._counted = None, census.pids[:_LOOKED_AT]
         return census.processes > MOST_PROCESSES or census.threads > MOST_THREADS
 
     @property
@@ -193,8 +194,8 @@ class PolledMeter:
         except OSError:
             return []
         found = []
-        for child in _children(self._keeper, self._keeper):
-            for pid in _children(child, child):
+        for child in children_of(self._keeper, self._keeper):
+            for pid in children_of(child, child):
                 with contextlib.suppress(OSError):
                     if Path(f"/proc/{pid}/ns/pid").readlink() == own:
                         found.append(pid)
@@ -208,12 +209,16 @@ class PolledMeter:
         if self._weigh(pids) <= limit_bytes:
             return False
         if self._looking is None or not self._looking.is_alive():
-            self._looking = threading.Thread(target=self._look, daemon=True)
+            self._looking = threading.Thread(target=self._look, args=(pids,), daemon=True)
             self._looking.start()
         return self._private > limit_bytes
 
-    def _look(self) -> None:
-        self._private = sum(map(_private, self.pids()))
+    def _look(self, pids: list[int]) -> None:
+        total = 0
+        for pid in pids:
+            total += private_bytes(pid)
+            time.sleep(_BETWEEN_S if len(pids) > _MANY else 0)
+        self._private = total
 
     def peak_bytes(self) -> int:
         """The most that was seen; now included, unless that is to look at many processes."""
@@ -227,50 +232,3 @@ class PolledMeter:
 
     async def remove(self) -> None:
         """There is nothing to remove."""
-
-
-def _last_pid() -> int:
-    """The number that the last process or thread got: it grows by one with each."""
-    return int(kernel_files.read("/proc/loadavg").split()[4])
-
-
-def _children(pid: int, thread: int) -> list[int]:
-    try:
-        return [
-            int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()
-        ]
-    except OSError:
-        return []
-
-
-def _anonymous(pid: int) -> int:
-    try:
-        resident, shared = kernel_files.read(f"/proc/{pid}/statm").split(None, 3)[1:3]
-    except (OSError, ValueError):
-        return 0
-    return (int(resident) - int(shared)) * _PAGE
-
-
-def _kernel_s(pid: int) -> float:
-    try:
-        fields = kernel_files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    except OSError:
-        return 0.0
-    return int(fields[12]) / _TICKS if len(fields) > 12 else 0.0  # stime, proc_pid_stat(5)
-
-
-def _private(pid: int) -> int:
-    try:
-        pages = kernel_files.read(f"/proc/{pid}/smaps_rollup")
-    except OSError:
-        return 0
-    start = pages.find(b"Private_Dirty:")
-    return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
-
-
-def host_pid(pidfd: int) -> int:
-    """The pid, in our own namespace, of the process behind a pidfd."""
-    for line in kernel_files.read(f"/proc/self/fdinfo/{pidfd}").splitlines():
-        if line.startswith(b"Pid:"):
-            return int(line.split()[1])
-    raise ProcessLookupError("the process is gone")

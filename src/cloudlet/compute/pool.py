@@ -70,7 +70,7 @@ class Compute:
         self._max_starting = 2 * (os.cpu_count() or 2)
         self._machine = Machine(data, code_root, namespaces=namespaces, network=network)
         self._zygotes = Zygotes(self._machine, data, code_root, reserve)
-        self._templates = Templates(reserve)
+        self._templates = Templates(self._machine, reserve)
         self._starter = Starter(
             self._machine, self._zygotes, self._templates,
             data=data, code_root=code_root, logs=logs,

@@ -15,17 +15,13 @@ Zygotes, whose forks take half of one, and what they make ahead of its use stay 
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import platform
-import struct
-from collections.abc import Iterable, Iterator
-from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from cloudlet.compute import kernel_files
+from cloudlet.compute.corner import allowed, corner, elsewhere
+from cloudlet.compute.processes import move
 
 if TYPE_CHECKING:
     from cloudlet.compute.groups import CgroupRoot
@@ -36,52 +32,19 @@ _BURST_S = 0.02  # of processor time that may be saved up, or owed
 _EARNED_S = 0.005
 _LOOK_S = 0.001
 _WHOLE = {1: 1024, 2: 100}
+_COUNTED = {1: ("cpuacct.usage", "cpuacct.usage_sys"), 2: ("cpu.stat", "cpu.stat")}
 _MOST_OWED_S = 0.5  # at an environment's end, its start included
 _MOST_DEBTS = 1024
 _LATELY_S = 3.0
-_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _LEAST = {1: 2, 2: 1}
 _CROWD = 64  # threads
+MOST_IN_KERNEL = 0.75  # part of the time between two looks
 _PASSES = 3  # over a crowd that grows
-_RESET_ON_FORK = 1
-_TURN_NS = 100_000
-_libc = ctypes.CDLL(None)
 
 
-@cache
-def allowed() -> list[int]:
-    """The processors that the platform might use when it began."""
-    return sorted(os.sched_getaffinity(os.getpid()))
-
-
-@cache
-def corner() -> list[int]:
-    """Those of them for what nobody waits for: a quarter, at least one."""
-    processors = allowed()
-    return processors[-max(1, len(processors) // 4) :]
-
-
-@cache
-def elsewhere() -> list[int]:
-    """The others, where there are any; else all."""
-    return allowed()[: -len(corner())] or allowed()
-
-
-def leave_corner() -> None:
-    """Have our thread go on elsewhere, if it is there: who gets to work there now may hold it up
-    for a millisecond.
-    """
-    if elsewhere() != allowed() and _libc.sched_getcpu() in corner():
-        with contextlib.suppress(OSError):  # somebody has restricted us since
-            os.sched_setaffinity(0, elsewhere())
-            os.sched_setaffinity(0, allowed())
-
-
-def move(threads: Iterable[int], processors: list[int]) -> None:
-    """Have these threads, and what they start from now on, run on these processors."""
-    for thread in threads:
-        with contextlib.suppress(OSError):  # it has ended
-            os.sched_setaffinity(thread, processors)
+def owes(root: CgroupRoot, key: str) -> bool:
+    """Whether an environment of this key ended of late that had taken more than its right."""
+    return perf_counter() - root.debts.get(key, (0.0, -_LATELY_S))[1] < _LATELY_S
 
 
 def _is_outside(thread: int) -> bool:
@@ -91,69 +54,19 @@ def _is_outside(thread: int) -> bool:
         return False
 
 
-class Crowds:
-    """The keys of which an environment was a crowd, or held up others like one, within the last
-    three seconds: the next one begins in the corner.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[str, float] = {}
-        self._last = -_LATELY_S
-
-    def add(self, key: str) -> None:
-        """One was."""
-        if len(self._seen) >= _MOST_DEBTS:
-            self._seen.clear()
-        self._last = self._seen[key] = perf_counter()
-
-    def lately(self) -> bool:
-        """Whether there was any."""
-        return perf_counter() - self._last < _LATELY_S
-
-    def __contains__(self, key: str) -> bool:
-        return perf_counter() - self._seen.get(key, -_LATELY_S) < _LATELY_S
-
-
-def owes(root: CgroupRoot, key: str) -> bool:
-    """Whether an environment of this key ended of late that had taken more than its right."""
-    return perf_counter() - root.debts.get(key, (0.0, -_LATELY_S))[1] < _LATELY_S
-
-
-def take_short_turns(threads: Iterable[int]) -> None:
-    """Have these threads take turns of 0.1 ms: they are let in at once when they wake and others
-    run whose turns are longer (sched_attr(2), Linux 6.12). What they start takes turns of the
-    usual length, 3 ms.
-    """
-    number = _SCHED_SETATTR.get(platform.machine())
-    if number is None:
-        return
-    for thread in threads:
-        with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
-            if os.sched_getscheduler(thread) == os.SCHED_OTHER:
-                nice = os.getpriority(os.PRIO_PROCESS, thread)
-                turns = struct.pack("=IIQiIQQQ", 48, 0, _RESET_ON_FORK, nice, 0, _TURN_NS, 0, 0)
-                _libc.syscall(ctypes.c_long(number), thread, turns, 0)
-
-
-def threads_of(pids: Iterable[int]) -> Iterator[int]:
-    """The threads of these processes, as far as they live."""
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            yield from map(int, os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - a hot place
-
-
 class ProcessorShare:
     """The group that shares processors out to one environment, and how it stands to its right."""
 
     def __init__(self, root: CgroupRoot, name: str) -> None:
         assert root.cpu is not None
         self.idle = False
+        self._on = allowed()
         #: Whether it is a crowd of which some may yet be outside of the corner.
         self.escapes = False
         self._cornered = False
         self._seen: set[int] = set()  # its threads, of one in the corner
         self._key = ""
-        self._debts, self._crowds = root.debts, root.crowds
+        self._debts, self._corner = root.debts, root.corner
         self._folder = root.cpu / name
         self._version = root.version
         self._weight = _WHOLE[root.version]
@@ -161,28 +74,51 @@ class ProcessorShare:
         self._credit_s = _BURST_S
         self._seen_s, self._looked = 0.0, perf_counter()
         self._begun = self._looked
-        self._usage = -1
+        self._watched, self._kernel_seen_s = self._looked, 0.0
+        self._usage = self._kernel_usage = -1
         if root.usage is not None:
-            file = "cpuacct.usage" if root.version == 1 else "cpu.stat"
-            self._usage = os.open(root.usage / name / file, os.O_RDONLY | os.O_CLOEXEC)
+            files = _COUNTED[root.version]
+            self._usage, self._kernel_usage = (
+                os.open(root.usage / name / file, os.O_RDONLY | os.O_CLOEXEC) for file in files
+            )
 
     def limit(self, memory_mb: int, key: str) -> None:
         """Set the right, and the weight among those who are within theirs."""
         self._key = key
         self._right = memory_mb / _MB_A_PROCESSOR
-        self._weight = max(2, round(_WHOLE[self._version] * self._right))
+        self._weight = self._proper_weight
         self._seen_s, self._looked = self._used_s(), perf_counter()
         self._begun = self._looked
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
-        if key in self._crowds:
-            self._corner()
+        self._on = self._corner.processors_for(key)
+        if self._on == corner():
+            self._retreat()
         self._be(idle=self._credit_s < 0)
+
+    @property
+    def _proper_weight(self) -> int:
+        return max(2, round(_WHOLE[self._version] * self._right))
 
     @property
     def processors(self) -> list[int]:
         """Those that it may use."""
-        return corner() if self._cornered else allowed()
+        return corner() if self._cornered else self._on
+
+    def resume(self) -> None:
+        """An invocation begins: one within its right stays out of the corner while there is work
+        in it; one that was sent there may come back after three seconds.
+        """
+        if self._cornered and self._corner.processors_for(self._key) != corner():
+            self._come_back()
+        if self.idle:
+            self.pace()
+        self._stay(elsewhere() if self._corner.is_occupied() and not self.idle else allowed())
+
+    def _stay(self, processors: list[int]) -> None:
+        if processors != self._on and not self._cornered:
+            self._on = processors
+            move(self._threads(), processors)
 
     def step_back(self) -> None:
         """Let all others go first until `limit`: nobody waits for what is made ahead.
@@ -197,7 +133,8 @@ class ProcessorShare:
         """Let all others go first from now on: it ends. In the corner, where there is one: the
         kernel ends a process for half a millisecond without a break.
         """
-        self._corner()
+        self._corner.occupy()
+        self._retreat()
         self._be(idle=True)
 
     def pace(self) -> None:
@@ -215,26 +152,44 @@ class ProcessorShare:
             self._be(idle=False)
         elif not self.idle and self._credit_s < 0:
             self._be(idle=True)
+            self._stay(allowed())
 
     def watch(self) -> None:
-        """`pace`, and put a crowd that is beyond its right into the corner; what was being forked
-        meanwhile follows at the next looks.
+        """`pace`, and put one that is beyond its right into the corner if it is a crowd, or was in
+        the kernel, where others have to wait for it, most of the time since the last look; what
+        was being forked meanwhile follows at the next looks.
         """
         self.pace()
+        is_in_kernel = self._is_in_kernel()
         if self._cornered:
+            self._corner.occupy()
             self._gather()
-        elif self.idle and len(self._threads()) > _CROWD:
-            self._crowds.add(self._key)
-            self._corner()
+        elif self.idle and (is_in_kernel or len(self._threads()) > _CROWD):
+            self._corner.send(self._key)
+            self._retreat()
 
-    def _corner(self) -> None:
-        """Leave the other processors to all others, from now to the end."""
+    def _is_in_kernel(self) -> bool:
+        now, kernel_s = perf_counter(), self._kernel_s()
+        since_s, used_s = now - self._watched, kernel_s - self._kernel_seen_s
+        self._watched, self._kernel_seen_s = now, kernel_s
+        return used_s > MOST_IN_KERNEL * since_s
+
+    def _retreat(self) -> None:
+        """Leave the other processors to all others from now on."""
         if self._cornered or corner() == allowed():
             return
         self._weight = _LEAST[self._version]
         self._be(idle=False)
         self._cornered = True
         self._gather()
+
+    def _come_back(self) -> None:
+        self._cornered = False
+        self._seen.clear()
+        self._weight = self._proper_weight
+        self._be(idle=self._credit_s < 0)
+        self._on = allowed()
+        move(self._threads(), self._on)
 
     def _gather(self) -> None:
         """Move those that are not in the corner; who were being forked meanwhile, once more."""
@@ -262,6 +217,14 @@ class ProcessorShare:
             return int(data) / 1e9
         return int(data.split(None, 2)[1]) / 1e6  # usage_usec comes first
 
+    def _kernel_s(self) -> float:
+        if self._kernel_usage < 0:
+            return 0.0
+        data = os.pread(self._kernel_usage, 128, 0)
+        if self._version == 1:
+            return int(data) / 1e9
+        return int(data.partition(b"system_usec ")[2].split(None, 1)[0]) / 1e6
+
     def _be(self, *, idle: bool) -> None:
         """Idle or not; to leave it sets an ordinary weight, which is not ours."""
         if self._cornered:
@@ -274,7 +237,7 @@ class ProcessorShare:
                 name = "cpu.shares" if self._version == 1 else "cpu.weight"
                 kernel_files.write(self._folder / name, self._weight)
         except OSError:  # before Linux 5.15
-            self._usage = -1
+            self._stop_counting()
 
     def close(self) -> None:
         """Leave the debt behind, and let go of the descriptor."""
@@ -283,6 +246,10 @@ class ProcessorShare:
             if len(self._debts) >= _MOST_DEBTS:
                 self._debts.clear()
             self._debts[self._key] = -min(_MOST_OWED_S, owed_s), perf_counter()
-        if self._usage >= 0:
-            os.close(self._usage)
-            self._usage = -1
+        self._stop_counting()
+
+    def _stop_counting(self) -> None:
+        for fd in (self._usage, self._kernel_usage):
+            if fd >= 0:
+                os.close(fd)
+        self._usage = self._kernel_usage = -1

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.compute import freezing, platform_log, processors, report
+from cloudlet.compute import freezing, platform_log, report
 from cloudlet.compute.channel import Channel
 from cloudlet.compute.environment import EnvironmentSpec, Outcome
 from cloudlet.compute.errors import ComputeError, SandboxFailed
@@ -23,6 +23,7 @@ from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.log_pipe import LogPipe
 from cloudlet.compute.memory import Meter
 from cloudlet.compute.polling import MOST_PROCESSES, MOST_THREADS
+from cloudlet.compute.processes import take_short_turns, threads_of
 from cloudlet.compute.stream import MAX_STREAMED_BYTES
 
 _MB = 1024 * 1024
@@ -131,7 +132,7 @@ class Sandbox:
         assert self.log is not None
         if self._frozen:
             self.thaw()
-        if self.meter is not None:
+        if self.meter is not None and self.invocations > 0:
             self.meter.resume()
         invocation, spec = job.invocation, job.spec
         self._job = job
@@ -435,7 +436,7 @@ class Sandbox:
     def _settle(self) -> None:
         """It has shown that it gives way: it is let in at once when it wakes."""
         if self.status in ("idle", "busy") and self.meter is not None:
-            processors.take_short_turns(processors.threads_of(self.meter.pids()))
+            take_short_turns(threads_of(self.meter.pids()))
 
     def _from_launcher(self, kind: bytes, body: bytes) -> None:
         if kind == b"W" and len(body) == 4:

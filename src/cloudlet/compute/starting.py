@@ -107,8 +107,7 @@ class Starter:
         if learned and self._templates.wanted(spec):
             message = self._particulars(spec, started.runtime)
             environ = particulars.environ(spec, started.runtime)
-            cgroups = self._machine.cgroups
-            self._templates.learn(spec, started.zygote, cgroups, message, environ, learned)
+            self._templates.learn(spec, started.zygote, message, environ, learned)
 
     async def snapshot(self, spec: EnvironmentSpec) -> SnapshotState:
         """See `Compute.prepare_snapshot`."""
@@ -124,9 +123,7 @@ class Starter:
             return SnapshotState(False, "extensions and wrapper scripts are started anew")
         log = EnvironmentLog(self._logs, spec.log_group, report.stream_name(spec.version))
         begun = platform_log.begun(spec, runtime)
-        return await self._templates.snapshot(
-            spec, zygote, self._machine.cgroups, message, environ, log, begun
-        )
+        return await self._templates.snapshot(spec, zygote, message, environ, log, begun)
 
     async def _take(self, zygote: Zygote, spec: EnvironmentSpec) -> Sandbox:
         """A blank of the version's template, where it has one; else of the zygote."""

@@ -27,11 +27,12 @@ from cloudlet.compute import platform_log
 from cloudlet.compute.environment import EnvironmentSpec, SnapshotState, TemplateState
 from cloudlet.compute.errors import ComputeError, SandboxFailed
 from cloudlet.compute.forker import Forker, Keeper
-from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.log import EnvironmentLog
+from cloudlet.compute.machine import Machine
 from cloudlet.compute.memory import CgroupMeter
 from cloudlet.compute.output import Output
-from cloudlet.compute.polling import PolledMeter, host_pid
+from cloudlet.compute.polling import PolledMeter
+from cloudlet.compute.processes import host_pid
 from cloudlet.compute.reserve import Reserve
 from cloudlet.compute.sandbox import Sandbox
 
@@ -62,8 +63,8 @@ def _failure(reason: str) -> str:
 class Template(Forker):
     """One version's template and the environments forked from it."""
 
-    def __init__(self, spec: EnvironmentSpec, cgroups: CgroupRoot | None, reserve: Reserve) -> None:
-        super().__init__("template", cgroups, reserve)
+    def __init__(self, spec: EnvironmentSpec, machine: Machine, reserve: Reserve) -> None:
+        super().__init__("template", machine, reserve)
         self.spec = spec
         self.import_ms = 0.0
         self.used_at = perf_counter()
@@ -150,7 +151,7 @@ class Template(Forker):
         self._blanks.clear()
 
     def _polled(self, pidfd: int) -> PolledMeter:
-        return PolledMeter(host_pid(pidfd), self._crowds, host_pid(self._pidfd))
+        return PolledMeter(host_pid(pidfd), self._corner, host_pid(self._pidfd))
 
 
 @dataclass(slots=True)
@@ -167,8 +168,8 @@ class _Entry:
 class Templates:
     """The templates of all versions: at most one each."""
 
-    def __init__(self, reserve: int | None) -> None:
-        self._reserve = reserve
+    def __init__(self, machine: Machine, reserve: int | None) -> None:
+        self._machine, self._reserve = machine, reserve
         self._entries: dict[str, _Entry] = {}
         self._leaving: set[Template] = set()
 
@@ -193,7 +194,7 @@ class Templates:
         return entry.template
 
     def learn(
-        self, spec: EnvironmentSpec, zygote: Forker, cgroups: CgroupRoot | None,
+        self, spec: EnvironmentSpec, zygote: Forker,
         message: Mapping[str, Any], environ: Mapping[str, str], said: bytes,
     ) -> None:  # fmt: skip
         """Make the template from what the version's first environment `said` of its imports."""
@@ -203,7 +204,7 @@ class Templates:
             return
         if sum(map(len, learned.modules)) > _MAX_NAMES_BYTES:
             return
-        template = Template(spec, cgroups, Reserve(self._reserve, "python", floor=1))
+        template = Template(spec, self._machine, Reserve(self._reserve, "python", floor=1))
         entry = self._entries[spec.key] = _Entry(spec, len(learned.modules), template=template)
         content = {
             **message, "environ": environ, "modules": learned.modules, "changed": learned.changed,
@@ -211,7 +212,7 @@ class Templates:
         entry.work = asyncio.get_running_loop().create_task(self._make(entry, zygote, content))
 
     async def snapshot(
-        self, spec: EnvironmentSpec, zygote: Forker, cgroups: CgroupRoot | None,
+        self, spec: EnvironmentSpec, zygote: Forker,
         message: Mapping[str, Any], environ: Mapping[str, str], log: EnvironmentLog,
         begun: list[str],
     ) -> SnapshotState:  # fmt: skip
@@ -220,7 +221,7 @@ class Templates:
         """
         entry = self._entries.get(spec.key)
         if entry is None:
-            template = Template(spec, cgroups, Reserve(self._reserve, "python", floor=1))
+            template = Template(spec, self._machine, Reserve(self._reserve, "python", floor=1))
             entry = self._entries[spec.key] = _Entry(spec, 0, template=template)
             entry.expires = perf_counter() + spec.credentials_valid_s / 2
             content = {**message, "environ": environ, "modules": [], "changed": {}}

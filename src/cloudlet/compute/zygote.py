@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.forker import Forker
-from cloudlet.compute.groups import CgroupRoot
 from cloudlet.compute.jail import JailPlan
+from cloudlet.compute.machine import Machine
 from cloudlet.compute.network import Network
 from cloudlet.compute.reserve import Reserve
 
@@ -24,8 +24,8 @@ _END_S = 10.0  # it ends what environments without a pid namespace left running
 class Zygote(Forker):
     """One runtime family's parent of environments."""
 
-    def __init__(self, plan: JailPlan, cgroups: CgroupRoot | None, reserve: Reserve) -> None:
-        super().__init__(plan.runtime.family, cgroups, reserve, isolated=plan.namespaces)
+    def __init__(self, plan: JailPlan, machine: Machine, reserve: Reserve) -> None:
+        super().__init__(plan.runtime.family, machine, reserve, isolated=plan.namespaces)
         self.plan = plan
         self.sdk = self.own_network = False
         self._process: subprocess.Popen[bytes] | None = None

@@ -62,7 +62,7 @@ class Zygotes:
         if not plan.namespaces:
             await asyncio.to_thread(plan.build_sdk_view)
         while True:
-            zygote = Zygote(plan, machine.cgroups, Reserve(self._reserve, runtime.family))
+            zygote = Zygote(plan, machine, Reserve(self._reserve, runtime.family))
             await zygote.start(machine.network)
             connected = not zygote.own_network or await machine.network.ready()
             if refused := machine.network.refused:

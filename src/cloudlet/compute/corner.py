@@ -1,0 +1,108 @@
+"""The corner: the processors for what nobody waits for.
+
+Where the kernel cannot be interrupted (a fork, a process's end) it takes up to a millisecond, and
+the scheduler sends who wakes to a processor where only such work is as to a free one. So that
+work has a quarter of the processors, and while there is any, those whom somebody waits for stay
+out of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from functools import cache
+from time import perf_counter
+
+from cloudlet.compute.processes import children_of, move, threads_of
+
+_LATELY_S = 3.0
+_OCCUPIED_S = 0.5  # by one start or end: that of a Java virtual machine takes so long
+_MOST_KEYS = 1024
+
+
+@cache
+def allowed() -> list[int]:
+    """The processors that the platform might use when it began."""
+    return sorted(os.sched_getaffinity(os.getpid()))
+
+
+@cache
+def corner() -> list[int]:
+    """Those of them for what nobody waits for: a quarter, at least one."""
+    processors = allowed()
+    return processors[-max(1, len(processors) // 4) :]
+
+
+@cache
+def elsewhere() -> list[int]:
+    """The others, where there are any; else all."""
+    return allowed()[: -len(corner())] or allowed()
+
+
+def _stays_out(pid: int) -> bool:
+    try:
+        return sorted(os.sched_getaffinity(pid)) == elsewhere()
+    except OSError:  # it has ended
+        return False
+
+
+class Corner:
+    """Who has to be in the corner, and whether there is work in it."""
+
+    def __init__(self) -> None:
+        self._sent: dict[str, float] = {}  # by key: when
+        self._last_sent = -_LATELY_S
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def send(self, key: str) -> None:
+        """An environment of this key holds up others, and so might the next: for three seconds
+        those begin there, and all others elsewhere.
+        """
+        if len(self._sent) >= _MOST_KEYS:
+            self._sent.clear()
+        self._last_sent = self._sent[key] = perf_counter()
+        self.occupy(_LATELY_S)
+
+    def processors_for(self, key: str) -> list[int]:
+        """Where an environment of this key begins."""
+        now = perf_counter()
+        if now - self._sent.get(key, -_LATELY_S) < _LATELY_S:
+            return corner()
+        return elsewhere() if now - self._last_sent < _LATELY_S else allowed()
+
+    def occupy(self, seconds: float = _OCCUPIED_S) -> None:
+        """Work begins or ends there, which may take so long: our main thread stays out of it, and
+        so do environments from their next invocation on. To be called in the event loop.
+        """
+        if elsewhere() == allowed():
+            return
+        self._until = max(self._until, perf_counter() + seconds)
+        if self._timer is None:
+            move([threading.get_native_id()], elsewhere())
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def is_occupied(self) -> bool:
+        """Whether there is work in it."""
+        return perf_counter() < self._until
+
+    def _look(self) -> None:
+        left_s = self._until - perf_counter()
+        if left_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._look)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Let our threads run everywhere again, with what was begun meanwhile."""
+        self._until = 0.0
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        own = os.getpid()
+        for thread in list(threads_of([own])):
+            move([thread], allowed())
+            restricted = [pid for pid in children_of(own, thread) if _stays_out(pid)]
+            move(threads_of(restricted), allowed())

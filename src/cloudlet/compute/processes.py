@@ -1,0 +1,101 @@
+"""What the kernel says of processes and their threads, and how it schedules these."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import struct
+from collections.abc import Iterable, Iterator
+
+from cloudlet.compute import kernel_files
+
+_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+_RESET_ON_FORK = 1
+_TURN_NS = 100_000
+_libc = ctypes.CDLL(None)
+
+
+def threads_of(pids: Iterable[int]) -> Iterator[int]:
+    """The threads of these processes, as far as they live."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            yield from map(int, os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - a hot place
+
+
+def last_pid_of_all() -> int:
+    """The number that the last process or thread got: it grows by one with each."""
+    return int(kernel_files.read("/proc/loadavg").split()[4])
+
+
+def children_of(pid: int, thread: int) -> list[int]:
+    """The processes that this thread of a process began, as far as they live."""
+    try:
+        return [
+            int(word) for word in kernel_files.read(f"/proc/{pid}/task/{thread}/children").split()
+        ]
+    except OSError:
+        return []
+
+
+def anonymous_bytes(pid: int) -> int:
+    """Resident pages that are no file's, those shared with who forked it among them; read without
+    a lock of the process.
+    """
+    try:
+        resident, shared = kernel_files.read(f"/proc/{pid}/statm").split(None, 3)[1:3]
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * _PAGE
+
+
+def kernel_s(pid: int) -> float:
+    """Processor time that it spent in the kernel."""
+    try:
+        fields = kernel_files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
+        return 0.0
+    return int(fields[12]) / _TICKS if len(fields) > 12 else 0.0  # stime, proc_pid_stat(5)
+
+
+def private_bytes(pid: int) -> int:
+    """Written pages that are its own; waits for a lock that the process may hold for seconds."""
+    try:
+        pages = kernel_files.read(f"/proc/{pid}/smaps_rollup")
+    except OSError:
+        return 0
+    start = pages.find(b"Private_Dirty:")
+    return int(pages[start:].split(None, 2)[1]) * 1024 if start >= 0 else 0
+
+
+def host_pid(pidfd: int) -> int:
+    """The pid, in our own namespace, of the process behind a pidfd."""
+    for line in kernel_files.read(f"/proc/self/fdinfo/{pidfd}").splitlines():
+        if line.startswith(b"Pid:"):
+            return int(line.split()[1])
+    raise ProcessLookupError("the process is gone")
+
+
+def move(threads: Iterable[int], processors: list[int]) -> None:
+    """Have these threads, and what they start from now on, run on these processors."""
+    for thread in threads:
+        with contextlib.suppress(OSError):  # it has ended, or somebody has restricted us since
+            os.sched_setaffinity(thread, processors)
+
+
+def take_short_turns(threads: Iterable[int]) -> None:
+    """Have these threads take turns of 0.1 ms: they are let in at once when they wake and others
+    run whose turns are longer (sched_attr(2), Linux 6.12). What they start takes turns of the
+    usual length, 3 ms.
+    """
+    number = _SCHED_SETATTR.get(platform.machine())
+    if number is None:
+        return
+    for thread in threads:
+        with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
+            if os.sched_getscheduler(thread) == os.SCHED_OTHER:
+                nice = os.getpriority(os.PRIO_PROCESS, thread)
+                turns = struct.pack("=IIQiIQQQ", 48, 0, _RESET_ON_FORK, nice, 0, _TURN_NS, 0, 0)
+                _libc.syscall(ctypes.c_long(number), thread, turns, 0)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cloudlet.compute import corner as corners
+from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
+
+pytestmark = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner"
+)
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Corner]:
+    place = Corner()
+    yield place
+    place.close()
+
+
+def mine() -> list[int]:
+    return sorted(os.sched_getaffinity(os.getpid()))
+
+
+def test_the_corner_and_the_rest_are_all_processors() -> None:
+    assert sorted({*corner(), *elsewhere()}) == allowed()
+    assert not set(corner()) & set(elsewhere())
+
+
+async def test_while_there_is_work_in_it_our_thread_stays_out(place: Corner) -> None:
+    assert not place.is_occupied()
+    place.occupy(0.02)
+    place.occupy(0.05)
+    assert place.is_occupied()
+    assert mine() == elsewhere()
+    await asyncio.sleep(0.03)
+    assert mine() == elsewhere()
+    await asyncio.sleep(0.05)
+    assert not place.is_occupied()
+    assert mine() == allowed()
+
+
+async def test_what_was_begun_meanwhile_runs_everywhere_afterwards(place: Corner) -> None:
+    place.occupy()
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    with subprocess.Popen(  # noqa: ASYNC220 - a moment
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE
+    ) as child:
+        assert sorted(os.sched_getaffinity(child.pid)) == elsewhere()
+        place.close()
+        assert sorted(os.sched_getaffinity(child.pid)) == allowed()
+        assert thread.native_id is not None
+        assert sorted(os.sched_getaffinity(thread.native_id)) == allowed()
+    done.set()
+    thread.join()
+
+
+async def test_who_holds_up_others_begins_there_and_others_elsewhere_for_a_while(
+    place: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place.processors_for("crowd") == place.processors_for("other") == allowed()
+    place.send("crowd")
+    assert place.processors_for("crowd") == corner()
+    assert place.processors_for("other") == elsewhere()
+    monkeypatch.setattr(corners, "_LATELY_S", 0.0)
+    assert place.processors_for("crowd") == place.processors_for("other") == allowed()
+
+
+async def test_the_keys_that_are_remembered_are_limited(place: Corner) -> None:
+    for number in range(3000):
+        place.send(str(number))
+    assert len(place._sent) <= 1024
+    assert place.processors_for("2999") == corner()

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cloudlet.compute.processes import children_of, host_pid, kernel_s, move, threads_of
+
+
+def test_a_pidfd_leads_to_its_process() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        pidfd = os.pidfd_open(child.pid)
+        try:
+            assert host_pid(pidfd) == child.pid
+            assert list(threads_of([child.pid])) == [child.pid]
+            assert child.pid in children_of(os.getpid(), os.getpid())
+        finally:
+            os.close(pidfd)
+
+
+def test_who_has_ended_is_left_out() -> None:
+    nobody = 1 << 30
+    assert list(threads_of([nobody])) == children_of(nobody, nobody) == []
+    assert kernel_s(nobody) == 0
+    move([nobody], [0])
+
+
+def test_short_turns_are_taken_and_not_handed_on() -> None:
+    program = (
+        "import os, subprocess, sys\n"
+        "from cloudlet.compute.processes import take_short_turns, threads_of\n"
+        "take_short_turns([*threads_of([os.getpid()]), 1 << 30])\n"
+        "print(open('/proc/self/sched').read())\n"
+        "print(subprocess.run(['cat', '/proc/self/sched'], capture_output=True).stdout.decode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    slices = [line.split(":")[1] for line in done.stdout.splitlines() if "se.slice" in line]
+    if not slices:
+        pytest.skip("the kernel does not say")
+    own, childs = (float(text) for text in slices)
+    assert own in (100_000, 0.1)
+    assert childs > own
