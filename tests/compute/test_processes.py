@@ -3,10 +3,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from cloudlet.compute.processes import children_of, host_pid, kernel_s, move, threads_of
+from cloudlet.compute import kernel_files
+from cloudlet.compute.processes import (
+    children_of,
+    host_pid,
+    kernel_s,
+    move,
+    threads_of,
+    weigh_session,
+)
 
 
 def test_a_pidfd_leads_to_its_process() -> None:
@@ -44,3 +53,31 @@ def test_short_turns_are_taken_and_not_handed_on() -> None:
     own, childs = (float(text) for text in slices)
     assert own in (100_000, 0.1)
     assert childs > own
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel has no sessions")
+def test_a_session_gets_the_weight_of_its_process_when_the_kernel_allows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen(
+        ["nice", "-n", "7", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"up")
+        child.stdin.flush()
+        assert child.stdout.read(2) == b"up"
+        session = Path(f"/proc/{child.pid}/autogroup")
+        assert session.read_text().endswith("nice 0\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(kernel_files, "write", refuse)
+            assert not weigh_session(child.pid)
+        while not weigh_session(child.pid):  # others of ordinary users may have come first
+            pass
+        assert session.read_text().endswith("nice 7\n")
+    assert weigh_session(child.pid)  # nothing is left to do
+
+
+def refuse(*_: object) -> None:
+    raise BlockingIOError

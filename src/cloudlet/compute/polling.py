@@ -18,6 +18,7 @@ from cloudlet.compute.processes import (
     move,
     private_bytes,
     threads_of,
+    weigh_session,
 )
 from cloudlet.compute.processors import MOST_IN_KERNEL
 
@@ -75,7 +76,7 @@ class PolledMeter:
         """`keeper` is the process whose grandchildren in the pid namespace of `pid` count too."""
         self._pid, self._keeper = pid, keeper
         self._corner, self._key = place, ""
-        self._cornered = False
+        self._cornered = self._is_weighed = False
         self._on = allowed()
         self._looked, self._last_pid = 0.0, 0
         self._kernel_s = -1.0  # that its processes were in the kernel, at the last look
@@ -90,6 +91,7 @@ class PolledMeter:
         del memory_mb, tmp_mb
         self._key = key
         self._on = self.processors
+        self._weigh_session()
 
     @property
     def processors(self) -> list[int]:
@@ -98,6 +100,7 @@ class PolledMeter:
 
     def resume(self) -> None:
         """An invocation begins: it stays out of the corner while there is work in it."""
+        self._weigh_session()
         processors = self.processors
         if processors == allowed() and self._corner.is_occupied():
             processors = elsewhere()
@@ -105,6 +108,10 @@ class PolledMeter:
             return
         self._on, self._cornered = processors, False
         move(threads_of(self.pids()), processors)
+
+    def _weigh_session(self) -> None:
+        """Until it was done; `confinement.begin_session` is refused where many begin at once."""
+        self._is_weighed = self._is_weighed or weigh_session(self._pid)
 
     def retire(self) -> None:
         """It ends: have its first process, whose threads are most of it, leave the other
@@ -144,6 +151,7 @@ class PolledMeter:
             return "processes"
         if is_due:
             self._looked = now
+            self._weigh_session()
             pids = self._counted if self._cornered else self.pids()
             if not self._cornered and self._holds_up(pids, since_s):
                 self._retreat()

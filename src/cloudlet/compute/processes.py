@@ -99,3 +99,19 @@ def take_short_turns(threads: Iterable[int]) -> None:
                 nice = os.getpriority(os.PRIO_PROCESS, thread)
                 turns = struct.pack("=IIQiIQQQ", 48, 0, _RESET_ON_FORK, nice, 0, _TURN_NS, 0, 0)
                 _libc.syscall(ctypes.c_long(number), thread, turns, 0)
+
+
+def weigh_session(pid: int) -> bool:
+    """Have the session of a process count as little among sessions as the process does in it,
+    where the kernel shares processors out to them ("The autogroup feature", sched(7)). False
+    where that is refused for now: all ordinary users together may say so ten times a second.
+    """
+    try:
+        nice = os.getpriority(os.PRIO_PROCESS, pid)
+        if not kernel_files.read(f"/proc/{pid}/autogroup").endswith(b"nice %d\n" % nice):
+            kernel_files.write(f"/proc/{pid}/autogroup", nice)
+    except BlockingIOError:
+        return False
+    except OSError:  # it has ended, or there are no such groups
+        pass
+    return True

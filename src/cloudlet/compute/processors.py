@@ -38,7 +38,7 @@ _MOST_DEBTS = 1024
 _LATELY_S = 3.0
 _LEAST = {1: 2, 2: 1}
 _CROWD = 64  # threads
-MOST_IN_KERNEL = 0.75  # part of the time between two looks
+MOST_IN_KERNEL = 0.6  # part of the time between two looks
 _PASSES = 3  # over a crowd that grows
 
 
@@ -89,6 +89,7 @@ class ProcessorShare:
         self._weight = self._proper_weight
         self._seen_s, self._looked = self._used_s(), perf_counter()
         self._begun = self._looked
+        self._is_in_kernel()  # from now on
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
         self._on = self._corner.processors_for(key)
@@ -162,9 +163,10 @@ class ProcessorShare:
         self.pace()
         is_in_kernel = self._is_in_kernel()
         if self._cornered:
-            self._corner.occupy()
             self._gather()
-        elif self.idle and (is_in_kernel or len(self._threads()) > _CROWD):
+        elif not self.idle:
+            return
+        if is_in_kernel or len(self._seen or self._threads()) > _CROWD:
             self._corner.send(self._key)
             self._retreat()
 
