@@ -119,7 +119,7 @@ def test_a_look_is_due_after_a_while_or_where_processes_multiply(
 def test_a_census_goes_on_where_it_stopped(holder: subprocess.Popen[bytes]) -> None:
     census = Census([os.getpid()])
     seen = [0]
-    while census.pending:
+    while not census.is_over:
         census.go_on(1)
         assert census.processes <= seen[-1] + 1
         seen.append(census.processes)
@@ -129,3 +129,28 @@ def test_a_census_goes_on_where_it_stopped(holder: subprocess.Popen[bytes]) -> N
 
 def test_polling_sees_descendants(holder: subprocess.Popen[bytes]) -> None:
     assert PolledMeter(os.getpid(), Corner()).used_bytes() >= 64 * MB
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
+def test_who_has_nearly_all_of_the_corner_stays_there(
+    place: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) as busy:
+        try:
+            meter = PolledMeter(busy.pid, place)
+            meter.limit(128, 512, "key")
+            deadline = time.monotonic() + 0.5
+            while time.monotonic() < deadline:  # one of several processors is nobody's harm
+                assert meter.look(100 * MB) is None
+                time.sleep(meter.pause_s)
+            assert place.processors_for("key") == allowed()
+            place.send("key")
+            meter.limit(128, 512, "key")
+            monkeypatch.setattr(corners, "_LATELY_S", 0.3)
+            deadline = time.monotonic() + 1.0
+            while time.monotonic() < deadline:
+                assert meter.look(100 * MB) is None
+                time.sleep(meter.pause_s)
+            assert place.processors_for("key") == corner()
+        finally:
+            busy.kill()

@@ -13,14 +13,14 @@ from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
 from cloudlet.compute.processes import (
     anonymous_bytes,
     children_of,
-    kernel_s,
     last_pid_of_all,
     move,
     private_bytes,
     threads_of,
+    times_of,
     weigh_session,
 )
-from cloudlet.compute.processors import MOST_IN_KERNEL
+from cloudlet.compute.processors import MB_A_PROCESSOR, MOST_IN_KERNEL
 
 Excess = Literal["memory", "processes"]
 
@@ -29,8 +29,11 @@ LOOK_S = 0.05  # between two looks at one that works
 SOON_S = 0.01  # and as soon as that, where processes multiply
 _COUNTING_S = 0.001
 _CROWD_LOOK_S = 0.5  # at the memory of many processes, which takes a thread milliseconds
-_COUNTED_AT_ONCE = 8  # threads, which takes 0.2 ms
+_COUNTED_AT_ONCE = 16  # threads, which takes 0.2 ms
+_FEW_THREADS = 64  # that may be walked over at once
 _STIR = 16  # processes and threads that anybody began since the last look
+#: In which one that is beyond its right holds up others; and of how few it may have all.
+_MOST_PROCESSORS, _NEARLY_ALL = 1.5, 0.9
 _MANY = 16  # processes for which an environment is put into the corner, where no group weighs it
 _LOOKED_AT = 32  # processes, whose memory is counted
 _BETWEEN_S = 0.002  # two close looks of many
@@ -40,9 +43,15 @@ class Census:
     """A walk over processes, from those that are `pending` to their descendants."""
 
     def __init__(self, pending: list[int]) -> None:
-        self.pending = pending
+        self._pending = pending
+        self._unvisited: list[tuple[int, int]] = []  # threads of the last process found
         self.pids: list[int] = []
         self.threads = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all were found."""
+        return not self._pending and not self._unvisited
 
     @property
     def processes(self) -> int:
@@ -50,18 +59,22 @@ class Census:
         return len(self.pids)
 
     def go_on(self, most: int, *, to_corner: bool = False) -> None:
-        """Visit those of about so many threads, and move these `to_corner`."""
-        until = self.threads + most
-        while self.pending and self.threads < until:
-            pid = self.pending.pop()
-            threads = list(threads_of([pid]))
-            if threads:
-                self.pids.append(pid)
-                self.threads += len(threads)
+        """Visit so many threads at most, and move these `to_corner`."""
+        for _ in range(most):
+            while self._pending and not self._unvisited:
+                self._find(self._pending.pop())
+            if not self._unvisited:
+                break
+            pid, thread = self._unvisited.pop()
             if to_corner:
-                move(threads, corner())
-            for thread in threads:
-                self.pending += children_of(pid, thread)
+                move([thread], corner())
+            self._pending += children_of(pid, thread)
+
+    def _find(self, pid: int) -> None:
+        self._unvisited = [(pid, thread) for thread in threads_of([pid])]
+        self.threads += len(self._unvisited)
+        if self._unvisited:
+            self.pids.append(pid)
 
 
 class PolledMeter:
@@ -79,16 +92,20 @@ class PolledMeter:
         self._cornered = self._is_weighed = False
         self._on = allowed()
         self._looked, self._last_pid = 0.0, 0
-        self._kernel_s = -1.0  # that its processes were in the kernel, at the last look
+        self._right = 1.0  # processors
+        #: At the last look: what of it, and the time that they had been at work, and in the kernel.
+        self._used: tuple[list[int], float, float] = ([], 0.0, 0.0)
         self._census: Census | None = None
-        self._counted: list[int] = []  # by the last census of a crowd
+        self._counted = [pid]  # by the last census
+        self._is_large = False  # too large to be walked over at once
         self._peak = 0
         self._private = 0
         self._looking: threading.Thread | None = None
 
     def limit(self, memory_mb: int, tmp_mb: int, key: str = "") -> None:
         """RLIMIT_DATA is set inside."""
-        del memory_mb, tmp_mb
+        del tmp_mb
+        self._right = memory_mb / MB_A_PROCESSOR
         self._key = key
         self._on = self.processors
         self._weigh_session()
@@ -123,7 +140,11 @@ class PolledMeter:
 
     def used_bytes(self) -> int:
         """Resident memory without files, summed over the processes."""
-        return self._weigh(self.pids())
+        return self._weigh(self._known())
+
+    def _known(self) -> list[int]:
+        """Its processes: of many, or of many threads, those that the last census found."""
+        return self._counted if self._is_large or self._cornered else self.pids()
 
     def _weigh(self, pids: list[int]) -> int:
         total = sum(map(anonymous_bytes, pids))
@@ -133,7 +154,7 @@ class PolledMeter:
     def pids(self) -> list[int]:
         """The processes of the environment, at most `_LOOKED_AT`."""
         census = self._begin_census()
-        while census.pending and census.processes < _LOOKED_AT:
+        while not census.is_over and census.processes < _LOOKED_AT:
             census.go_on(1)
         return census.pids
 
@@ -143,7 +164,7 @@ class PolledMeter:
         """
         now, last_pid = perf_counter(), last_pid_of_all()
         since_s = now - self._looked
-        is_due = since_s >= (_CROWD_LOOK_S if self._cornered else LOOK_S)
+        is_due = since_s >= (_CROWD_LOOK_S if len(self._counted) > _MANY else LOOK_S)
         if self._census is None and not is_due and 0 <= last_pid - self._last_pid < _STIR:
             return None
         self._last_pid = last_pid
@@ -152,24 +173,33 @@ class PolledMeter:
         if is_due:
             self._looked = now
             self._weigh_session()
-            pids = self._counted if self._cornered else self.pids()
-            if not self._cornered and self._holds_up(pids, since_s):
+            pids = self._known()
+            if self._holds_up(pids, since_s):
                 self._retreat()
             if self._exceeds(pids, limit_bytes):
                 return "memory"
         return None
 
     def _holds_up(self, pids: list[int], since_s: float) -> bool:
-        """Whether it was in the kernel, where others have to wait for it, most of the time."""
-        before_s, self._kernel_s = self._kernel_s, sum(map(kernel_s, pids))
-        return before_s >= 0 and self._kernel_s - before_s > MOST_IN_KERNEL * since_s
+        """Whether it was in the kernel, where others have to wait for it, most of the time, or had
+        more than its right of several processors, or of all that it may use.
+        """
+        (before, used_s, kernel_s), times = self._used, [times_of(pid) for pid in pids]
+        self._used = pids, sum(used for used, _ in times), sum(kernel for _, kernel in times)
+        if before != pids or corner() == allowed():
+            return False
+        most = max(self._right, min(_MOST_PROCESSORS, _NEARLY_ALL * len(self._on)))
+        return (
+            self._used[1] - used_s > most * since_s
+            or self._used[2] - kernel_s > MOST_IN_KERNEL * since_s
+        )
 
     def _retreat(self) -> None:
         """Leave the other processors to all others: all of it follows at the next looks."""
-        self._cornered, self._looked = True, perf_counter()
-        self._on = corner()
         self._corner.send(self._key)
-        self._census = self._begin_census()
+        if not self._cornered:
+            self._cornered, self._on = True, corner()
+            self._census = self._begin_census()
 
     def _begin_census(self) -> Census:
         return Census([self._pid, *self._adopted()])
@@ -182,10 +212,12 @@ class PolledMeter:
         """
         census = self._census = self._census or self._begin_census()
         census.go_on(_COUNTED_AT_ONCE, to_corner=self._cornered)
-        if not self._cornered and census.processes > _MANY:
+        self._is_large = self._is_large or census.threads > _FEW_THREADS
+        if census.processes > _MANY and (census.is_over or not self._cornered):
             self._retreat()
-        elif not census.pending:
+        if census.is_over and self._census is census:
             self._census, self._counted = None, census.pids[:_LOOKED_AT]
+            self._is_large = census.threads > _FEW_THREADS
         return census.processes > MOST_PROCESSES or census.threads > MOST_THREADS
 
     @property
@@ -211,7 +243,7 @@ class PolledMeter:
 
     def over(self, limit_bytes: int) -> bool:
         """Whether the function's own memory exceeded the limit at the last look in a thread."""
-        return self._exceeds(self.pids(), limit_bytes)
+        return self._exceeds(self._known(), limit_bytes)
 
     def _exceeds(self, pids: list[int], limit_bytes: int) -> bool:
         if self._weigh(pids) <= limit_bytes:
@@ -230,7 +262,7 @@ class PolledMeter:
 
     def peak_bytes(self) -> int:
         """The most that was seen; now included, unless that is to look at many processes."""
-        if not self._cornered:
+        if len(self._counted) <= _MANY:
             self.used_bytes()
         return self._peak
 

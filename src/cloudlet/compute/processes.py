@@ -51,13 +51,14 @@ def anonymous_bytes(pid: int) -> int:
     return (int(resident) - int(shared)) * _PAGE
 
 
-def kernel_s(pid: int) -> float:
-    """Processor time that it spent in the kernel."""
+def times_of(pid: int) -> tuple[float, float]:
+    """Seconds of processor time that it had, and in the kernel, in steps of some 10 ms."""
     try:
         fields = kernel_files.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    except OSError:
-        return 0.0
-    return int(fields[12]) / _TICKS if len(fields) > 12 else 0.0  # stime, proc_pid_stat(5)
+        user, kernel = int(fields[11]) / _TICKS, int(fields[12]) / _TICKS  # proc_pid_stat(5)
+    except (OSError, IndexError):
+        return 0.0, 0.0
+    return user + kernel, kernel
 
 
 def private_bytes(pid: int) -> int:

@@ -26,7 +26,7 @@ from cloudlet.compute.processes import move
 if TYPE_CHECKING:
     from cloudlet.compute.groups import CgroupRoot
 
-_MB_A_PROCESSOR = 1769
+MB_A_PROCESSOR = 1769
 _BURST_S = 0.02  # of processor time that may be saved up, or owed
 # Changing sides takes as long as a short invocation: it is done for some of them at once.
 _EARNED_S = 0.005
@@ -85,7 +85,7 @@ class ProcessorShare:
     def limit(self, memory_mb: int, key: str) -> None:
         """Set the right, and the weight among those who are within theirs."""
         self._key = key
-        self._right = memory_mb / _MB_A_PROCESSOR
+        self._right = memory_mb / MB_A_PROCESSOR
         self._weight = self._proper_weight
         self._seen_s, self._looked = self._used_s(), perf_counter()
         self._begun = self._looked

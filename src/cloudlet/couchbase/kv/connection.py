@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Final, cast
 
-from cloudlet.couchbase.cluster.users import Access, Principal
 from cloudlet.couchbase.kv import durations, large
+from cloudlet.couchbase.kv.client import PERSISTING, Client
 from cloudlet.couchbase.kv.context import Service
 from cloudlet.couchbase.kv.dcp import Producer
 from cloudlet.couchbase.kv.errors import status_of
@@ -24,13 +24,12 @@ from cloudlet.couchbase.kv.frame import (
     Request,
     StatusError,
     read_framing,
-    read_uleb128,
     response,
 )
 from cloudlet.couchbase.kv.large import LARGE_VALUE
-from cloudlet.couchbase.kv.protocol import SNAPPY, VBUCKETS, Magic, Opcode, Status
+from cloudlet.couchbase.kv.protocol import SNAPPY, Magic, Opcode, Status
 from cloudlet.couchbase.kv.scram import ScramServer
-from cloudlet.storage.documents import KEY_LIMIT, Bucket, Collection, Document, DocumentError
+from cloudlet.storage.documents import Collection, Document, DocumentError
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,9 +52,6 @@ BEFORE_AUTHENTICATION: Final = frozenset(
 #: How long a client may take to authenticate, in seconds.
 AUTHENTICATION_S: Final = 30.0
 
-#: The durability level from which a mutation is seen by nobody before it is on disk.
-PERSISTING: Final = 2
-
 #: Requests handled before other connections get their turn: under 5 ms.
 SLICE_REQUESTS: Final = 256
 
@@ -69,7 +65,7 @@ SLICE_BYTES: Final = 1024 * 1024
 HELD_LIMIT: Final = 8 * 1024 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(Client, asyncio.Protocol):
     """The state of one connection, and the loop that answers its frames.
 
     Requests are answered in their order. Answers to mutations (and those behind them) are held
@@ -77,7 +73,7 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, service: Service, handlers: list[Handler | None]) -> None:
-        self.service = service
+        super().__init__(service)
         self._handlers = handlers
         self._transport: asyncio.Transport | None = None
         self._input = bytearray()
@@ -96,8 +92,6 @@ class Connection(asyncio.Protocol):
         #: The group the latest mutation of this slice belongs to.
         self._ticket = 0
         self.acknowledge_persisted = service.acknowledge_persisted
-        self.collections = False
-        self.json = False
         self.xerror = False
         self.mutation_tokens = False
         self.snappy = False
@@ -106,10 +100,6 @@ class Connection(asyncio.Protocol):
         #: Ended with the connection: a DCP producer's work.
         self.background: asyncio.Task[None] | None = None
         self.producer: Producer | None = None
-        self.principal: Principal | None = None
-        self._unrestricted = False
-        self._access: dict[Collection, Access] = {}
-        self.bucket: Bucket | None = None
         self.scram: ScramServer | None = None
 
     # What asyncio calls.
@@ -411,81 +401,6 @@ class Connection(asyncio.Protocol):
             return response(request, Status.INTERNAL)
 
     # What verbs call.
-
-    def collection(self, request: Request, writes: bool = False) -> Collection:
-        """The collection of the request's key, which loses its collection id.
-
-        Refuses a request outside a bucket, of an unknown vbucket or collection, and one that
-        the user's roles do not allow.
-        """
-        bucket = self.bucket
-        if bucket is None or not bucket.live:
-            raise StatusError(Status.NO_BUCKET)
-        if request.vbucket >= VBUCKETS:
-            raise StatusError(Status.NOT_MY_VBUCKET, self.service.config(bucket))
-        if not self.collections:
-            found = bucket.collections.get(0)
-        else:
-            key = request.key
-            if key and key[0] < 0x80:
-                uid = key[0]
-                request.key = key[1:]
-            else:
-                uid, size = read_uleb128(key)
-                request.key = key[size:]
-            found = bucket.collections.get(uid)
-        if found is None:
-            raise self._unknown(bucket)
-        if not request.key or len(request.key) > KEY_LIMIT:
-            raise StatusError(Status.INVALID)
-        if not self._unrestricted:
-            self._authorise(found, writes=writes)
-        if request.durability >= PERSISTING and writes and bucket.ephemeral:
-            raise StatusError(Status.DURABILITY_INVALID_LEVEL)
-        return found
-
-    def collection_of(self, request: Request, uid: int) -> Collection:
-        """The collection of an id in a request that has no key; refusals as of `collection`."""
-        bucket = self.entered(request.vbucket)
-        found = bucket.collections.get(uid)
-        if found is None:
-            raise self._unknown(bucket)
-        if not self._unrestricted:
-            self._authorise(found, writes=False)
-        return found
-
-    def entered(self, vbucket: int = 0) -> Bucket:
-        """The connection's bucket, which has the vbucket."""
-        bucket = self.bucket
-        if bucket is None or not bucket.live:
-            raise StatusError(Status.NO_BUCKET)
-        if vbucket >= VBUCKETS:
-            raise StatusError(Status.NOT_MY_VBUCKET, self.service.config(bucket))
-        return bucket
-
-    def _unknown(self, bucket: Bucket) -> StatusError:
-        return StatusError(
-            Status.UNKNOWN_COLLECTION,
-            b'{"manifest_uid":"%x"}' % bucket.manifest_uid,
-            datatype=1 if self.json else 0,
-        )
-
-    def _authorise(self, collection: Collection, *, writes: bool) -> None:
-        access = self._access.get(collection)
-        if access is None:
-            assert self.principal is not None
-            scope = collection.scope_name
-            access = self.principal.access(collection.bucket.name, scope, collection.name)
-            self._access[collection] = access
-        if not (access.writes if writes else access.reads):
-            raise StatusError(Status.NO_ACCESS)
-
-    def enter(self, principal: Principal, bucket: Bucket | None) -> None:
-        """Be this user in this bucket from here on."""
-        self.principal = principal
-        self.bucket = bucket
-        self._unrestricted = principal.is_administrator
-        self._access = {}
 
     def hold(self, request: Request, collection: Collection, document: Document) -> None:
         """Hold the answer until the mutation just made is on disk, where that was asked for.
