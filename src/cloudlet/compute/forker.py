@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.compute.errors import ComputeStopped, SandboxFailed
 from cloudlet.compute.machine import Machine
-from cloudlet.compute.memory import CgroupMeter
+from cloudlet.compute.memory import PAUSE_S, CgroupMeter
 from cloudlet.compute.polling import PolledMeter
 from cloudlet.compute.processes import host_pid
 from cloudlet.compute.processors import owes
@@ -102,7 +102,7 @@ class Forker:
 
     async def _fork_blank(self) -> None:
         with contextlib.suppress(SandboxFailed, ComputeStopped):
-            sandbox = await self._fork(last=True)
+            sandbox = await self._fork(last=True, pause_s=PAUSE_S)
             if sandbox.status == "blank":
                 self._blanks.append(sandbox)
                 self._look_later()
@@ -123,7 +123,7 @@ class Forker:
             return True
         return any(sandbox.status != "blank" for sandbox in self.sandboxes.values())
 
-    async def _fork(self, *, last: bool = False) -> Sandbox:
+    async def _fork(self, *, last: bool = False, pause_s: float = 0.0) -> Sandbox:
         if not self.alive or self._socket is None:
             raise SandboxFailed("the zygote has ended")
         self._numbers += 1
@@ -132,7 +132,7 @@ class Forker:
         if self._cgroups is not None:
             name = f"{self.name}-{id(self):x}-{number}"
             try:
-                cgroup = await CgroupMeter.make(self._cgroups, name, last=last)
+                cgroup = await CgroupMeter.make(self._cgroups, name, last=last, pause_s=pause_s)
             except OSError as error:
                 raise SandboxFailed(f"the environment could not be limited: {error}") from error
         requests, answers, log = (os.pipe2(os.O_CLOEXEC) for _ in range(3))

@@ -46,10 +46,11 @@ class CgroupMeter:
         self.share: ProcessorShare | None = None
 
     @classmethod
-    async def make(cls, root: CgroupRoot, name: str, *, last: bool = False) -> CgroupMeter:
+    async def make(
+        cls, root: CgroupRoot, name: str, *, last: bool = False, pause_s: float = 0.0
+    ) -> CgroupMeter:
         """The groups, empty and with what limits all alike. `last`: they come after everybody
-        else until `limit`, and nobody waits for them. Raises OSError, and leaves nothing behind,
-        where one is refused.
+        else until `limit`. Raises OSError, and leaves nothing behind, where one is refused.
 
         Step by step, others have their turn between them: a thread would hold the interpreter's
         lock while the kernel has it wait.
@@ -57,7 +58,7 @@ class CgroupMeter:
         meter = cls(root, name)
         try:
             for _ in meter._making(last):
-                await asyncio.sleep(PAUSE_S if last else 0)
+                await asyncio.sleep(pause_s)
         except BaseException:
             for _ in meter._removing():
                 pass
