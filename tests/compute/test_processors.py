@@ -20,8 +20,6 @@ from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter
 from cloudlet.compute.processes import host_pid
 
-SPIN = "import os, sys\nfor fd in {fds}: os.write(fd, b'0')\nprint(flush=True)\nwhile True: pass\n"
-
 
 def marked(folder: Path) -> str:
     return (folder / "cpu.idle").read_text().strip()
@@ -41,79 +39,6 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[CgroupMeter]:
         remove_root(root)
 
 
-def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(
-    meter: CgroupMeter,
-) -> None:
-    share = meter.share
-    assert share is not None
-    meter.limit(128, 512, "key")
-    folder = share._folder
-    weight = folder / ("cpu.shares" if (folder / "cpu.shares").exists() else "cpu.weight")
-    ordinary = weight.read_text()
-    share.pace()
-    assert marked(folder) == "0"
-    fds = list(meter.join)
-    with subprocess.Popen(
-        [sys.executable, "-S", "-c", SPIN.format(fds=fds)], pass_fds=fds, stdout=subprocess.PIPE
-    ) as spinning:
-        try:
-            assert spinning.stdout is not None
-            spinning.stdout.readline()
-            deadline = time.monotonic() + 10
-            while marked(folder) == "0":
-                assert time.monotonic() < deadline
-                time.sleep(0.01)  # or we were those who keep it within its right
-                share.pace()
-        finally:
-            spinning.kill()
-    while marked(folder) == "1":  # it earns its right again
-        assert time.monotonic() < deadline
-        share.pace()
-    assert weight.read_text() == ordinary
-
-
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
-def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
-    meter: CgroupMeter,
-) -> None:
-    share = meter.share
-    assert share is not None
-    meter.limit(128, 512, "crowd")
-    fds = list(meter.join)
-    program = (
-        "import os, threading, time\n"
-        f"for fd in {fds}: os.write(fd, b'0')\n"
-        "for _ in range(99): threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
-        "print(flush=True)\n"
-        "while True: pass\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], pass_fds=fds, stdout=subprocess.PIPE
-    ) as crowd:
-        try:
-            assert crowd.stdout is not None
-            crowd.stdout.readline()
-            deadline = time.monotonic() + 10
-            while len(os.sched_getaffinity(crowd.pid)) == len(os.sched_getaffinity(0)):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-                share.watch()
-            affinities = {tuple(os.sched_getaffinity(thread)) for thread in share._threads()}
-            assert affinities == {tuple(os.sched_getaffinity(crowd.pid))}
-            assert min(os.sched_getaffinity(0)) not in next(iter(affinities))
-            assert marked(share._folder) == "0"
-            assert share.processors == corner()
-            os.sched_setaffinity(crowd.pid, allowed())
-            share._seen.discard(crowd.pid)  # as if it had been forked meanwhile
-            share.watch()
-            assert sorted(os.sched_getaffinity(crowd.pid)) == corner()
-            share.retire()  # it stays there
-            assert marked(share._folder) == "0"
-        finally:
-            crowd.kill()
-    assert share._corner.processors_for("crowd") == corner()
-
-
 @contextlib.contextmanager
 def member(meter: CgroupMeter, what: str) -> Iterator[int]:
     """A process of the environment that does so for ever."""
@@ -128,6 +53,61 @@ def member(meter: CgroupMeter, what: str) -> Iterator[int]:
             yield process.pid
         finally:
             process.kill()
+
+
+def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(
+    meter: CgroupMeter,
+) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(128, 512, "key")
+    folder = share._folder
+    weight = folder / ("cpu.shares" if (folder / "cpu.shares").exists() else "cpu.weight")
+    ordinary = weight.read_text()
+    share.pace()
+    assert marked(folder) == "0"
+    with member(meter, "while True: pass"):
+        deadline = time.monotonic() + 10
+        while marked(folder) == "0":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)  # or we were those who keep it within its right
+            share.pace()
+    while marked(folder) == "1":  # it earns its right again
+        assert time.monotonic() < deadline
+        share.pace()
+    assert weight.read_text() == ordinary
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
+def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
+    meter: CgroupMeter,
+) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(128, 512, "crowd")
+    crowd = (
+        "import threading, time\n"
+        "for _ in range(99): threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
+        "while True: pass\n"
+    )
+    with member(meter, crowd) as pid:
+        deadline = time.monotonic() + 10
+        while len(os.sched_getaffinity(pid)) == len(os.sched_getaffinity(0)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+            share.watch()
+        affinities = {tuple(os.sched_getaffinity(thread)) for thread in share._threads()}
+        assert affinities == {tuple(os.sched_getaffinity(pid))}
+        assert min(os.sched_getaffinity(0)) not in next(iter(affinities))
+        assert marked(share._folder) == "0"
+        assert share.processors == corner()
+        os.sched_setaffinity(pid, allowed())
+        share._seen.discard(pid)  # as if it had been forked meanwhile
+        share.watch()
+        assert sorted(os.sched_getaffinity(pid)) == corner()
+        share.retire()  # it stays there
+        assert marked(share._folder) == "0"
+    assert share._corner.processors_for("crowd") == corner()
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")

@@ -257,7 +257,8 @@ class PolledMeter:
         total = 0
         for pid in pids:
             total += private_bytes(pid)
-            time.sleep(_BETWEEN_S if len(pids) > _MANY else 0)
+            if len(pids) > _MANY:
+                time.sleep(_BETWEEN_S)
         self._private = total
 
     def peak_bytes(self) -> int:

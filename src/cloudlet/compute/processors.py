@@ -60,7 +60,8 @@ class ProcessorShare:
     def __init__(self, root: CgroupRoot, name: str) -> None:
         assert root.cpu is not None
         self.idle = False
-        self._on = allowed()
+        #: The processors that it may use.
+        self.processors = allowed()
         #: Whether it is a crowd of which some may yet be outside of the corner.
         self.escapes = False
         self._cornered = False
@@ -77,10 +78,12 @@ class ProcessorShare:
         self._watched, self._kernel_seen_s = self._looked, 0.0
         self._usage = self._kernel_usage = -1
         if root.usage is not None:
-            files = _COUNTED[root.version]
-            self._usage, self._kernel_usage = (
-                os.open(root.usage / name / file, os.O_RDONLY | os.O_CLOEXEC) for file in files
-            )
+            files = _COUNTED[root.version]  # in version 2 one for both
+            opened = {
+                file: os.open(root.usage / name / file, os.O_RDONLY | os.O_CLOEXEC)
+                for file in dict.fromkeys(files)
+            }
+            self._usage, self._kernel_usage = (opened[file] for file in files)
 
     def limit(self, memory_mb: int, key: str) -> None:
         """Set the right, and the weight among those who are within theirs."""
@@ -92,19 +95,14 @@ class ProcessorShare:
         self._is_in_kernel()  # from now on
         owed_s, since = self._debts.pop(key, (_BURST_S, self._looked))
         self._credit_s = min(_BURST_S, owed_s + (self._looked - since) * self._right)
-        self._on = self._corner.processors_for(key)
-        if self._on == corner():
+        self.processors = self._corner.processors_for(key)
+        if self.processors == corner():
             self._retreat()
         self._be(idle=self._credit_s < 0)
 
     @property
     def _proper_weight(self) -> int:
         return max(2, round(_WHOLE[self._version] * self._right))
-
-    @property
-    def processors(self) -> list[int]:
-        """Those that it may use."""
-        return corner() if self._cornered else self._on
 
     def resume(self) -> None:
         """An invocation begins: one within its right stays out of the corner while there is work
@@ -117,8 +115,8 @@ class ProcessorShare:
         self._stay(elsewhere() if self._corner.is_occupied() and not self.idle else allowed())
 
     def _stay(self, processors: list[int]) -> None:
-        if processors != self._on and not self._cornered:
-            self._on = processors
+        if processors != self.processors and not self._cornered:
+            self.processors = processors
             move(self._threads(), processors)
 
     def step_back(self) -> None:
@@ -182,7 +180,7 @@ class ProcessorShare:
             return
         self._weight = _LEAST[self._version]
         self._be(idle=False)
-        self._cornered = True
+        self._cornered, self.processors = True, corner()
         self._gather()
 
     def _come_back(self) -> None:
@@ -190,8 +188,6 @@ class ProcessorShare:
         self._seen.clear()
         self._weight = self._proper_weight
         self._be(idle=self._credit_s < 0)
-        self._on = allowed()
-        move(self._threads(), self._on)
 
     def _gather(self) -> None:
         """Move those that are not in the corner; who were being forked meanwhile, once more."""
@@ -212,20 +208,19 @@ class ProcessorShare:
         return found - {0}  # 0: not in our sight
 
     def _used_s(self) -> float:
-        if self._usage < 0:
-            return 0.0
-        data = os.pread(self._usage, 64, 0)
-        if self._version == 1:
-            return int(data) / 1e9
-        return int(data.split(None, 2)[1]) / 1e6  # usage_usec comes first
+        return self._counted_s(self._usage, b"usage_usec ")
 
     def _kernel_s(self) -> float:
-        if self._kernel_usage < 0:
+        return self._counted_s(self._kernel_usage, b"system_usec ")
+
+    def _counted_s(self, fd: int, name: bytes) -> float:
+        """The file's only number, of version 1; of version 2 the one of this name."""
+        if fd < 0:
             return 0.0
-        data = os.pread(self._kernel_usage, 128, 0)
+        data = os.pread(fd, 128, 0)
         if self._version == 1:
             return int(data) / 1e9
-        return int(data.partition(b"system_usec ")[2].split(None, 1)[0]) / 1e6
+        return int(data.partition(name)[2].split(None, 1)[0]) / 1e6
 
     def _be(self, *, idle: bool) -> None:
         """Idle or not; to leave it sets an ordinary weight, which is not ours."""
@@ -251,7 +246,7 @@ class ProcessorShare:
         self._stop_counting()
 
     def _stop_counting(self) -> None:
-        for fd in (self._usage, self._kernel_usage):
+        for fd in {self._usage, self._kernel_usage}:
             if fd >= 0:
                 os.close(fd)
         self._usage = self._kernel_usage = -1
