@@ -1,1 +1,5 @@
 """cloudlet: a serverless cloud that its users own."""
+
+from cloudlet import compiled
+
+compiled.install()

@@ -119,7 +119,8 @@ def test_environments_die_with_a_killed_server(mode: str) -> None:
         f"sys.path.insert(0, {str(REDTEAM.parent)!r})\n"
         "import redteam\n"
         "redteam.PROBE = 'def handler(event, context): ...'\n"
-        "redteam.Silent.write = lambda *a: 'forked' in str(a[3]) and print('up', flush=True)\n"
+        "redteam.Silent.write = lambda *a: "
+        "('forked' in str(a[3]) and print('up', flush=True)) or None\n"
         f"sys.argv = ['redteam', {mode!r}]\n"
         "asyncio.run(redteam.main())\n"
     )

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from cloudlet.compute import version_pool
+from cloudlet.compute.environment import Invocation
 from cloudlet.compute.job import Job
 from cloudlet.compute.sandbox import Sandbox
-from cloudlet.compute.version_pool import ENOUGH, VersionPool
+from cloudlet.compute.version_pool import ENOUGH, OVERDUE_S, VersionPool
 
 SLEEP = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
 
@@ -77,10 +78,15 @@ async def test_calls_that_turn_out_long_do_not_wait_for_each_other(make_bench: A
     assert len(bench.compute.snapshot()) >= 12
 
 
-async def test_who_waits_for_long_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("waited_s", "overdue"), [(0.0, False), (OVERDUE_S, True)])
+async def test_who_waits_for_long_is_overdue(
+    waited_s: float, overdue: bool, make_bench: Any
+) -> None:
+    spec = (await make_bench()).function(SLEEP)
+    asked = Invocation("id", "arn", b"0", None, "")
+    job = Job(spec, asked, asyncio.get_running_loop().create_future())
     made = pool(ENOUGH, [])
     assert not made.is_overdue()
-    made.waiting.append(cast("Job", type("Job", (), {"queued": perf_counter()})()))
-    assert not made.is_overdue()
-    monkeypatch.setattr(version_pool, "OVERDUE_S", 0.0)
-    assert made.is_overdue()
+    job.queued = perf_counter() - waited_s
+    made.waiting.append(job)
+    assert made.is_overdue() is overdue

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -301,7 +302,7 @@ async def test_a_request_under_way_ends_before_the_server(live: Live) -> None:
 
 
 async def test_a_port_in_use_is_an_error(live: Live) -> None:
-    other = Server(FrontDoor.__new__(FrontDoor), "127.0.0.1", live.server.port)
+    other = Server(AsyncMock(), "127.0.0.1", live.server.port)
     with pytest.raises(OSError):
         await other.bind()
     await other.stop()

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cloudlet import config
+from cloudlet import compiled, config
 from cloudlet.cli import connection, screen
 from cloudlet.cli.environment import Data
 from cloudlet.cli.problem import Problem
@@ -42,7 +42,9 @@ def doctor(
     if as_json:
         screen.say(json.dumps(report, indent=2))
         return
+    how = "compiled" if report["compiled"] else "interpreted (`make compiled`: a C compiler)"
     screen.say(screen.styled("cloudlet " + report["version"], "bold") + f" on {report['system']}")
+    screen.say(f"the way of a call is {how}")
     screen.say(f"\n{screen.styled('Isolation', 'bold')}: {report['isolation']['summary']}")
     for item in report["isolation"]["items"]:
         mark = screen.styled("yes", "green") if item["active"] else screen.styled("no ", "yellow")
@@ -87,6 +89,7 @@ def examine() -> dict[str, Any]:
     return {
         "version": metadata.version("cloudlet"),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "compiled": compiled.is_installed(),
         **asyncio.run(_compute()),
         "programs": {name: shutil.which(name) for name in _PROGRAMS},
     }

@@ -95,6 +95,26 @@ class StreamedOutcome:
     outcome: Awaitable[Outcome]
 
 
+class Runs(Protocol):
+    """What runs invocations, as `Compute` does."""
+
+    async def invoke(
+        self,
+        spec: EnvironmentSpec,
+        invocation: Invocation,
+        ended: Callable[[Outcome | None], None],
+    ) -> Outcome:
+        """Run one to its end; `ended` is called there, also where the caller is gone."""
+
+    async def invoke_stream(
+        self,
+        spec: EnvironmentSpec,
+        invocation: Invocation,
+        ended: Callable[[Outcome | None], None],
+    ) -> StreamedOutcome:
+        """As `invoke`, but returns when the function starts to answer."""
+
+
 class LogSink(Protocol):
     """Where the lines go: must not block, and may be called from the event loop only."""
 

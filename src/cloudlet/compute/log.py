@@ -104,6 +104,6 @@ class EnvironmentLog:
         self.tail += texts
         self._tail_bytes += sum(map(len, texts)) + len(texts)
         if self._tail_bytes > 16 * TAIL_BYTES:
-            last = (text[-TAIL_BYTES:] for text in self.tail[-TAIL_BYTES:])
+            last = [text[-TAIL_BYTES:] for text in self.tail[-TAIL_BYTES:]]
             kept = "\n".join(last)[-TAIL_BYTES:]
             self.tail, self._tail_bytes = [kept], len(kept)

@@ -17,6 +17,7 @@ import msgspec
 
 from cloudlet.aws.http import Request, Response
 from cloudlet.services.apigateway import gateway_response
+from cloudlet.services.apigateway.documents import Answer, Context, Event, Identity
 from cloudlet.services.apigateway.router import Match
 
 #: Headers that are between two hops, or that API Gateway consumes.
@@ -54,62 +55,6 @@ class Call(msgspec.Struct, frozen=True):
     request_id: str
     extended_id: str
     trace_id: str
-
-
-class _Identity(msgspec.Struct, rename="camel"):
-    """`requestContext.identity`; nobody is known here but the address."""
-
-    source_ip: str
-    user_agent: str | None
-    cognito_identity_pool_id: None = None
-    account_id: None = None
-    cognito_identity_id: None = None
-    caller: None = None
-    principal_org_id: None = None
-    access_key: None = None
-    cognito_authentication_type: None = None
-    cognito_authentication_provider: None = None
-    user_arn: None = None
-    user: None = None
-
-
-class _Context(msgspec.Struct, rename="camel"):
-    """`requestContext`."""
-
-    resource_id: str
-    resource_path: str
-    http_method: str
-    extended_request_id: str
-    request_time: str
-    path: str
-    account_id: str
-    protocol: str
-    stage: str
-    domain_prefix: str
-    request_time_epoch: int
-    request_id: str
-    identity: _Identity
-    domain_name: str
-    deployment_id: str
-    api_id: str
-    operation_name: str | msgspec.UnsetType
-
-
-class _Event(msgspec.Struct, rename="camel"):
-    """The event's members, in AWS's order."""
-
-    resource: str
-    path: str
-    http_method: str
-    headers: dict[str, str]
-    multi_value_headers: dict[str, list[str]]
-    query_string_parameters: dict[str, str] | None
-    multi_value_query_string_parameters: dict[str, list[str]] | None
-    path_parameters: dict[str, str] | None
-    stage_variables: dict[str, str] | None
-    request_context: _Context
-    body: str | None
-    is_base64_encoded: bool
 
 
 def sent_as(name: str) -> str:
@@ -153,7 +98,7 @@ def build(call: Call) -> bytes:
         )
     path = unquote(call.path)
     return _encode(
-        _Event(
+        Event(
             match.resource.path,
             path or "/",
             request.method,
@@ -207,10 +152,10 @@ def _request_time(second: int) -> str:
     )
 
 
-def _context(call: Call, path: str) -> _Context:
+def _context(call: Call, path: str) -> Context:
     request, match = call.request, call.match
     now = time.time()
-    return _Context(
+    return Context(
         match.resource.id,
         match.resource.path,
         request.method,
@@ -223,7 +168,7 @@ def _context(call: Call, path: str) -> _Context:
         request.host.partition(".")[0],
         int(now * 1000),
         call.request_id,
-        _Identity(request.source_ip, request.headers.get("user-agent") or None),
+        Identity(request.source_ip, request.headers.get("user-agent") or None),
         request.host,
         call.deployment_id,
         call.api_id,
@@ -231,17 +176,7 @@ def _context(call: Call, path: str) -> _Context:
     )
 
 
-class _Answer(msgspec.Struct, rename="camel"):
-    """What of a function's answer counts; each may be anything until it was looked at."""
-
-    status_code: Any = None
-    headers: Any = None
-    multi_value_headers: Any = None
-    body: Any = None
-    is_base64_encoded: Any = False
-
-
-_decode = msgspec.json.Decoder(_Answer).decode
+_decode = msgspec.json.Decoder(Answer).decode
 
 
 def answer(call: Call, payload: bytes) -> Response:
@@ -277,7 +212,7 @@ def _malformed() -> gateway_response.GatewayError:
     )
 
 
-def _answer_headers(given: _Answer) -> list[tuple[str, str]]:
+def _answer_headers(given: Answer) -> list[tuple[str, str]]:
     single, many = given.headers or {}, given.multi_value_headers or {}
     if not isinstance(single, dict) or not isinstance(many, dict):
         raise _malformed()

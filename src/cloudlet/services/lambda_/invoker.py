@@ -12,6 +12,7 @@ from cloudlet.compute.environment import (
     EnvironmentSpec,
     Invocation,
     Outcome,
+    Runs,
     StreamedOutcome,
 )
 from cloudlet.compute.errors import (
@@ -20,7 +21,6 @@ from cloudlet.compute.errors import (
     RestoreTimedOut,
     RuntimeUnavailable,
 )
-from cloudlet.compute.pool import Compute
 from cloudlet.metering.usage import Usage
 from cloudlet.services.lambda_ import lineage
 from cloudlet.services.lambda_.asynchronous import Event, Events, EventSettings
@@ -47,7 +47,7 @@ class Invoker:
     """Implements `Functions` (aws/functions.py), and what the Invoke operation shares with it."""
 
     def __init__(
-        self, targets: Targets, compute: Compute, events: Events, cloud: Cloud, usage: Usage
+        self, targets: Targets, compute: Runs, events: Events, cloud: Cloud, usage: Usage
     ) -> None:
         self._targets, self._compute, self._events = targets, compute, events
         self._cloud, self._usage = cloud, usage

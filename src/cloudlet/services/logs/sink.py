@@ -84,7 +84,7 @@ class Sink:
             self._flushing = None
 
     async def _store_lines(self, waiting: dict[Key, list[tuple[int, str]]]) -> None:
-        groups = await asyncio.gather(*(self._destined(*key) for key in waiting))
+        groups = await asyncio.gather(*[self._destined(*key) for key in waiting])
         batches: list[Batch] = [
             (group, stream, [(at, f"{text}\n") for at, text in lines])
             for ((_, stream), lines), group in zip(waiting.items(), groups, strict=True)
