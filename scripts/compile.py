@@ -32,6 +32,7 @@ MODULES = (
     "cloudlet.compute.report",
     "cloudlet.compute.sandbox",
     "cloudlet.compute.version_pool",
+    "cloudlet.compute.vigil",
     "cloudlet.front.connection",
     "cloudlet.front.content",
     "cloudlet.front.door",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from time import perf_counter
 
 import pytest
 
@@ -17,7 +18,7 @@ class End:
         (self.requests, requests), (answers, self.answers) = os.pipe(), os.pipe()
         os.set_blocking(answers, False)
         self.frames: list[tuple[bytes, bytes]] = []
-        self.is_broken = self.has_ended = False
+        self.is_broken, self.ends = False, 0
         self.channel = Channel(
             requests, answers, lambda kind, body: self.frames.append((kind, body)),
             self.broken, self.ended,
@@ -27,7 +28,7 @@ class End:
         self.is_broken = True
 
     def ended(self) -> None:
-        self.has_ended = True
+        self.ends += 1
 
     def arrive(self, data: bytes, piece: int = 60_000) -> None:
         while data:
@@ -74,4 +75,23 @@ async def test_the_end_is_told(end: End) -> None:
     os.close(end.answers)
     end.answers = os.dup(end.requests)  # for the fixture
     assert not end.channel.read()
-    assert (end.has_ended, end.frames) == (True, [])
+    assert (end.ends, end.frames) == (1, [])
+
+
+async def test_it_attends_to_what_comes_and_only_for_so_long(end: End) -> None:
+    end.channel.attend(0.001)
+    assert end.frames == []
+    os.write(end.answers, frame(b"R", b"1"))
+    started = perf_counter()
+    end.channel.attend(60.0)
+    assert end.frames == [(b"R", b"1")]
+    assert perf_counter() - started < 30
+
+
+async def test_its_end_is_told_once(end: End) -> None:
+    os.close(end.answers)
+    for _ in range(3):
+        assert not end.channel.read()
+    end.channel.attend(0.001)
+    assert end.ends == 1
+    end.answers = os.open(os.devnull, os.O_WRONLY)

@@ -79,3 +79,27 @@ async def test_the_keys_that_are_remembered_are_limited(place: Corner) -> None:
         place.send(str(number))
     assert len(place._sent) <= 1024
     assert place.processors_for("2999") == corner()
+
+
+async def test_our_thread_has_it_while_it_is_busy(
+    place: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, used_s = 1000.0, 0.0
+    monkeypatch.setattr(corners, "perf_counter", lambda: now)
+    monkeypatch.setattr(corners, "thread_time", lambda: used_s)
+    moved: list[list[int]] = []
+    monkeypatch.setattr(corners, "move", lambda threads, where: moved.append(where))
+    for part, occupied in ((0.7, False), (0.9, True), (0.7, True), (0.5, False)):
+        now, used_s = now + 0.1, used_s + 0.1 * part
+        moved.clear()
+        assert place.is_occupied() is occupied
+        assert moved == ([corner(), allowed()] if occupied else [])
+
+
+async def test_but_not_where_there_is_work_in_it(
+    place: Corner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.occupy(1.0)
+    monkeypatch.setattr(corners, "thread_time", lambda: 1e6)
+    assert place.is_occupied()
+    assert mine() == elsewhere()

@@ -8,6 +8,7 @@ import asyncio
 import io
 import os
 from collections.abc import Callable
+from time import perf_counter
 
 from cloudlet.compute.report import MAX_RESPONSE_BYTES
 
@@ -37,7 +38,7 @@ class Channel:
         self._large: tuple[bytes, io.BytesIO] | None = None  # a frame of many reads: kind, body
         self._lacking = 0  # bytes of it
         self._unsent = memoryview(b"")
-        self._is_paused = False
+        self._is_paused = self._is_at_end = False
         self._loop.add_reader(answers, self._on_readable)
 
     def send(self, kind: bytes, body: bytes) -> None:
@@ -72,13 +73,14 @@ class Channel:
 
     def read(self) -> bool:
         """Read once and hand on what is whole; False when there is nothing more now."""
-        if self._answers < 0:
+        if self._answers < 0 or self._is_at_end:
             return False
         try:
             data = os.read(self._answers, _READ_BYTES)
         except BlockingIOError:
             return False
         if not data:  # the process is ending, or has closed its end and shall
+            self._is_at_end = True
             self._loop.remove_reader(self._answers)
             self._ended()
             return False
@@ -89,6 +91,12 @@ class Channel:
             return True
         self._buffer += data
         return self._hand_on()
+
+    def attend(self, seconds: float) -> None:
+        """Look again and again for so long, until something came, and hand it on."""
+        until = perf_counter() + seconds
+        while not self.read() and perf_counter() < until:
+            pass
 
     def _hand_on(self) -> bool:
         """The frames that are whole; False when the channel is not read any more."""

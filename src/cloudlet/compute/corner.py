@@ -12,13 +12,15 @@ import asyncio
 import os
 import threading
 from functools import cache
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from cloudlet.compute.processes import children_of, move, threads_of
 
 _LATELY_S = 3.0
 _OCCUPIED_S = 0.5  # by one start or end: that of a Java virtual machine takes so long
 _MOST_KEYS = 1024
+_BUSY_LOOK_S = 0.05
+_BUSY, _STILL_BUSY = 0.8, 0.6  # parts of the time
 
 
 @cache
@@ -54,6 +56,8 @@ class Corner:
         self._sent: dict[str, float] = {}  # by key: when
         self._last_sent = -_LATELY_S
         self._until = 0.0
+        self._is_busy = False  # our main thread
+        self._looked = self._used_s = 0.0  # when, and what it had used by then
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, key: str) -> None:
@@ -84,8 +88,26 @@ class Corner:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def is_occupied(self) -> bool:
-        """Whether there is work in it."""
-        return perf_counter() < self._until
+        """Whether environments within their right are to stay out of it: there is work in it, or
+        our main thread is, on which all of them wait. To be called in that thread.
+        """
+        now = perf_counter()
+        if now - self._looked > _BUSY_LOOK_S:
+            self._see_to_ourselves(now)
+        return self._is_busy or now < self._until
+
+    def _see_to_ourselves(self, now: float) -> None:
+        """Where our main thread is at work nearly all the time, it goes to the corner, if that is
+        free. The scheduler would leave it where it is, by turns with environments.
+        """
+        used_s = thread_time()
+        part = (used_s - self._used_s) / (now - self._looked)
+        self._looked, self._used_s = now, used_s
+        self._is_busy = part > (_STILL_BUSY if self._is_busy else _BUSY)
+        if self._is_busy and now > self._until:
+            own = [threading.get_native_id()]
+            move(own, corner())
+            move(own, allowed())  # so that what it starts is not restricted
 
     def _look(self) -> None:
         left_s = self._until - perf_counter()

@@ -36,6 +36,7 @@ from cloudlet.compute.starting import Start, Starter
 from cloudlet.compute.stream import ResponseStream, StreamReader
 from cloudlet.compute.template import Templates
 from cloudlet.compute.version_pool import PATIENCE_S, VersionPool
+from cloudlet.compute.vigil import Vigil
 from cloudlet.compute.zygotes import Zygotes
 
 _logger = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ class Compute:
         self._freezer: asyncio.TimerHandle | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._stopped = False
-        self._loop: asyncio.AbstractEventLoop  # from `start` on
+        self._loop: asyncio.AbstractEventLoop  # from `start` on, as the next
+        self._vigil: Vigil
 
     async def start(self, ports: Iterable[int] = ()) -> None:
         """Make ready; cheap: nothing is forked until a runtime's first use.
@@ -92,6 +94,7 @@ class Compute:
         `ports` are those of the host's loopback that functions reach, the platform's own.
         """
         self._loop = asyncio.get_running_loop()
+        self._vigil = Vigil()
         self._machine.network.ports = frozenset(ports)
         self._reaper = asyncio.create_task(self._reap())
 
@@ -136,8 +139,14 @@ class Compute:
         own doing; the function's failures, its time-out among them, are outcomes.
         """
         job = Job(spec, invocation, self._loop.create_future(), ended)
-        self._submit(job)
-        return await job.future
+        self._vigil.callers += 1
+        try:
+            sandbox = self._submit(job)
+            if sandbox is not None:
+                self._vigil.keep(sandbox)
+            return await job.future
+        finally:
+            self._vigil.callers -= 1
 
     async def invoke_stream(
         self,
@@ -154,11 +163,11 @@ class Compute:
         content_type = await job.stream.begun
         return StreamedOutcome(content_type, StreamReader(job.stream), job.future)
 
-    def _submit(self, job: Job) -> None:
+    def _submit(self, job: Job) -> Sandbox | None:
         """Give the job to an idle environment, else let it wait for the first that is free."""
         if self._stopped:
             job.fail(ComputeStopped("the platform is stopping"))
-            return
+            return None
         key = job.spec.key
         pool = self._pools.get(key)
         if pool is None:
@@ -166,10 +175,11 @@ class Compute:
         sandbox = None if pool.waiting else self._take(pool)
         if sandbox is not None:
             sandbox.run(job)
-            return
+            return sandbox
         job.queued = perf_counter()
         pool.waiting.append(job)
         self._grow(pool)
+        return None
 
     def _take(self, pool: VersionPool, *, though_full: bool = False) -> Sandbox | None:
         """An idle environment, if any may serve now."""

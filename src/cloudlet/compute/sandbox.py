@@ -155,6 +155,16 @@ class Sandbox:
         self._arm()
         self._channel.send(b"Q", len(header).to_bytes(4, "little") + header + invocation.payload)
 
+    @property
+    def rested_s(self) -> float:
+        """How long it had been idle before the last invocation began."""
+        return self._started - self.idle_since
+
+    def attend(self, seconds: float) -> bool:
+        """Hold the event loop until the answer comes, so long at most; whether it came."""
+        self._channel.attend(seconds)
+        return self.status == "idle"
+
     def _finish(
         self,
         payload: bytes,

@@ -1,0 +1,47 @@
+"""Staying awake where calls follow each other at once.
+
+For a thread to fall asleep and be woken takes some 30 us on a virtual machine (measured), as long
+as a short invocation. Where one caller calls again and again, each call would pay that twice: when
+its request comes, and when its answer does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from time import perf_counter
+
+from cloudlet.compute.sandbox import Sandbox
+
+#: An answer that is due within it is waited for in the event loop, without a break.
+SHORT_S = 0.0001
+#: How long after the last answer somebody has called again at once.
+SOON_S = 0.0003
+#: How long to stay awake for the next call.
+LINGER_S = 0.00015
+
+
+class Vigil:
+    """Stays awake while there is one caller: nobody else waits for the event loop then, and a
+    processor is idle. Who comes meanwhile waits for 0.1 ms at most.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._is_possible = len(os.sched_getaffinity(0)) > 1
+        #: Who wait for an outcome.
+        self.callers = 0
+
+    def keep(self, sandbox: Sandbox) -> None:
+        """An environment has been given a request: wait for its answer, where the one before was
+        as quick and it was called again at once; then for the next call.
+        """
+        if self.callers != 1 or not self._is_possible or sandbox.duration_s > SHORT_S:
+            return
+        if sandbox.rested_s < SOON_S and sandbox.attend(SHORT_S):
+            self._loop.call_soon(self._linger, perf_counter() + LINGER_S)
+
+    def _linger(self, until: float) -> None:
+        """The loop does not sleep while a callback is due."""
+        if not self.callers and perf_counter() < until:
+            self._loop.call_soon(self._linger, until)
