@@ -96,10 +96,14 @@ async def test_our_thread_has_it_while_it_is_busy(
         assert moved == ([corner(), allowed()] if occupied else [])
 
 
-async def test_but_not_where_there_is_work_in_it(
-    place: Corner, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("busy_s", [0.0, 1e6])
+async def test_not_so_beside_an_environment_that_was_sent_there(
+    busy_s: float, place: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place.occupy(1.0)
-    monkeypatch.setattr(corners, "thread_time", lambda: 1e6)
+    monkeypatch.setattr(corners, "thread_time", lambda: busy_s)
+    place.is_occupied()
+    place.occupy()
+    assert mine() == (allowed() if busy_s else elsewhere())
+    place.send("key")
     assert place.is_occupied()
     assert mine() == elsewhere()

@@ -20,6 +20,7 @@ _LATELY_S = 3.0
 _OCCUPIED_S = 0.5  # by one start or end: that of a Java virtual machine takes so long
 _MOST_KEYS = 1024
 _BUSY_LOOK_S = 0.05
+_GO_S = 0.005
 _BUSY, _STILL_BUSY = 0.8, 0.6  # parts of the time
 
 
@@ -58,6 +59,7 @@ class Corner:
         self._until = 0.0
         self._is_busy = False  # our main thread
         self._looked = self._used_s = 0.0  # when, and what it had used by then
+        self._went = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, key: str) -> None:
@@ -82,9 +84,11 @@ class Corner:
         """
         if elsewhere() == allowed():
             return
-        self._until = max(self._until, perf_counter() + seconds)
-        if self._timer is None:
+        now = perf_counter()
+        self._until = max(self._until, now + seconds)
+        if not self._is_ours(now):
             move([threading.get_native_id()], elsewhere())
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def is_occupied(self) -> bool:
@@ -93,21 +97,22 @@ class Corner:
         """
         now = perf_counter()
         if now - self._looked > _BUSY_LOOK_S:
-            self._see_to_ourselves(now)
+            used_s = thread_time()
+            part = (used_s - self._used_s) / (now - self._looked)
+            self._is_busy = part > (_STILL_BUSY if self._is_busy else _BUSY)
+            self._looked, self._used_s = now, used_s
+        if now - self._went > _GO_S and self._is_ours(now):
+            self._went = now
+            move([threading.get_native_id()], corner())
+            move([threading.get_native_id()], allowed())  # what it starts is not restricted
         return self._is_busy or now < self._until
 
-    def _see_to_ourselves(self, now: float) -> None:
-        """Where our main thread is at work nearly all the time, it goes to the corner, if that is
-        free. The scheduler would leave it where it is, by turns with environments.
+    def _is_ours(self, now: float) -> bool:
+        """Whether our main thread, at work nearly all the time, has it: the scheduler would leave
+        it where it is, by turns with environments. A start or an end holds it up once; not so an
+        environment that was sent here.
         """
-        used_s = thread_time()
-        part = (used_s - self._used_s) / (now - self._looked)
-        self._looked, self._used_s = now, used_s
-        self._is_busy = part > (_STILL_BUSY if self._is_busy else _BUSY)
-        if self._is_busy and now > self._until:
-            own = [threading.get_native_id()]
-            move(own, corner())
-            move(own, allowed())  # so that what it starts is not restricted
+        return self._is_busy and now - self._last_sent > _LATELY_S
 
     def _look(self) -> None:
         left_s = self._until - perf_counter()
