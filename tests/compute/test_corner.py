@@ -107,3 +107,9 @@ async def test_not_so_beside_an_environment_that_was_sent_there(
     place.send("key")
     assert place.is_occupied()
     assert mine() == elsewhere()
+
+
+async def test_one_processor_for_us_and_environments_is_narrow(place: Corner) -> None:
+    assert not place.is_narrow()
+    place.occupy()
+    assert place.is_narrow() is (len(elsewhere()) == 1)

@@ -20,6 +20,8 @@ async def answered_at_once(bench: Any, source: str, pause_s: float = 0.0) -> int
     doing anything else.
     """
     spec, found = bench.function(source, memory_mb=1769), 0
+    await bench.call(spec, 1)
+    await asyncio.sleep(0.7)  # the start has left the corner
     for _ in range(300):
         if pause_s:
             await asyncio.sleep(pause_s)
@@ -45,7 +47,7 @@ async def test_who_calls_again_at_once_is_answered_without_a_break(make_bench: A
 async def test_else_the_event_loop_is_not_held(
     source: str, pause_s: float, make_bench: Any
 ) -> None:
-    assert await answered_at_once(await make_bench(), source, pause_s) <= 1  # the very first
+    assert await answered_at_once(await make_bench(), source, pause_s) == 0
 
 
 async def test_nor_where_somebody_else_waits(make_bench: Any) -> None:

@@ -107,6 +107,12 @@ class Corner:
             move([threading.get_native_id()], allowed())  # what it starts is not restricted
         return self._is_busy or now < self._until
 
+    def is_narrow(self) -> bool:
+        """Whether one processor is left to our main thread and to environments together."""
+        now = perf_counter()
+        is_out = now < self._until and not self._is_ours(now)
+        return len(elsewhere() if is_out else allowed()) == 1
+
     def _is_ours(self, now: float) -> bool:
         """Whether our main thread, at work nearly all the time, has it: the scheduler would leave
         it where it is, by turns with environments. A start or an end holds it up once; not so an

@@ -94,7 +94,7 @@ class Compute:
         `ports` are those of the host's loopback that functions reach, the platform's own.
         """
         self._loop = asyncio.get_running_loop()
-        self._vigil = Vigil()
+        self._vigil = Vigil(self._machine.corner)
         self._machine.network.ports = frozenset(ports)
         self._reaper = asyncio.create_task(self._reap())
 

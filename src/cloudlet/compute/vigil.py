@@ -8,9 +8,9 @@ its request comes, and when its answer does.
 from __future__ import annotations
 
 import asyncio
-import os
 from time import perf_counter
 
+from cloudlet.compute.corner import Corner
 from cloudlet.compute.sandbox import Sandbox
 
 #: An answer that is due within it is waited for in the event loop, without a break.
@@ -26,9 +26,9 @@ class Vigil:
     processor is idle. Who comes meanwhile waits for 0.1 ms at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, corner: Corner) -> None:
         self._loop = asyncio.get_running_loop()
-        self._is_possible = len(os.sched_getaffinity(0)) > 1
+        self._corner = corner
         #: Who wait for an outcome.
         self.callers = 0
 
@@ -36,9 +36,9 @@ class Vigil:
         """An environment has been given a request: wait for its answer, where the one before was
         as quick and it was called again at once; then for the next call.
         """
-        if self.callers != 1 or not self._is_possible or sandbox.duration_s > SHORT_S:
+        if self.callers != 1 or sandbox.duration_s > SHORT_S or sandbox.rested_s > SOON_S:
             return
-        if sandbox.rested_s < SOON_S and sandbox.attend(SHORT_S):
+        if not self._corner.is_narrow() and sandbox.attend(SHORT_S):
             self._loop.call_soon(self._linger, perf_counter() + LINGER_S)
 
     def _linger(self, until: float) -> None:
