@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cloudlet import compiled
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 sys.path.insert(0, str(RESULTS.parent.parent))
 
@@ -75,7 +77,8 @@ def main() -> None:
     failed: list[str] = []
     with kept(write="--write" in arguments):
         print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.release()},"
-              f" {os.cpu_count()} processors, Python {platform.python_version()}")  # fmt: skip
+              f" {os.cpu_count()} processors, Python {platform.python_version()}, the way of a call"
+              f" {'compiled' if compiled.is_installed() else 'interpreted'}")  # fmt: skip
         for name in wanted:
             print(f"\n## {PARTS[name]}\n\n```", flush=True)
             try:

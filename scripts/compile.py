@@ -62,7 +62,7 @@ def is_fresh(folder: Path) -> bool:
     """Whether there is nothing to do."""
     made_by = folder / "recipe"
     is_same = made_by.is_file() and made_by.read_text() == recipe()
-    return is_same and compiled.find(str(folder)) is not None
+    return is_same and compiled.find(folder) is not None
 
 
 def build(folder: Path, work: Path) -> None:
@@ -81,12 +81,10 @@ def build(folder: Path, work: Path) -> None:
     new = folder.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    states = []
     for extension in extensions:
         made = command.get_ext_fullpath(extension.name)
-        shutil.copy(made, compiled.file_of(str(new), extension.name))
-        states.append(compiled.state_of(extension.name))
-    (new / "manifest").write_text("".join(f"{state}\n" for state in states))
+        shutil.copy(made, compiled.file_of(new, extension.name))
+    compiled.note(new, [extension.name for extension in extensions])
     (new / "recipe").write_text(recipe())
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
@@ -94,8 +92,7 @@ def build(folder: Path, work: Path) -> None:
 
 def main() -> None:
     """Compile, where that is to be done and can be."""
-    folder = Path(compiled.FOLDER)
-    if is_fresh(folder):
+    if is_fresh(compiled.FOLDER):
         return
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     headers = Path(sysconfig.get_path("include"), "Python.h")
@@ -104,7 +101,7 @@ def main() -> None:
         return
     print("compile: the modules of a call, once, in some forty seconds", flush=True)
     with tempfile.TemporaryDirectory() as work:
-        build(folder, Path(work))
+        build(compiled.FOLDER, Path(work))
 
 
 if __name__ == "__main__":

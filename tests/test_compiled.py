@@ -13,39 +13,38 @@ built = pytest.mark.skipif(compiled.find() is None, reason="nothing is compiled 
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> tuple[str, str]:
+def places(tmp_path: Path) -> tuple[Path, Path]:
     """A folder that says that one module is compiled, and that module's source."""
     source = tmp_path / "sources" / "package" / "module.py"
     source.parent.mkdir(parents=True)
     source.write_text("x = 1\n")
-    folder, sources = tmp_path / "compiled", str(tmp_path / "sources")
+    folder, sources = tmp_path / "compiled", tmp_path / "sources"
     folder.mkdir()
-    lines = [compiled.state_of(name, sources) for name in ("0__mypyc", "package.module")]
-    (folder / "manifest").write_text("".join(f"{line}\n" for line in lines))
-    return str(folder), sources
+    compiled.note(folder, ["0__mypyc", "package.module"], sources)
+    return folder, sources
 
 
-def test_modules_whose_sources_are_as_they_were_are_found(places: tuple[str, str]) -> None:
+def test_modules_whose_sources_are_as_they_were_are_found(places: tuple[Path, Path]) -> None:
     folder, sources = places
     finder = compiled.find(folder, sources)
     assert finder is not None
     spec = finder.find_spec("package.module", None)
     assert spec is not None
-    assert spec.origin == compiled.file_of(folder, "package.module")
+    assert spec.origin == str(compiled.file_of(folder, "package.module"))
     assert finder.find_spec("0__mypyc", None) is not None
     assert finder.find_spec("package.other", None) is None
 
 
 @pytest.mark.parametrize("change", ["edited", "gone", "never made"])
-def test_after_a_change_the_sources_run(places: tuple[str, str], change: str) -> None:
+def test_after_a_change_the_sources_run(places: tuple[Path, Path], change: str) -> None:
     folder, sources = places
-    source = Path(sources, "package", "module.py")
+    source = sources / "package" / "module.py"
     if change == "edited":
         source.write_text("x = 10\n")
     elif change == "gone":
         source.unlink()
     else:
-        Path(folder, "manifest").unlink()
+        (folder / "manifest").unlink()
     assert compiled.find(folder, sources) is None
 
 

@@ -1,9 +1,8 @@
 """The way of a call in machine code, where `scripts/compile.py` has made it from its sources.
 
 The compiled modules call each other directly, so they are taken together or not at all: after a
-change of one of their sources, and on machines without a C compiler, the sources run themselves.
-See docs/decisions/0011-compiled-with-mypyc.md. Runs before anything else is imported: it must be
-quick.
+change of one of their sources, and on machines without a C compiler, the sources themselves run.
+See docs/decisions/0011-compiled-with-mypyc.md.
 """
 
 from __future__ import annotations
@@ -13,21 +12,22 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 
 #: Set to 1, the sources run.
 SWITCH = "CLOUDLET_INTERPRETED"
-SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+SOURCES = Path(__file__).resolve().parents[1]
 #: Where the compiled modules are, for this interpreter.
-FOLDER = os.path.join(os.path.dirname(SOURCES), "build", "compiled", sys.implementation.cache_tag)  # noqa: PTH118, PTH120
-_SUFFIX = EXTENSION_SUFFIXES[0]
+FOLDER = SOURCES.parent / "build" / "compiled" / str(sys.implementation.cache_tag)
+_MANIFEST = "manifest"
 
 
 class Finder:
     """Finds compiled modules, for importlib ("The import system")."""
 
-    def __init__(self, folder: str, modules: Iterable[str]) -> None:
-        self.folder, self.modules = folder, frozenset(modules)
+    def __init__(self, folder: Path, modules: Iterable[str]) -> None:
+        self._folder, self._modules = folder, frozenset(modules)
 
     def find_spec(
         self,
@@ -36,35 +36,40 @@ class Finder:
         target: ModuleType | None = None,  # noqa: ARG002 - importlib
     ) -> ModuleSpec | None:
         """How to load the module of this name; None for one that is not compiled."""
-        if name not in self.modules:
+        if name not in self._modules:
             return None
-        file = file_of(self.folder, name)
+        file = str(file_of(self._folder, name))
         return spec_from_file_location(name, file, loader=ExtensionFileLoader(name, file))
 
 
-def file_of(folder: str, module: str) -> str:
+def file_of(folder: Path, module: str) -> Path:
     """Where a compiled module is."""
-    return os.path.join(folder, module + _SUFFIX)  # noqa: PTH118
+    return folder / f"{module}{EXTENSION_SUFFIXES[0]}"
 
 
-def state_of(module: str, sources: str = SOURCES) -> str:
+def _state_of(module: str, sources: Path) -> str:
     """A line that changes with the module's source; what was made without one has none."""
     try:
-        found = os.stat(os.path.join(sources, *module.split(".")) + ".py")  # noqa: PTH116, PTH118
+        found = sources.joinpath(*module.split(".")).with_suffix(".py").stat()
     except OSError:
         return module
     return f"{module} {found.st_size} {found.st_mtime_ns}"
 
 
-def find(folder: str = FOLDER, sources: str = SOURCES) -> Finder | None:
+def note(folder: Path, modules: Iterable[str], sources: Path = SOURCES) -> None:
+    """Keep, beside the compiled modules, what they were made from."""
+    lines = [f"{_state_of(module, sources)}\n" for module in modules]
+    (folder / _MANIFEST).write_text("".join(lines))
+
+
+def find(folder: Path = FOLDER, sources: Path = SOURCES) -> Finder | None:
     """The compiled modules, if there are any and all sources are as they were."""
     try:
-        with open(os.path.join(folder, "manifest"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
-            lines = file.read().splitlines()
+        lines = (folder / _MANIFEST).read_text().splitlines()
     except OSError:
         return None
     modules = [line.partition(" ")[0] for line in lines]
-    if lines != [state_of(module, sources) for module in modules]:
+    if lines != [_state_of(module, sources) for module in modules]:
         return None
     return Finder(folder, modules)
 

@@ -3,7 +3,7 @@
 Where the kernel cannot be interrupted (a fork, a process's end) it takes up to a millisecond, and
 the scheduler sends who wakes to a processor where only such work is as to a free one. So that
 work has a quarter of the processors, and while there is any, those whom somebody waits for stay
-out of them.
+out of them. While our main thread is at work nearly all the time, the corner is its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LATELY_S = 3.0
 _OCCUPIED_S = 0.5  # by one start or end: that of a Java virtual machine takes so long
 _MOST_KEYS = 1024
 _BUSY_LOOK_S = 0.05
-_GO_S = 0.005
+_GO_S = 0.005  # the scheduler may have moved it since
 _BUSY, _STILL_BUSY = 0.8, 0.6  # parts of the time
 
 
@@ -59,7 +59,7 @@ class Corner:
         self._until = 0.0
         self._is_busy = False  # our main thread
         self._looked = self._used_s = 0.0  # when, and what it had used by then
-        self._went = 0.0
+        self._went = 0.0  # when it was sent to the corner
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, key: str) -> None:
