@@ -373,3 +373,22 @@ async def test_stop_fails_what_is_in_flight_and_leaves_no_process(make_bench: An
     assert set(children.read_text().split()) <= others
     with pytest.raises(ComputeStopped):
         await bench.invoke(spec)
+
+
+def turn_of(bench: Any) -> float:
+    """The length of the turns that the only environment takes, in the kernel's unit."""
+    (sandbox,) = bench.compute._alive
+    lines = Path(f"/proc/{min(sandbox.meter.pids())}/sched").read_text().splitlines()
+    found = [float(line.split(":")[1]) for line in lines if "se.slice" in line]
+    return found[0] if found else pytest.skip("the kernel does not say")
+
+
+async def test_who_answers_soon_takes_short_turns_until_it_does_not(make_bench: Any) -> None:
+    bench = await make_bench()
+    source = "import time\ndef handler(event, context):\n    time.sleep(event)\n"
+    turns = []
+    for duration_s in (0.01, 0.0, 0.01):
+        await bench.call(bench.function(source), duration_s)
+        await asyncio.sleep(0.1)
+        turns.append(turn_of(bench))
+    assert turns[0] > turns[1] < turns[2]

@@ -39,9 +39,13 @@ def test_who_has_ended_is_left_out() -> None:
 def test_short_turns_are_taken_and_not_handed_on() -> None:
     program = (
         "import os, subprocess, sys\n"
-        "from cloudlet.compute.processes import take_short_turns, threads_of\n"
-        "take_short_turns([*threads_of([os.getpid()]), 1 << 30])\n"
+        "from cloudlet.compute.processes import take_turns, threads_of\n"
+        "threads = [*threads_of([os.getpid()]), 1 << 30]\n"
+        "take_turns(threads, short=True)\n"
         "print(open('/proc/self/sched').read())\n"
+        "take_turns(threads, short=False)\n"
+        "print(open('/proc/self/sched').read())\n"
+        "take_turns(threads, short=True)\n"
         "print(subprocess.run(['cat', '/proc/self/sched'], capture_output=True).stdout.decode())\n"
     )
     done = subprocess.run(
@@ -50,9 +54,9 @@ def test_short_turns_are_taken_and_not_handed_on() -> None:
     slices = [line.split(":")[1] for line in done.stdout.splitlines() if "se.slice" in line]
     if not slices:
         pytest.skip("the kernel does not say")
-    own, childs = (float(text) for text in slices)
-    assert own in (100_000, 0.1)
-    assert childs > own
+    short, long, childs = (float(text) for text in slices)
+    assert short in (100_000, 0.1)
+    assert short < childs < long == 30 * short
 
 
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the kernel has no sessions")

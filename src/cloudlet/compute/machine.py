@@ -12,7 +12,7 @@ from cloudlet.compute.groups import CgroupRoot, find_root, remove_root
 from cloudlet.compute.isolation import IsolationLevel, probe
 from cloudlet.compute.jail import open_to_all
 from cloudlet.compute.network import Choice, Network
-from cloudlet.compute.processes import take_short_turns
+from cloudlet.compute.processes import take_turns
 
 
 class Machine:
@@ -39,7 +39,7 @@ class Machine:
             return self._level
 
     def _probe(self) -> IsolationLevel:
-        take_short_turns([os.getpid()])  # our main thread, wherever this is called
+        take_turns([os.getpid()], short=True)  # our main thread, wherever this is called
         self.cgroups, detail = find_root(self.corner)
         level = probe(
             namespaces=self._want_namespaces,

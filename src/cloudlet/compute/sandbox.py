@@ -23,12 +23,13 @@ from cloudlet.compute.log import EnvironmentLog
 from cloudlet.compute.log_pipe import LogPipe
 from cloudlet.compute.memory import Meter
 from cloudlet.compute.polling import MOST_PROCESSES, MOST_THREADS
-from cloudlet.compute.processes import take_short_turns, threads_of
+from cloudlet.compute.processes import take_turns, threads_of
 from cloudlet.compute.stream import MAX_STREAMED_BYTES
 
 _MB = 1024 * 1024
 _PEAK_S = 0.005
-_SETTLED_S = 0.02  # after its first answer; not at once, since the next call may wait
+_SETTLED_S = 0.02  # after its answer; not at once, since the next call may wait
+_GIVES_WAY_S = 0.005
 _GRACE_MARGIN_S = 0.2
 _MOST_GRACE_MS = 2000
 _encode = msgspec.json.Encoder().encode
@@ -82,6 +83,7 @@ class Sandbox:
         self._started = 0.0
         self._deadline = 0.0
         self._over_memory = False
+        self._gives_way = self._settles = False
         self._last_peak = 0
         self._peak_looked = 0.0
 
@@ -426,7 +428,8 @@ class Sandbox:
                 self._finish(report.too_large(), report.UNHANDLED)
             self.status = "idle"
             self.idle_since = perf_counter()
-            if self.invocations == 1:
+            if self._gives_way != (self.duration_s < _GIVES_WAY_S) and not self._settles:
+                self._settles = True
                 self._loop.call_later(_SETTLED_S, self._settle)
             if self.on_free is not None:
                 self.on_free(self)
@@ -444,9 +447,11 @@ class Sandbox:
             self._channel.distrust()
 
     def _settle(self) -> None:
-        """It has shown that it gives way: it is let in at once when it wakes."""
+        """One that gives way is let in at once when it wakes; no longer, after a long answer."""
+        self._settles = False
         if self.status in ("idle", "busy") and self.meter is not None:
-            take_short_turns(threads_of(self.meter.pids()))
+            self._gives_way = self.duration_s < _GIVES_WAY_S
+            take_turns(threads_of(self.meter.pids()), short=self._gives_way)
 
     def _from_launcher(self, kind: bytes, body: bytes) -> None:
         if kind == b"W" and len(body) == 4:
