@@ -96,7 +96,7 @@ def take_turns(threads: Iterable[int], *, short: bool) -> None:
         return
     for thread in threads:
         with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
-            if os.sched_getscheduler(thread) == os.SCHED_OTHER:
+            if os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER:
                 nice = os.getpriority(os.PRIO_PROCESS, thread)
                 turn_ns = _SHORT_NS if short else _LONG_NS
                 turns = struct.pack("=IIQiIQQQ", 48, 0, _RESET_ON_FORK, nice, 0, turn_ns, 0, 0)
