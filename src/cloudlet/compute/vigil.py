@@ -14,21 +14,25 @@ from cloudlet.compute.corner import Corner
 from cloudlet.compute.sandbox import Sandbox
 
 #: An answer that is due within it is waited for in the event loop, without a break.
-SHORT_S = 0.0001
+SHORT_S = 0.00025
 #: How long after the last answer somebody has called again at once.
-SOON_S = 0.0003
+SOON_S = 0.0005
 #: How long to stay awake for the next call.
-LINGER_S = 0.00015
+LINGER_S = 0.00025
+# After an answer that did not come: somebody else has the other processor, so that the environment
+# wants ours.
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.05, 1.0
 
 
 class Vigil:
     """Stays awake while there is one caller: nobody else waits for the event loop then, and a
-    processor is idle. Who comes meanwhile waits for 0.1 ms at most.
+    processor is idle. Who comes meanwhile waits for a quarter of a millisecond at most.
     """
 
     def __init__(self, corner: Corner) -> None:
         self._loop = asyncio.get_running_loop()
         self._corner = corner
+        self._off_until, self._pause_s = 0.0, _LEAST_PAUSE_S
         #: Who wait for an outcome.
         self.callers = 0
 
@@ -38,8 +42,15 @@ class Vigil:
         """
         if self.callers != 1 or sandbox.duration_s > SHORT_S or sandbox.rested_s > SOON_S:
             return
-        if not self._corner.is_narrow() and sandbox.attend(SHORT_S):
+        now = perf_counter()
+        if now < self._off_until or self._corner.is_narrow():
+            return
+        if sandbox.attend(SHORT_S):
+            self._pause_s = _LEAST_PAUSE_S
             self._loop.call_soon(self._linger, perf_counter() + LINGER_S)
+        else:
+            self._off_until = now + self._pause_s
+            self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S)
 
     def _linger(self, until: float) -> None:
         """The loop does not sleep while a callback is due."""
