@@ -19,8 +19,8 @@ SHORT_S = 0.00025
 SOON_S = 0.0005
 #: How long to stay awake for the next call.
 LINGER_S = 0.00025
-# After an answer that did not come: somebody else has the other processor, so that the environment
-# wants ours.
+# After an answer that did not come (somebody else has the other processor, so that the environment
+# wants ours), or where there is another caller after all.
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 0.05, 1.0
 
 
@@ -33,6 +33,7 @@ class Vigil:
         self._loop = asyncio.get_running_loop()
         self._corner = corner
         self._off_until, self._pause_s = 0.0, _LEAST_PAUSE_S
+        self._is_alone = True
         #: Who wait for an outcome.
         self.callers = 0
 
@@ -45,14 +46,19 @@ class Vigil:
         now = perf_counter()
         if now < self._off_until or self._corner.is_narrow():
             return
-        if sandbox.attend(SHORT_S):
-            self._pause_s = _LEAST_PAUSE_S
-            self._loop.call_soon(self._linger, perf_counter() + LINGER_S)
-        else:
+        if not self._is_alone or not sandbox.attend(SHORT_S):
+            self._is_alone = True
             self._off_until = now + self._pause_s
             self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S)
+            return
+        self._is_alone = False  # until the loop has gone round
+        self._loop.call_soon(self._linger, perf_counter() + LINGER_S)
 
     def _linger(self, until: float) -> None:
-        """The loop does not sleep while a callback is due."""
+        """The loop does not sleep while a callback is due. Who called before it came here was not
+        alone: his request had come together with the other's.
+        """
+        if not self._is_alone:
+            self._is_alone, self._pause_s = True, _LEAST_PAUSE_S
         if not self.callers and perf_counter() < until:
             self._loop.call_soon(self._linger, until)
