@@ -243,7 +243,7 @@ async def test_what_is_made_ahead_waits_in_the_corner_and_leaves_it_when_it_is_u
     if runtime.startswith("nodejs") and not shutil.which("node"):
         pytest.skip("node is not installed")
     for name in ("first", "second"):
-        # With a whole processor by right it is not sent back, however busy its start is.
+        # A busy start beyond its right could send it back: it has a whole processor by right.
         spec = bench.function(AFFINITIES[runtime], name, runtime=runtime, memory_mb=1769)
         for affinity in await bench.call(spec):
             assert affinity == allowed()
