@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import select
 from collections.abc import Callable
 from time import perf_counter
 
@@ -40,6 +41,9 @@ class Channel:
         self._unsent = memoryview(b"")
         self._is_paused = self._is_at_end = False
         self._loop.add_reader(answers, self._on_readable)
+        poll = select.poll()
+        poll.register(answers, select.POLLIN)
+        self._poll: Callable[[int], list[tuple[int, int]]] = poll.poll
 
     def send(self, kind: bytes, body: bytes) -> None:
         """Send a frame, now or as the pipe takes it."""
@@ -95,7 +99,7 @@ class Channel:
     def attend(self, seconds: float) -> None:
         """Look again and again for so long, until something came, and hand it on."""
         until = perf_counter() + seconds
-        while not self.read() and perf_counter() < until:
+        while not (self._poll(0) and self.read()) and perf_counter() < until:
             pass
 
     def _hand_on(self) -> bool:

@@ -14,16 +14,22 @@ from cloudlet.compute.errors import ComputeError
 from cloudlet.compute.stream import ResponseStream
 
 
-@dataclass(slots=True)
 class Job:
-    """An invocation on its way through an environment."""
+    """An invocation on its way through an environment; `ended` is told once, whoever waits."""
 
-    spec: EnvironmentSpec
-    invocation: Invocation
-    future: asyncio.Future[Outcome]
-    ended: Callable[[Outcome | None], None] | None = None  # told once, whoever still waits
-    stream: ResponseStream | None = None
-    queued: float = 0.0  # when it began to wait
+    __slots__ = ("ended", "future", "invocation", "queued", "spec", "stream")
+
+    def __init__(
+        self,
+        spec: EnvironmentSpec,
+        invocation: Invocation,
+        future: asyncio.Future[Outcome],
+        ended: Callable[[Outcome | None], None] | None = None,
+        stream: ResponseStream | None = None,
+    ) -> None:
+        self.spec, self.invocation, self.future = spec, invocation, future
+        self.ended, self.stream = ended, stream
+        self.queued = 0.0  # when it began to wait
 
     def settle(self, outcome: Outcome) -> None:
         """Answer with what came of it."""

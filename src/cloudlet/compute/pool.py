@@ -36,7 +36,7 @@ from cloudlet.compute.starting import Start, Starter
 from cloudlet.compute.stream import ResponseStream, StreamReader
 from cloudlet.compute.template import Templates
 from cloudlet.compute.version_pool import PATIENCE_S, VersionPool
-from cloudlet.compute.vigil import Vigil
+from cloudlet.compute.vigil import LINGER_US, Vigil
 from cloudlet.compute.zygotes import Zygotes
 
 _logger = logging.getLogger(__name__)
@@ -141,9 +141,12 @@ class Compute:
         job = Job(spec, invocation, self._loop.create_future(), ended)
         self._vigil.callers += 1
         try:
-            sandbox = self._submit(job)
+            sandbox = self._find(job)
             if sandbox is not None:
-                self._vigil.keep(sandbox)
+                is_kept = self._vigil.is_due(sandbox)
+                sandbox.run(job, LINGER_US if is_kept else 0)
+                if is_kept:
+                    self._vigil.keep(sandbox)
             return await job.future
         finally:
             self._vigil.callers -= 1
@@ -159,12 +162,14 @@ class Compute:
         job = Job(spec, invocation, future, ended, ResponseStream())
         assert job.stream is not None
         job.future.add_done_callback(job.stream.finish)
-        self._submit(job)
+        sandbox = self._find(job)
+        if sandbox is not None:
+            sandbox.run(job)
         content_type = await job.stream.begun
         return StreamedOutcome(content_type, StreamReader(job.stream), job.future)
 
-    def _submit(self, job: Job) -> Sandbox | None:
-        """Give the job to an idle environment, else let it wait for the first that is free."""
+    def _find(self, job: Job) -> Sandbox | None:
+        """An idle environment for the job, else let it wait for the first that is free."""
         if self._stopped:
             job.fail(ComputeStopped("the platform is stopping"))
             return None
@@ -174,7 +179,6 @@ class Compute:
             pool = self._pools[key] = VersionPool(key)
         sandbox = None if pool.waiting else self._take(pool)
         if sandbox is not None:
-            sandbox.run(job)
             return sandbox
         job.queued = perf_counter()
         pool.waiting.append(job)

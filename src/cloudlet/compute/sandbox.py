@@ -129,8 +129,10 @@ class Sandbox:
         return self.forked_from_template and spec.snap_start
 
     # --- invocations ------------------------------------------------------------------------
-    def run(self, job: Job) -> None:
-        """Send the request; the answer reaches the job's future."""
+    def run(self, job: Job, awake_us: int = 0) -> None:
+        """Send the request; the answer reaches the job's future. The environment is asked to stay
+        awake for the next request for `awake_us` after it.
+        """
         assert self.log is not None
         if self._frozen:
             self.thaw()
@@ -150,17 +152,13 @@ class Sandbox:
                 "trace": invocation.trace_id,
                 "client": invocation.client_context,
                 "stream": job.stream is not None,
+                "awake_us": awake_us,
             }
         )
         self._started = perf_counter()
         self._deadline = self._started + spec.timeout_s
         self._arm()
         self._channel.send(b"Q", len(header).to_bytes(4, "little") + header + invocation.payload)
-
-    @property
-    def rested_s(self) -> float:
-        """How long it had been idle before the last invocation began."""
-        return self._started - self.idle_since
 
     def attend(self, seconds: float) -> bool:
         """Hold the event loop until the answer comes, so long at most; whether it came."""
@@ -413,7 +411,7 @@ class Sandbox:
         self._loop.call_later(0.1, self.kill)
 
     def _frame(self, kind: bytes, body: bytes) -> None:
-        if kind in b"WAG":
+        if kind in (b"W", b"A", b"G"):
             self._from_launcher(kind, body)
         elif self.status in ("busy", "idle") and kind == b"D":  # an error that ends the process
             self._fatal(body, report.UNHANDLED)

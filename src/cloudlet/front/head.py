@@ -33,7 +33,7 @@ def request_of(
     method: str, url: bytes, headers: Headers, content: AsyncIterator[bytes], peer: str
 ) -> Request:
     """The request of a parsed head; `ValueError` for one that cannot be read."""
-    if url.startswith(b"/") and b"#" not in url:
+    if url.startswith(b"/") and url.find(b"#") < 0:
         path, _, query = url.partition(b"?")
     else:
         parsed = httptools.parse_url(url)

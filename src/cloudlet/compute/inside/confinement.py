@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import struct
+import time
 from typing import Any
 
 kernel: Any = None
@@ -169,9 +171,22 @@ class Channel:
     """
 
     fd = 3
+    # Held here: a function may put others in their place, as gevent and freezegun do.
+    new_poll, clock = staticmethod(select.poll), staticmethod(time.monotonic)
+    give_way = staticmethod(os.sched_yield)
 
     def __init__(self) -> None:
         self.buffer = b""
+        self.poll = self.new_poll()
+        self.poll.register(self.fd, select.POLLIN)
+
+    def await_next(self, seconds: float) -> None:
+        """Stay awake until a frame comes, so long at most; whoever else wants the processor has
+        it meanwhile.
+        """
+        until = self.clock() + seconds
+        while not self.poll.poll(0) and self.clock() < until:
+            self.give_way()
 
     def receive(self) -> bytes:
         """The next frame; ends the process when the platform is gone."""

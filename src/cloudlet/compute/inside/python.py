@@ -306,6 +306,8 @@ def serve(channel: Any, handler: Any) -> None:
         stdout.flush()
         stderr.flush()
         channel.send(kind, body)
+        if header["awake_us"]:
+            channel.await_next(header["awake_us"] / 1e6)
 
 
 def main(config: dict[str, Any]) -> None:

@@ -146,9 +146,18 @@ public final class Bootstrap {
         if (fatal) {
             leave(1);
         }
+        awaitNext(((Number) header.get("awake_us")).longValue());
     }
 
     // --- frames -------------------------------------------------------------------------------
+
+    /** Stays awake until a frame comes, so long at most; who else wants the processor has it. */
+    private void awaitNext(long micros) throws IOException {
+        long until = System.nanoTime() + micros * 1000;
+        while (micros > 0 && requests.available() == 0 && System.nanoTime() < until) {
+            Thread.yield();
+        }
+    }
 
     private byte[] receive() throws IOException {
         byte[] size = new byte[4];
