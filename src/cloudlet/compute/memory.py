@@ -132,10 +132,9 @@ class CgroupMeter:
         """Those that the environment may use."""
         return allowed() if self.share is None else self.share.processors
 
-    def resume(self) -> None:
-        """An invocation begins."""
-        if self.share is not None:
-            self.share.resume()
+    def resume(self, *, gives_way: bool = False) -> bool:
+        """An invocation begins; whether all others go first, as they shall where it `gives_way`."""
+        return self.share is not None and self.share.resume(gives_way=gives_way)
 
     def retire(self) -> None:
         """It ends: let all others go first."""

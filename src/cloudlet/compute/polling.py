@@ -115,16 +115,18 @@ class PolledMeter:
         """Those that the environment may use."""
         return self._corner.processors_for(self._key)
 
-    def resume(self) -> None:
-        """An invocation begins: it stays out of the corner while there is work in it."""
+    def resume(self, *, gives_way: bool = False) -> bool:  # noqa: ARG002
+        """An invocation begins: it stays out of the corner while there is work in it. False:
+        without groups it cannot give way.
+        """
         self._weigh_session()
         processors = self.processors
         if processors == allowed() and self._corner.is_occupied():
             processors = elsewhere()
-        if processors == self._on:
-            return
-        self._on, self._cornered = processors, False
-        move(threads_of(self.pids()), processors)
+        if processors != self._on:
+            self._on, self._cornered = processors, False
+            move(threads_of(self.pids()), processors)
+        return False
 
     def _weigh_session(self) -> None:
         """Until it was done; `confinement.begin_session` is refused where many begin at once."""

@@ -64,7 +64,7 @@ class ProcessorShare:
         self.processors = allowed()
         #: Whether it is a crowd of which some may yet be outside of the corner.
         self.escapes = False
-        self._cornered = False
+        self._cornered = self._gives_way = False
         self._seen: set[int] = set()  # its threads, of one in the corner
         self._key = ""
         self._debts, self._corner = root.debts, root.corner
@@ -104,15 +104,24 @@ class ProcessorShare:
     def _proper_weight(self) -> int:
         return max(2, round(_WHOLE[self._version] * self._right))
 
-    def resume(self) -> None:
+    def resume(self, *, gives_way: bool) -> bool:
         """An invocation begins: one within its right stays out of the corner while there is work
-        in it; one that was sent there may come back after three seconds.
+        in it; one that was sent there may come back after three seconds. Where it `gives_way`, all
+        others shall go first until the next that does not; whether they do.
         """
         if self._cornered and self._corner.processors_for(self._key) != corner():
             self._come_back()
+        if gives_way != self._gives_way:
+            self._gives_way = gives_way
+            self._be(idle=self._is_behind)
         if self.idle:
             self.pace()
         self._stay(elsewhere() if self._corner.is_occupied() and not self.idle else allowed())
+        return self.idle
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._gives_way or self._credit_s < 0
 
     def _stay(self, processors: list[int]) -> None:
         if processors != self.processors and not self._cornered:
@@ -147,7 +156,7 @@ class ProcessorShare:
         floor_s = min(self._credit_s, -_BURST_S)  # an old debt is not forgotten, nor deepened
         self._credit_s = max(floor_s, min(_BURST_S, credit_s))
         self._seen_s, self._looked = used_s, now
-        if self.idle and self._credit_s >= _EARNED_S:
+        if self.idle and self._credit_s >= _EARNED_S and not self._gives_way:
             self._be(idle=False)
         elif not self.idle and self._credit_s < 0:
             self._be(idle=True)
@@ -187,7 +196,7 @@ class ProcessorShare:
         self._cornered = False
         self._seen.clear()
         self._weight = self._proper_weight
-        self._be(idle=self._credit_s < 0)
+        self._be(idle=self._is_behind)
 
     def _gather(self) -> None:
         """Move those that are not in the corner; who were being forked meanwhile, once more."""

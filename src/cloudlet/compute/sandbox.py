@@ -130,14 +130,15 @@ class Sandbox:
 
     # --- invocations ------------------------------------------------------------------------
     def run(self, job: Job, awake_us: int = 0) -> None:
-        """Send the request; the answer reaches the job's future. The environment is asked to stay
-        awake for the next request for `awake_us` after it.
+        """Send the request; the answer reaches the job's future. Where it can let all others go
+        first, the environment is asked to stay awake for the next one for `awake_us` after it.
         """
         assert self.log is not None
         if self._frozen:
             self.thaw()
+        gives_way = False
         if self.meter is not None and self.invocations > 0:
-            self.meter.resume()
+            gives_way = self.meter.resume(gives_way=awake_us > 0)
         invocation, spec = job.invocation, job.spec
         self._job = job
         self._streamed_bytes = -1
@@ -152,7 +153,7 @@ class Sandbox:
                 "trace": invocation.trace_id,
                 "client": invocation.client_context,
                 "stream": job.stream is not None,
-                "awake_us": awake_us,
+                "awake_us": awake_us if gives_way else 0,
             }
         )
         self._started = perf_counter()
@@ -161,8 +162,12 @@ class Sandbox:
         self._channel.send(b"Q", len(header).to_bytes(4, "little") + header + invocation.payload)
 
     def attend(self, seconds: float) -> bool:
-        """Hold the event loop until the answer comes, so long at most; whether it came."""
+        """Hold the event loop until the answer comes, so long at most; whether it came. Where not,
+        the environment gives way no longer.
+        """
         self._channel.attend(seconds)
+        if self.status == "busy" and self.meter is not None:
+            self.meter.resume()
         return self.status == "idle"
 
     def _finish(

@@ -20,8 +20,10 @@ SOON_S = 0.0005
 #: How long the event loop stays awake for the next call, and asks the environment to.
 LINGER_US = 250
 # After an answer that did not come (somebody else has the other processor, so that the environment
-# wants ours), or where there is another caller after all.
-_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.05, 1.0
+# wants ours), or where there is another caller after all: twice as long each time, unless so many
+# had come one after the other that it was an accident.
+_LEAST_PAUSE_S, _MOST_PAUSE_S = 0.002, 1.0
+_STEADY = 200
 
 
 class Vigil:
@@ -34,6 +36,7 @@ class Vigil:
         self._corner = corner
         self._off_until, self._pause_s = 0.0, _LEAST_PAUSE_S
         self._is_alone = True
+        self._came = 0  # answers, since one did not
         #: Who wait for an outcome.
         self.callers = 0
 
@@ -54,9 +57,10 @@ class Vigil:
         """Wait for the answer, and then for the next call."""
         now = perf_counter()
         if not self._is_alone or not sandbox.attend(SHORT_S):
-            self._is_alone = True
-            self._off_until = now + self._pause_s
-            self._pause_s = min(2 * self._pause_s, _MOST_PAUSE_S)
+            is_accident = self._came > _STEADY
+            longer_s = _LEAST_PAUSE_S if is_accident else min(2 * self._pause_s, _MOST_PAUSE_S)
+            self._pause_s, self._off_until = longer_s, now + longer_s
+            self._is_alone, self._came = True, 0
             return
         self._is_alone = False  # until the loop has gone round
         self._loop.call_soon(self._linger, perf_counter() + LINGER_US / 1e6)
@@ -66,6 +70,7 @@ class Vigil:
         alone: his request had come together with the other's.
         """
         if not self._is_alone:
-            self._is_alone, self._pause_s = True, _LEAST_PAUSE_S
+            self._is_alone = True
+            self._came += 1
         if not self.callers and perf_counter() < until:
             self._loop.call_soon(self._linger, until)
