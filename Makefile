@@ -13,7 +13,7 @@ demo-check:      ## The same on free ports, walked through once; exit status 0 i
 	@$(BIN)/cloudlet demo --check
 
 test: check      ## Lint, types and all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup     ## Lint, formatting, types, and whether generated files are fresh
 	$(BIN)/ruff check

@@ -15,10 +15,10 @@ from tests.clients.live import Live
 
 from cloudlet import compiled
 
-SECONDS = 4.0
+SECONDS = 5.6
 CONNECTIONS = (1, 8, 64)
 #: Rounds: each measures every contestant in turn; the median round counts.
-ROUNDS = 3
+ROUNDS = 7
 OWN = "REST API -> function"
 Contestant = tuple[str, int, bytes]
 

@@ -34,15 +34,15 @@ def test_the_corner_and_the_rest_are_all_processors() -> None:
 
 
 async def test_while_there_is_work_in_it_our_thread_stays_out(place: Corner) -> None:
-    assert not place.is_occupied()
+    assert place.left() == allowed()
     place.occupy(0.02)
     place.occupy(0.05)
-    assert place.is_occupied()
+    assert place.left() == elsewhere()
     assert mine() == elsewhere()
     await asyncio.sleep(0.03)
     assert mine() == elsewhere()
     await asyncio.sleep(0.05)
-    assert not place.is_occupied()
+    assert place.left() == allowed()
     assert mine() == allowed()
 
 
@@ -92,7 +92,7 @@ async def test_our_thread_has_it_while_it_is_busy(
     for part, occupied in ((0.7, False), (0.9, True), (0.7, True), (0.5, False)):
         now, used_s = now + 0.1, used_s + 0.1 * part
         moved.clear()
-        assert place.is_occupied() is occupied
+        assert place.left() == (elsewhere() if occupied else allowed())
         assert moved == ([corner(), allowed()] if occupied else [])
 
 
@@ -101,11 +101,11 @@ async def test_not_so_beside_an_environment_that_was_sent_there(
     busy_s: float, place: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corners, "thread_time", lambda: busy_s)
-    place.is_occupied()
+    place.left()
     place.occupy()
     assert mine() == (allowed() if busy_s else elsewhere())
     place.send("key")
-    assert place.is_occupied()
+    assert place.left() == elsewhere()
     assert mine() == elsewhere()
 
 

@@ -131,6 +131,19 @@ def test_within_its_right_it_stays_out_of_the_corner_while_there_is_work_in_it(
         assert sorted(os.sched_getaffinity(pid)) == allowed()
 
 
+def test_who_gives_way_lets_others_go_first_until_the_next_that_does_not(
+    meter: CgroupMeter,
+) -> None:
+    share = meter.share
+    assert share is not None
+    meter.limit(1769, 512, "key")
+    for gives_way, mark in ((True, "1"), (True, "1"), (False, "0")):
+        assert meter.resume(gives_way=gives_way) is gives_way
+        share._looked -= 1.0  # a second in which it used nothing
+        share.pace()
+        assert marked(share._folder) == mark
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
 def test_who_is_in_the_kernel_most_of_the_time_goes_to_the_corner_for_a_while(
     meter: CgroupMeter, monkeypatch: pytest.MonkeyPatch

@@ -94,7 +94,8 @@ async def test_nor_for_long_where_requests_come_together(make_bench: Any) -> Non
     until = monotonic() + PATIENCE_S
     while await one.call() != (1, True):
         assert monotonic() < until
-    answers, until = [], monotonic() + 0.5
+    answers: list[tuple[int, bool]] = []
+    until = monotonic() + 0.5
     while monotonic() < until or len(answers) < 400:
         answers += await asyncio.gather(*(one.call() for _ in range(4)))
     assert sum(at_once for _, at_once in answers) < len(answers) / 20

@@ -91,9 +91,9 @@ class Corner:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
-    def is_occupied(self) -> bool:
-        """Whether environments within their right are to stay out of it: there is work in it, or
-        our main thread is, on which all of them wait. To be called in that thread.
+    def left(self) -> list[int]:
+        """The processors for environments within their right: not the corner while there is work in
+        it, or our main thread is, on which all of them wait. To be called in that thread.
         """
         now = perf_counter()
         if now - self._looked > _BUSY_LOOK_S:
@@ -105,7 +105,7 @@ class Corner:
             self._went = now
             move([threading.get_native_id()], corner())
             move([threading.get_native_id()], allowed())  # what it starts is not restricted
-        return self._is_busy or now < self._until
+        return elsewhere() if self._is_busy or now < self._until else allowed()
 
     def is_narrow(self) -> bool:
         """Whether one processor is left to our main thread and to environments together."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
-from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
+from cloudlet.compute.corner import Corner, allowed, corner
 from cloudlet.compute.processes import (
     anonymous_bytes,
     children_of,
@@ -121,8 +121,8 @@ class PolledMeter:
         """
         self._weigh_session()
         processors = self.processors
-        if processors == allowed() and self._corner.is_occupied():
-            processors = elsewhere()
+        if processors == allowed():
+            processors = self._corner.left()
         if processors != self._on:
             self._on, self._cornered = processors, False
             move(threads_of(self.pids()), processors)

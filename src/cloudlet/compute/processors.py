@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from cloudlet.compute import kernel_files
-from cloudlet.compute.corner import allowed, corner, elsewhere
+from cloudlet.compute.corner import allowed, corner
 from cloudlet.compute.processes import move
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class ProcessorShare:
             self._be(idle=self._is_behind)
         if self.idle:
             self.pace()
-        self._stay(elsewhere() if self._corner.is_occupied() and not self.idle else allowed())
+        self._stay(allowed() if self.idle else self._corner.left())
         return self.idle
 
     @property
