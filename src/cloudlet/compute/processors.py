@@ -40,6 +40,9 @@ _LEAST = {1: 2, 2: 1}
 _CROWD = 64  # threads
 MOST_IN_KERNEL = 0.6  # part of the time between two looks
 _PASSES = 3  # over a crowd that grows
+# Until the next look at a crowd of which all are in the corner, twice as long each time: to read
+# the numbers of a thousand threads takes a millisecond.
+_LEAST_REST_S, _MOST_REST_S = 0.05, 1.0
 
 
 def owes(root: CgroupRoot, key: str) -> bool:
@@ -66,6 +69,7 @@ class ProcessorShare:
         self.escapes = False
         self._cornered = self._gives_way = False
         self._seen: set[int] = set()  # its threads, of one in the corner
+        self._rest_s = self._gather_at = 0.0
         self._key = ""
         self._debts, self._corner = root.debts, root.corner
         self._folder = root.cpu / name
@@ -170,7 +174,8 @@ class ProcessorShare:
         self.pace()
         is_in_kernel = self._is_in_kernel()
         if self._cornered:
-            self._gather()
+            if self.escapes or perf_counter() >= self._gather_at:
+                self._gather()
         elif not self.idle:
             return
         if is_in_kernel or len(self._seen or self._threads()) > _CROWD:
@@ -207,6 +212,9 @@ class ProcessorShare:
             self._seen, self.escapes = present, bool(outside)
             if not outside:
                 break
+        rest_s = 0.0 if self.escapes else min(2 * self._rest_s, _MOST_REST_S)
+        self._rest_s = max(_LEAST_REST_S, rest_s)
+        self._gather_at = perf_counter() + self._rest_s
 
     def _threads(self) -> set[int]:
         file = self._folder / ("tasks" if self._version == 1 else "cgroup.threads")
