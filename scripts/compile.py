@@ -29,6 +29,7 @@ MODULES = (
     "cloudlet.compute.log_pipe",
     "cloudlet.compute.platform_log",
     "cloudlet.compute.pool",
+    "cloudlet.compute.readiness",
     "cloudlet.compute.report",
     "cloudlet.compute.sandbox",
     "cloudlet.compute.version_pool",

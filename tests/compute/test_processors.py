@@ -19,6 +19,7 @@ from cloudlet.compute.corner import Corner, allowed, corner, elsewhere
 from cloudlet.compute.groups import find_root, remove_root
 from cloudlet.compute.memory import CgroupMeter
 from cloudlet.compute.processes import host_pid
+from cloudlet.compute.processors import ProcessorShare
 
 
 def marked(folder: Path) -> str:
@@ -39,6 +40,12 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[CgroupMeter]:
         remove_root(root)
 
 
+@pytest.fixture
+def share(meter: CgroupMeter) -> ProcessorShare:
+    assert meter.share is not None
+    return meter.share
+
+
 @contextlib.contextmanager
 def member(meter: CgroupMeter, what: str) -> Iterator[int]:
     """A process of the environment that does so for ever."""
@@ -57,9 +64,8 @@ def member(meter: CgroupMeter, what: str) -> Iterator[int]:
 
 def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(
     meter: CgroupMeter,
+    share: ProcessorShare,
 ) -> None:
-    share = meter.share
-    assert share is not None
     meter.limit(128, 512, "key")
     folder = share._folder
     weight = folder / ("cpu.shares" if (folder / "cpu.shares").exists() else "cpu.weight")
@@ -81,9 +87,8 @@ def test_who_is_beyond_its_right_goes_after_others_until_it_has_earned(
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
 def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
     meter: CgroupMeter,
+    share: ProcessorShare,
 ) -> None:
-    share = meter.share
-    assert share is not None
     meter.limit(128, 512, "crowd")
     crowd = (
         "import threading, time\n"
@@ -116,9 +121,8 @@ def test_a_crowd_beyond_its_right_is_put_into_a_corner_as_is_its_successor(
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
 def test_within_its_right_it_stays_out_of_the_corner_while_there_is_work_in_it(
     meter: CgroupMeter,
+    share: ProcessorShare,
 ) -> None:
-    share = meter.share
-    assert share is not None
     meter.limit(1769, 512, "key")
     with member(meter, "import time; time.sleep(99)") as pid:
         for until, processors_then in ((time.perf_counter() + 99, elsewhere()), (0.0, allowed())):
@@ -136,9 +140,8 @@ def test_within_its_right_it_stays_out_of_the_corner_while_there_is_work_in_it(
 
 def test_who_gives_way_lets_others_go_first_until_the_next_that_does_not(
     meter: CgroupMeter,
+    share: ProcessorShare,
 ) -> None:
-    share = meter.share
-    assert share is not None
     meter.limit(1769, 512, "key")
     for gives_way, mark in ((True, "1"), (True, "1"), (False, "0")):
         assert meter.resume(gives_way=gives_way) is gives_way
@@ -149,10 +152,8 @@ def test_who_gives_way_lets_others_go_first_until_the_next_that_does_not(
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no corner")
 def test_who_is_in_the_kernel_most_of_the_time_goes_to_the_corner_for_a_while(
-    meter: CgroupMeter, monkeypatch: pytest.MonkeyPatch
+    meter: CgroupMeter, share: ProcessorShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    share = meter.share
-    assert share is not None
     meter.limit(128, 512, "key")
     with member(meter, "while True: os.urandom(1 << 20)") as pid:
         deadline = time.monotonic() + 10
@@ -167,9 +168,9 @@ def test_who_is_in_the_kernel_most_of_the_time_goes_to_the_corner_for_a_while(
         assert marked(share._folder) == "1"
 
 
-def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupMeter) -> None:
-    share = meter.share
-    assert share is not None
+def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(
+    meter: CgroupMeter, share: ProcessorShare
+) -> None:
     name = "cpu.shares" if (share._folder / "cpu.shares").exists() else "cpu.weight"
     share.step_back()
     assert int((share._folder / name).read_text()) <= 2
@@ -185,10 +186,8 @@ def test_what_is_made_ahead_has_the_least_weight_until_it_is_used(meter: CgroupM
 
 
 def test_where_there_is_no_corner_the_next_of_a_crowd_has_its_weight(
-    meter: CgroupMeter, monkeypatch: pytest.MonkeyPatch
+    meter: CgroupMeter, share: ProcessorShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    share = meter.share
-    assert share is not None
     for module in (processors, corners):
         monkeypatch.setattr(module, "corner", allowed)
     name = "cpu.shares" if (share._folder / "cpu.shares").exists() else "cpu.weight"
@@ -210,9 +209,9 @@ def test_weights_are_in_proportion_to_memory(meter: CgroupMeter) -> None:
     assert weights[1] == 2 * weights[0]
 
 
-def test_the_next_environment_starts_with_what_the_last_owed(meter: CgroupMeter) -> None:
-    share = meter.share
-    assert share is not None
+def test_the_next_environment_starts_with_what_the_last_owed(
+    meter: CgroupMeter, share: ProcessorShare
+) -> None:
     now = time.perf_counter()
     share._debts.update(recent=(-0.5, now), old=(-0.5, now - 10))
     meter.limit(128, 512, "recent")
@@ -223,9 +222,9 @@ def test_the_next_environment_starts_with_what_the_last_owed(meter: CgroupMeter)
     assert marked(share._folder) == "0"
 
 
-def test_a_start_that_took_more_than_its_right_is_owed(meter: CgroupMeter) -> None:
-    share = meter.share
-    assert share is not None
+def test_a_start_that_took_more_than_its_right_is_owed(
+    meter: CgroupMeter, share: ProcessorShare
+) -> None:
     meter.limit(128, 512, "greedy")
     fds = list(meter.join)
     program = f"import os\nfor fd in {fds}: os.write(fd, b'0')\nfor _ in range(5_000_000): pass\n"

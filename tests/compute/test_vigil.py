@@ -58,7 +58,10 @@ async def test_who_calls_again_at_once_is_answered_without_a_break(make_bench: A
 
 
 async def test_its_environment_stays_awake_as_well(make_bench: Any) -> None:
-    one = await caller(await make_bench(), SLEEPER)
+    bench = await make_bench()
+    one = await caller(bench, SLEEPER)
+    if lacking := bench.compute.level().lacks("processor shares"):
+        pytest.skip(lacking)  # it could not let all others go first
     until, before = monotonic() + PATIENCE_S, -1
     while (slept := (await one.call())[0]) != before:
         assert monotonic() < until

@@ -7,10 +7,10 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import select
 from collections.abc import Callable
 from time import perf_counter
 
+from cloudlet.compute.readiness import readiness
 from cloudlet.compute.report import MAX_RESPONSE_BYTES
 
 _FRAME_LIMIT = MAX_RESPONSE_BYTES + 1024 * 1024
@@ -41,9 +41,7 @@ class Channel:
         self._unsent = memoryview(b"")
         self._is_paused = self._is_at_end = False
         self._loop.add_reader(answers, self._on_readable)
-        poll = select.poll()
-        poll.register(answers, select.POLLIN)
-        self._poll: Callable[[int], list[tuple[int, int]]] = poll.poll
+        self._poll = readiness(answers)
 
     def send(self, kind: bytes, body: bytes) -> None:
         """Send a frame, now or as the pipe takes it."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
-from collections.abc import Callable
 from time import perf_counter
 
 from cloudlet.compute.log import EnvironmentLog
+from cloudlet.compute.readiness import readiness
 
 # Read at once: so many bytes, or fewer where lines are so short that there would be more of them.
 _CHUNK, _CHUNK_LINES, _LEAST = 8 * 1024, 512, 512
@@ -25,9 +24,7 @@ class LogPipe:
     def __init__(self, fd: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._fd = fd
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        self._poll: Callable[[int], list[tuple[int, int]]] = poll.poll
+        self._poll = readiness(fd)
         self._log: EnvironmentLog | None = None
         self._size, self._taken = _CHUNK, 0
         self._allowance = float(_BYTES_A_SECOND)
@@ -43,7 +40,6 @@ class LogPipe:
         if self._log is None:
             return
         events, enough = 0, self._taken + _DRAIN_BYTES
-        # To ask first takes a third of the exception that reads nothing.
         while self._poll(0) and (read := self._read()) >= 0:
             events += read
             if events > _DRAIN_LINES or self._taken > enough:

@@ -102,7 +102,7 @@ class ProcessorShare:
         self.processors = self._corner.processors_for(key)
         if self.processors == corner():
             self._retreat()
-        self._be(idle=self._credit_s < 0)
+        self._be(idle=self._is_behind)
 
     @property
     def _proper_weight(self) -> int:
@@ -174,7 +174,7 @@ class ProcessorShare:
         self.pace()
         is_in_kernel = self._is_in_kernel()
         if self._cornered:
-            if self.escapes or perf_counter() >= self._gather_at:
+            if perf_counter() >= self._gather_at:
                 self._gather()
         elif not self.idle:
             return
@@ -198,7 +198,7 @@ class ProcessorShare:
         self._gather()
 
     def _come_back(self) -> None:
-        self._cornered = False
+        self._cornered, self._rest_s = False, 0.0
         self._seen.clear()
         self._weight = self._proper_weight
         self._be(idle=self._is_behind)
@@ -212,8 +212,8 @@ class ProcessorShare:
             self._seen, self.escapes = present, bool(outside)
             if not outside:
                 break
-        rest_s = 0.0 if self.escapes else min(2 * self._rest_s, _MOST_REST_S)
-        self._rest_s = max(_LEAST_REST_S, rest_s)
+        longer_s = min(max(_LEAST_REST_S, 2 * self._rest_s), _MOST_REST_S)
+        self._rest_s = 0.0 if self.escapes else longer_s
         self._gather_at = perf_counter() + self._rest_s
 
     def _threads(self) -> set[int]:

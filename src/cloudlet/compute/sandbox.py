@@ -29,7 +29,7 @@ from cloudlet.compute.stream import MAX_STREAMED_BYTES
 _MB = 1024 * 1024
 _PEAK_S = 0.005
 _SETTLED_S = 0.02  # after its answer; not at once, since the next call may wait
-_GIVES_WAY_S = 0.005
+_SOON_S = 0.005  # an answer within it
 _GRACE_MARGIN_S = 0.2
 _MOST_GRACE_MS = 2000
 _encode = msgspec.json.Encoder().encode
@@ -83,7 +83,7 @@ class Sandbox:
         self._started = 0.0
         self._deadline = 0.0
         self._over_memory = False
-        self._gives_way = self._settles = False
+        self._answers_soon = self._settles = False
         self._last_peak = 0
         self._peak_looked = 0.0
 
@@ -431,7 +431,7 @@ class Sandbox:
                 self._finish(report.too_large(), report.UNHANDLED)
             self.status = "idle"
             self.idle_since = perf_counter()
-            if self._gives_way != (self.duration_s < _GIVES_WAY_S) and not self._settles:
+            if self._answers_soon != (self.duration_s < _SOON_S) and not self._settles:
                 self._settles = True
                 self._loop.call_later(_SETTLED_S, self._settle)
             if self.on_free is not None:
@@ -450,11 +450,11 @@ class Sandbox:
             self._channel.distrust()
 
     def _settle(self) -> None:
-        """One that gives way is let in at once when it wakes; no longer, after a long answer."""
+        """One that answers soon is let in at once when it wakes; no longer, after a long answer."""
         self._settles = False
         if self.status in ("idle", "busy") and self.meter is not None:
-            self._gives_way = self.duration_s < _GIVES_WAY_S
-            take_turns(threads_of(self.meter.pids()), short=self._gives_way)
+            self._answers_soon = self.duration_s < _SOON_S
+            take_turns(threads_of(self.meter.pids()), short=self._answers_soon)
 
     def _from_launcher(self, kind: bytes, body: bytes) -> None:
         if kind == b"W" and len(body) == 4:
